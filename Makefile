@@ -1,0 +1,47 @@
+# The commands a person needs; `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help demo test check lock format bench up clean
+
+help: ## list these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
+
+# The environment: a venv, uv inside it, and exactly what requirements.lock says.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Clapboard needs Python 3.11 or newer; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	@touch $@
+
+demo: $(READY) ## draw videos, curate, review, train, animate; opens nothing, prints where all is
+	$(BIN)/clapboard demo
+
+test: check ## lint, types, import direction, then every test
+	$(BIN)/pytest
+
+check: $(READY) ## what must hold before a commit
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python tools/lock.py --check
+
+format: $(READY) ## sort imports, format, mend what can be mended
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+lock: $(READY) ## resolve the dependencies anew into requirements.lock
+	$(BIN)/python tools/lock.py
+
+up: $(READY) ## start the Prefect server of the default home; Ctrl-C stops it
+	$(BIN)/clapboard serve
+
+clean: ## remove the environment (data stays)
+	rm -rf $(VENV)
