@@ -1,0 +1,158 @@
+"""CLAP through laion-clap, kept from the hub and from the import path.
+
+Importing laion_clap asks the hub for three tokenizers, appends the package's own folder to `sys.path` (where it offers a
+`training` of its own), and building a model asks for RoBERTa's weights, which the checkpoint replaces anyway. Offline,
+transformers may even hand out an EMPTY tokenizer without a word. So the import and the construction run with those
+look-ups answered locally, the path is put back, and a tokenizer of any but the expected size is refused.
+"""
+
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.encoders.base import Embeddings, best_device
+from shards.errors import BadInput, Unavailable
+
+CHECKPOINT = "630k-audioset-best.pt"
+VOCABULARY = 50_265
+MAX_TOKENS = 77
+BATCH = 16
+
+_importing = threading.Lock()
+
+
+class LaionClapEncoder:
+    """LAION-CLAP (HTSAT-tiny, RoBERTa) as an `AudioTextEncoder`.
+
+    `folder` holds `vocab.json` and `merges.txt` of roberta-base and, unless `checkpoint` is None (random weights, for
+    tests), the checkpoint.
+
+    Raises:
+        BadInput: the tokenizer or the checkpoint is not what it should be.
+        Unavailable: laion-clap is not installed.
+    """
+
+    rate_hz = 48_000
+
+    def __init__(self, folder: Path, *, checkpoint: str | None = CHECKPOINT, device: str | None = None) -> None:
+        tokenizer = load_tokenizer(folder)
+        with _importing, hub_free(tokenizer):
+            try:
+                import laion_clap
+            except ImportError as error:
+                raise Unavailable(
+                    f"laion-clap cannot be imported: {error}", remedy="pip install laion-clap, or use the locked set"
+                ) from error
+            self.module = laion_clap.CLAP_Module(enable_fusion=False, device="cpu", amodel="HTSAT-tiny")
+        if checkpoint is not None:
+            self.module.model.load_state_dict(read_checkpoint(folder / checkpoint), strict=False)
+        self.module.model.eval().to(device or best_device())
+
+    def embed_sounds(self, sounds: NDArray[np.float32]) -> Embeddings:
+        """Embed (n, samples) mono sounds at 48 kHz; shorter ones than ten seconds are repeated by laion-clap."""
+        import torch
+
+        parts = []
+        for first in range(0, len(sounds), BATCH):
+            with torch.inference_mode():
+                parts.append(self.module.get_audio_embedding_from_data(sounds[first : first + BATCH]))
+        return np.concatenate(parts).astype(np.float32)
+
+    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
+        """Embed n texts."""
+        import torch
+
+        with torch.inference_mode():
+            return np.asarray(self.module.get_text_embedding(list(texts)), np.float32)
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """roberta-base's tokenizer from local files.
+
+    Raises:
+        BadInput: files are missing, or its vocabulary has not 50,265 entries.
+    """
+    from transformers import RobertaTokenizer
+
+    files = (folder / "vocab.json", folder / "merges.txt")
+    missing = [file.name for file in files if not file.is_file()]
+    if missing:
+        raise BadInput(f"{folder} has no {missing[0]}", remedy="clapboard weights fetch clap")
+    tokenizer = RobertaTokenizer.from_pretrained(str(folder))
+    if len(tokenizer) != VOCABULARY:
+        raise BadInput(
+            f"the tokenizer in {folder} knows {len(tokenizer)} tokens, not {VOCABULARY}",
+            remedy="clapboard weights verify clap",
+        )
+    return tokenizer
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The tensors of a laion-clap checkpoint by their names in the model; objects other than tensors are refused.
+
+    Raises:
+        BadInput: it cannot be read as tensors alone.
+    """
+    import pickle
+
+    import torch
+
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError) as error:
+        raise BadInput(
+            f"{path} is no checkpoint of plain tensors: {str(error).splitlines()[0]}",
+            remedy="clapboard weights verify clap",
+        ) from error
+    state = loaded.get("state_dict", loaded)
+    # Position ids are a buffer that newer transformers build themselves.
+    return {name.removeprefix("module."): value for name, value in state.items() if "position_ids" not in name}
+
+
+@contextmanager
+def hub_free(tokenizer: Any) -> Iterator[None]:
+    """Answer laion_clap's look-ups locally while the block runs, and put `sys.path` back at its end."""
+    import transformers
+
+    def refuse(*_: object, **__: object) -> None:
+        """A tokenizer that nobody uses: None, so that using it would fail at once."""
+
+    def roberta(*_: object, **__: object) -> Any:
+        config = transformers.RobertaConfig(
+            vocab_size=VOCABULARY, max_position_embeddings=514, type_vocab_size=1, layer_norm_eps=1e-5
+        )
+        return transformers.RobertaModel(config)
+
+    path = list(sys.path)
+    with ExitStack() as stack:
+        for owner, answer in (
+            (transformers.BertTokenizer, refuse),
+            (transformers.BartTokenizer, refuse),
+            (transformers.RobertaTokenizer, lambda *_, **__: tokenizer),
+            (transformers.RobertaModel, roberta),
+        ):
+            stack.enter_context(_replaced(owner, "from_pretrained", staticmethod(answer)))
+        try:
+            yield
+        finally:
+            sys.path[:] = path
+
+
+@contextmanager
+def _replaced(owner: type, name: str, value: object) -> Iterator[None]:
+    """Set a class attribute for a while; one that was inherited is inherited again."""
+    own = vars(owner).get(name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        if own is None:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, own)

@@ -1,0 +1,58 @@
+"""CLIP through open_clip: weights from a local safetensors file, the tokenizer from the package, never the hub."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.encoders.base import Embeddings, best_device
+from shards.errors import BadInput
+
+MODEL = "ViT-B-32"
+BATCH = 64
+
+
+class OpenClipEncoder:
+    """An open_clip model as an `ImageTextEncoder`; pictures go through open_clip's own preprocessing.
+
+    Raises:
+        BadInput: the file does not hold this model's weights.
+    """
+
+    def __init__(self, weights: Path, *, model: str = MODEL, device: str | None = None) -> None:
+        import open_clip
+        from open_clip.factory import load_checkpoint
+
+        self._device = device or best_device()
+        self._model, _, self._preprocess = open_clip.create_model_and_transforms(model, pretrained=None)
+        self._tokenize = open_clip.get_tokenizer(model)
+        if weights.suffix != ".safetensors":
+            raise BadInput(f"{weights.name} is no safetensors file", remedy="clapboard weights fetch clip")
+        try:
+            load_checkpoint(self._model, str(weights))
+        except (RuntimeError, OSError, ValueError) as error:
+            raise BadInput(
+                f"{weights} does not hold a {model}: {str(error).splitlines()[0]}", remedy="clapboard weights verify clip"
+            ) from error
+        self._model.eval().to(self._device)
+
+    def embed_images(self, images: NDArray[np.uint8]) -> Embeddings:
+        """Embed (n, height, width, 3) RGB images."""
+        import torch
+        from PIL import Image
+
+        parts = []
+        for first in range(0, len(images), BATCH):
+            pixels = torch.stack([self._preprocess(Image.fromarray(one)) for one in images[first : first + BATCH]])
+            with torch.inference_mode():
+                parts.append(self._model.encode_image(pixels.to(self._device), normalize=True).float().cpu().numpy())
+        return np.concatenate(parts)
+
+    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
+        """Embed n texts."""
+        import torch
+
+        with torch.inference_mode():
+            found = self._model.encode_text(self._tokenize(list(texts)).to(self._device), normalize=True)
+        return np.asarray(found.float().cpu().numpy())

@@ -1,0 +1,114 @@
+"""The full story of one item, from its link to its decision, as one nested record."""
+
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from curation.ledger.open import Ledger
+from curation.ledger.tables import ClipRow, DecisionRow, ScoreRow, SourceEntry, VerdictRow, Video, WindowRow
+from curation.outcomes import Outcome
+from shards.errors import BadInput
+
+
+def explain(ledger: Ledger, item: str) -> dict[str, Any]:
+    """All that the ledger knows about a clip id, window id, video id, link or path (or the start of an id).
+
+    Raises:
+        BadInput: nothing of that name is in the ledger.
+    """
+    with ledger.session() as session:
+        video_id = _video_id(session, item)
+        if video_id is None:
+            raise BadInput(f"the ledger knows no {item!r}", remedy="give a clip id, a video id, a link or a path")
+        return {"asked": item, **_video_story(session, video_id)}
+
+
+def _video_id(session: Session, item: str) -> str | None:
+    for column in (Video.link, Video.path, Video.id):
+        if found := session.scalar(select(Video.id).where(column == item)):
+            return found
+    for table in (ClipRow, WindowRow):
+        if found := session.scalar(select(table.video_id).where(table.id == item)):
+            return found
+    if len(item) >= 4:
+        starts = or_(ClipRow.id.startswith(item, autoescape=True), ClipRow.video_id.startswith(item, autoescape=True))
+        return session.scalar(select(ClipRow.video_id).where(starts))
+    return None
+
+
+def _video_story(session: Session, video_id: str) -> dict[str, Any]:
+    video = session.get_one(Video, video_id)
+    entries = session.scalars(select(SourceEntry).where(SourceEntry.video_id == video_id)).all()
+    clips = session.scalars(select(ClipRow).where(ClipRow.video_id == video_id).order_by(ClipRow.start_us)).all()
+    return {
+        "link": video.link,
+        "video_id": video.id,
+        "rows": [_row_story(entry) for entry in entries],
+        "fetch": _step(video.fetch, video.fetch_detail)
+        | {"path": video.path, "sha256": video.sha256, "bytes": video.bytes, "at": video.fetched_at},
+        "analysis": _step(video.analysis, video.analysis_detail)
+        | {"seconds": _seconds(video.duration_us), "cuts_s": [_seconds(cut) for cut in video.cuts_us]},
+        "windows": _window_stories(session, video_id),
+        "clips": [_clip_story(session, clip) for clip in clips],
+    }
+
+
+def _row_story(entry: SourceEntry) -> dict[str, Any]:
+    names = ("table_name", "row", "caption", "label", "licence")
+    return {name: getattr(entry, name) for name in names} | {
+        "start_s": _seconds(entry.start_us),
+        "end_s": _seconds(entry.end_us),
+        "read": _step(entry.outcome, entry.detail),
+        "windows": _step(entry.proposal, ""),
+    }
+
+
+def _window_stories(session: Session, video_id: str) -> list[dict[str, Any]]:
+    windows = session.scalars(
+        select(WindowRow).where(WindowRow.video_id == video_id).order_by(WindowRow.start_us)
+    ).all()
+    stories = []
+    for window in windows:
+        scores = session.scalars(select(ScoreRow).where(ScoreRow.window_id == window.id)).all()
+        decision = session.get(DecisionRow, window.id)
+        stories.append(
+            {
+                "id": window.id,
+                "start_s": _seconds(window.start_us),
+                "end_s": _seconds(window.end_us),
+                "scores": {name: value for score in scores for name, value in score.columns.items()},
+                "score_versions": {score.name: score.version for score in scores},
+                "band": decision.band if decision else None,
+                "p_good": decision.p_good if decision else None,
+                "reasons": [_step(reason, "") for reason in decision.reasons] if decision else [],
+                "policy": decision.policy if decision else None,
+            }
+        )
+    return stories
+
+
+def _clip_story(session: Session, clip: ClipRow) -> dict[str, Any]:
+    verdicts = session.scalars(select(VerdictRow).where(VerdictRow.clip_id == clip.id).order_by(VerdictRow.id)).all()
+    return {
+        "id": clip.id,
+        "start_s": _seconds(clip.start_us),
+        "end_s": _seconds(clip.end_us),
+        "band": clip.band,
+        "current": clip.current,
+        "audit": clip.audit,
+        "cut": clip.cut,
+        "verdicts": [
+            {"verdict": one.verdict, "reviewer": one.reviewer, "reason": one.reason, "at": one.at} for one in verdicts
+        ],
+    }
+
+
+def _step(outcome: str | None, detail: str) -> dict[str, Any]:
+    if outcome is None:
+        return {"outcome": None}
+    return {"outcome": outcome, "detail": detail, "remedy": Outcome(outcome).remedy}
+
+
+def _seconds(time_us: int | None) -> float | None:
+    return None if time_us is None else time_us / 1e6

@@ -1,0 +1,62 @@
+"""Where a project's data lies: one folder, `CLAPBOARD_HOME` or the XDG data folder by default."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from curation.ledger.open import Ledger, open_ledger
+
+
+def default_home() -> Path:
+    """`$CLAPBOARD_HOME`, else `clapboard` in the XDG data folder."""
+    if named := os.environ.get("CLAPBOARD_HOME"):
+        return Path(named)
+    data = os.environ.get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "clapboard"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folders of one project; nothing is made until it is needed."""
+
+    root: Path
+
+    @property
+    def ledger_url(self) -> str:
+        """`$CLAPBOARD_LEDGER`, else the SQLite file in this home."""
+        return os.environ.get("CLAPBOARD_LEDGER") or f"sqlite:///{self.root / 'ledger.sqlite'}"
+
+    @property
+    def videos(self) -> Path:
+        """Downloaded files, named by video id."""
+        return self.root / "videos"
+
+    @property
+    def cuts(self) -> Path:
+        """Cut clips, kept so that nothing is encoded twice."""
+        return self.root / "cuts"
+
+    @property
+    def snapshots(self) -> Path:
+        """Published data sets."""
+        return self.root / "snapshots"
+
+    @property
+    def training(self) -> Path:
+        """Caches, backbones and runs of training."""
+        return self.root / "training"
+
+    @property
+    def prefect(self) -> Path:
+        """The Prefect server's own database; may be deleted at any time."""
+        return self.root / "prefect"
+
+    @property
+    def report(self) -> Path:
+        """The report of the last run."""
+        return self.root / "report.html"
+
+    def ledger(self) -> Ledger:
+        """Open this home's ledger, making the folder and the schema when they are not there."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        return open_ledger(self.ledger_url)

@@ -1,0 +1,1 @@
+"""The memory of everything before publication: sources, videos, windows, scores, decisions, clips, verdicts."""

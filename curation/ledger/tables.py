@@ -1,0 +1,149 @@
+"""The ledger's tables (SQLAlchemy 2). SQLite by default, PostgreSQL by URL.
+
+source    a row of a source list, or the fault that kept it from being one
+video     a distinct link or file, what fetching and decoding it gave
+window    a span that scores look at; many per video, overlapping
+score     what one version of one score measured on a window
+decision  what the policy in force says about a window
+clip      merged windows of one band: the unit that is reviewed and published
+verdict   a person's answer on a clip; rows are only ever added
+snapshot  what was published
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, Integer, String, func
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """All tables of the ledger."""
+
+    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, int: BigInteger, datetime: DateTime(timezone=True)}  # noqa: RUF012
+
+
+class SourceEntry(Base):
+    """A row of a source list; `outcome` is "ok" or the fault, `proposal` what cutting it into windows gave."""
+
+    __tablename__ = "source"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    table_name: Mapped[str]
+    row: Mapped[int]
+    video_id: Mapped[str | None] = mapped_column(String(40), index=True)
+    start_us: Mapped[int | None]
+    end_us: Mapped[int | None]
+    caption: Mapped[str]
+    label: Mapped[str]
+    licence: Mapped[str]
+    outcome: Mapped[str]
+    detail: Mapped[str]
+    proposal: Mapped[str | None]
+
+
+class Video(Base):
+    """A distinct link or local file. `fetch` and `analysis` are outcomes, None until tried."""
+
+    __tablename__ = "video"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    link: Mapped[str]
+    local: Mapped[bool]
+    fetch: Mapped[str | None] = mapped_column(index=True)
+    fetch_detail: Mapped[str] = mapped_column(default="")
+    fetched_at: Mapped[datetime | None]
+    path: Mapped[str | None]
+    sha256: Mapped[str | None]
+    bytes: Mapped[int | None]
+    uploader: Mapped[str | None]
+    analysis: Mapped[str | None] = mapped_column(index=True)
+    analysis_detail: Mapped[str] = mapped_column(default="")
+    analysis_key: Mapped[str | None]
+    duration_us: Mapped[int | None]
+    cuts_us: Mapped[list[Any]] = mapped_column(default=list)
+
+
+class WindowRow(Base):
+    """A span of a video that is scored; `crosses_cut` windows are never scored."""
+
+    __tablename__ = "window"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    video_id: Mapped[str] = mapped_column(ForeignKey("video.id"), index=True)
+    source_id: Mapped[str] = mapped_column(ForeignKey("source.id"))
+    shot: Mapped[int]
+    start_us: Mapped[int]
+    end_us: Mapped[int]
+    crosses_cut: Mapped[bool]
+
+
+class ScoreRow(Base):
+    """What one version of one score measured on a window."""
+
+    __tablename__ = "score"
+
+    window_id: Mapped[str] = mapped_column(ForeignKey("window.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    columns: Mapped[dict[str, Any]]
+
+
+class DecisionRow(Base):
+    """The policy's word on a window; re-deciding overwrites it, scores stay."""
+
+    __tablename__ = "decision"
+
+    window_id: Mapped[str] = mapped_column(ForeignKey("window.id"), primary_key=True)
+    policy: Mapped[str] = mapped_column(String(16))
+    band: Mapped[str] = mapped_column(index=True)
+    reasons: Mapped[list[Any]]
+    p_good: Mapped[float]
+
+
+class ClipRow(Base):
+    """Merged windows of one band; `current` is False once a re-decision no longer proposes it."""
+
+    __tablename__ = "clip"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    video_id: Mapped[str] = mapped_column(ForeignKey("video.id"), index=True)
+    source_id: Mapped[str] = mapped_column(ForeignKey("source.id"))
+    start_us: Mapped[int]
+    end_us: Mapped[int]
+    band: Mapped[str]
+    reasons: Mapped[list[Any]]
+    p_good: Mapped[float]
+    scores: Mapped[dict[str, Any]]
+    policy: Mapped[str] = mapped_column(String(16))
+    audit: Mapped[bool]
+    current: Mapped[bool]
+    cut: Mapped[str | None]
+
+    __table_args__ = (Index("clip_current_band", "current", "band"),)
+
+
+class VerdictRow(Base):
+    """A person's answer; never changed, the newest row of a clip counts."""
+
+    __tablename__ = "verdict"
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True
+    )
+    clip_id: Mapped[str] = mapped_column(ForeignKey("clip.id"), index=True)
+    reviewer: Mapped[str]
+    verdict: Mapped[str]
+    reason: Mapped[str] = mapped_column(default="")
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class SnapshotRow(Base):
+    """A publication: "NAME/vN", its content digest and its size."""
+
+    __tablename__ = "snapshot"
+
+    id: Mapped[str] = mapped_column(String(80), primary_key=True)
+    content: Mapped[str]
+    clips: Mapped[int]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,136 @@
+"""Open an untrusted file: look at its magic first, name its demuxer, refuse what is too large before decoding.
+
+libav guesses formats from content, and some formats are lists of other files or addresses. So the container is
+recognised by our own look at its first bytes, and libav is told which one demuxer to use, with files as the only
+protocol.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from curation.media.failures import MediaFailure
+from curation.media.settings import AnalysisSettings
+from curation.outcomes import Outcome
+
+_MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"pnot")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMedia:
+    """An open file with its picture and sound streams; `container` and streams are PyAV's."""
+
+    container: Any
+    video: Any
+    audio: Any
+
+
+def sniff(head: bytes) -> str | None:
+    """The libav demuxer for a file that begins with `head` (at least 400 bytes if it has them); None if unknown."""
+    if head[4:8] in _MP4_BOXES:
+        return "mov"
+    for magic, demuxer in (
+        (b"\x1aE\xdf\xa3", "matroska"),
+        (b"OggS", "ogg"),
+        (b"FLV\x01", "flv"),
+        (b"\x00\x00\x01\xba", "mpeg"),
+        (b"0&\xb2u\x8ef\xcf\x11", "asf"),
+    ):
+        if head.startswith(magic):
+            return demuxer
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        return "avi"
+    if len(head) > 376 and head[0] == head[188] == head[376] == 0x47:
+        return "mpegts"
+    return None
+
+
+@contextmanager
+def open_media(path: Path, settings: AnalysisSettings | None = None) -> Iterator[OpenMedia]:
+    """Open a file that has both a picture and a sound track.
+
+    Raises:
+        MediaFailure: the file is missing, empty, no video container, cut short, lacks a track, or is too large.
+    """
+    import av
+
+    demuxer = _demuxer(path)
+    try:
+        container = av.open(str(path), format=demuxer, options={"protocol_whitelist": "file"})
+    except (av.FFmpegError, ValueError) as error:
+        broken = demuxer == "mov" and not _has_index(path)
+        outcome = Outcome.TRUNCATED if broken else Outcome.NOT_A_VIDEO
+        raise MediaFailure(outcome, f"libav cannot open it: {error}") from error
+    with container:
+        yield _checked(container, settings or AnalysisSettings())
+
+
+def _demuxer(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            head = file.read(400)
+    except OSError as error:
+        raise MediaFailure(Outcome.FILE_MISSING, str(error.strerror)) from error
+    if not head:
+        raise MediaFailure(Outcome.EMPTY_FILE)
+    demuxer = sniff(head)
+    if demuxer is None:
+        raise MediaFailure(Outcome.NOT_A_VIDEO, f"its first bytes are {head[:12]!r}")
+    return demuxer
+
+
+def _has_index(path: Path) -> bool:
+    """Whether an MP4 file has a whole `moov` box at its top level."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        at = 0
+        while at + 8 <= size:
+            file.seek(at)
+            header = file.read(16)
+            length, kind = int.from_bytes(header[:4]), header[4:8]
+            if length == 1:
+                length = int.from_bytes(header[8:16])
+            if kind == b"moov":
+                return at + length <= size
+            if length < 8:
+                return False
+            at += length
+    return False
+
+
+def _checked(container: Any, settings: AnalysisSettings) -> OpenMedia:
+    import av
+
+    pictures = [one for one in container.streams.video if not one.disposition & av.stream.Disposition.attached_pic]
+    if not pictures:
+        raise MediaFailure(Outcome.NO_VIDEO)
+    if not container.streams.audio:
+        raise MediaFailure(Outcome.NO_AUDIO)
+    video, audio = pictures[0], container.streams.audio[0]
+    if video.codec_context is None or audio.codec_context is None:
+        raise MediaFailure(Outcome.DECODE_FAILED, "libav has no decoder for one of its tracks")
+    # One worker a core scales better than threads inside a decoder.
+    video.codec_context.thread_count = 1
+    _check_size(container, video, settings)
+    _check_whole(container, (video, audio))
+    return OpenMedia(container, video, audio)
+
+
+def _check_size(container: Any, video: Any, settings: AnalysisSettings) -> None:
+    pixels = video.codec_context.width * video.codec_context.height
+    if pixels > settings.max_pixels:
+        raise MediaFailure(Outcome.TOO_LARGE, f"{pixels} pixels a frame")
+    if (container.duration or 0) / 1e6 > settings.max_duration_s:
+        raise MediaFailure(Outcome.TOO_LARGE, f"{container.duration / 1e6:.0f} s long")
+
+
+def _check_whole(container: Any, streams: tuple[Any, ...]) -> None:
+    """An index that stands in front names the place of the last packet: the file must reach that far."""
+    for stream in streams:
+        last = stream.index_entries[-1] if len(stream.index_entries) else None
+        if last and last.pos + last.size > container.size:
+            raise MediaFailure(
+                Outcome.TRUNCATED, f"its index reaches to byte {last.pos + last.size}, the file to {container.size}"
+            )

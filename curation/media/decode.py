@@ -1,0 +1,74 @@
+"""The one way to decoded frames, shared by the analysis and the cut: both tracks in file order, faults told apart.
+
+A packet that cannot be decoded is passed over, as a player would; a run of them, or a container that breaks off, is the
+file's own fault and ends the pass with a typed outcome.
+"""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from fractions import Fraction
+from typing import Any
+
+from curation.media.container import OpenMedia
+from curation.media.failures import MediaFailure
+from curation.outcomes import Outcome
+
+MAX_BROKEN_PACKETS = 25
+"""So many undecodable packets of one track in a row, and the decoder is taken to have given up [ours]."""
+
+
+class Kind(StrEnum):
+    """Which track a frame belongs to."""
+
+    PICTURE = "picture"
+    SOUND = "sound"
+
+
+def decoded(media: OpenMedia) -> Iterator[tuple[Kind, Any]]:
+    """Every frame of both tracks with its presentation time; in order within each track.
+
+    Raises:
+        MediaFailure: the container breaks off (TRUNCATED) or a decoder gives up (DECODE_FAILED).
+    """
+    import av
+
+    broken = dict.fromkeys(Kind, 0)
+    for packet in _packets(media):
+        kind = Kind.PICTURE if packet.stream is media.video else Kind.SOUND
+        try:
+            frames = packet.decode()
+        except av.FFmpegError as error:
+            broken[kind] += 1
+            if broken[kind] > MAX_BROKEN_PACKETS:
+                raise MediaFailure(Outcome.DECODE_FAILED, f"{broken[kind]} packets in a row: {error}") from error
+            continue
+        if frames:
+            broken[kind] = 0
+        for frame in frames:
+            yield kind, frame
+
+
+def frame_time_us(frame: Any) -> int | None:
+    """A frame's presentation time in whole microseconds on the container's clock; None if it carries none."""
+    return None if frame.pts is None else time_us(frame.pts, frame.time_base)
+
+
+def time_us(pts: int, time_base: Fraction) -> int:
+    """A presentation time in whole microseconds, halves rounded up."""
+    # Integers: exact Fraction arithmetic would cost more than looking at the frame.
+    scaled, divisor = pts * time_base.numerator * 1_000_000, time_base.denominator
+    return (2 * scaled + divisor) // (2 * divisor)
+
+
+def _packets(media: OpenMedia) -> Iterator[Any]:
+    import av
+
+    packets = media.container.demux(media.video, media.audio)
+    while True:
+        try:
+            packet = next(packets, None)
+        except av.FFmpegError as error:
+            raise MediaFailure(Outcome.TRUNCATED, f"the container breaks off: {error}") from error
+        if packet is None:
+            return
+        yield packet

@@ -1,0 +1,13 @@
+"""Why a file cannot be used, as an exception that carries its outcome."""
+
+from curation.outcomes import Outcome
+from shards.errors import ClapboardError
+
+
+class MediaFailure(ClapboardError):
+    """A media file that cannot be decoded; `outcome` says in which way, `detail` in whose words."""
+
+    def __init__(self, outcome: Outcome, detail: str = "") -> None:
+        super().__init__(detail or outcome.value.replace("_", " "), remedy=outcome.remedy)
+        self.outcome = outcome
+        self.detail = detail

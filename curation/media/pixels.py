@@ -1,0 +1,77 @@
+"""Look at a decoded frame cheaply: a strided view of its luma, a coarse colour histogram, an upright thumbnail.
+
+The planes of 8-bit YUV are read where they lie; only thumbnails and rarer formats pass through a conversion. Its
+scaler is made once: making one for every frame costs ten times what it does.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LUMA_COLUMNS = 80
+"""About so many columns of luma are looked at: mean differences keep their value, noise stays below 0.001."""
+
+PLANAR_8BIT = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"})
+_TINTS = 8
+
+Plane = NDArray[np.uint8]
+
+
+class Lens:
+    """Reads the frames of one video; not to be shared between threads."""
+
+    def __init__(self, *, thumb_px: int) -> None:
+        from av.video.reformatter import Interpolation, VideoReformatter
+
+        self._thumb_px = thumb_px
+        self._area = Interpolation.AREA
+        self._convert, self._shrink, self._colour = VideoReformatter(), VideoReformatter(), VideoReformatter()
+
+    def look(self, frame: Any) -> tuple[Plane, NDArray[np.float32]]:
+        """Strided luma (rows, columns) and a colour histogram (bins,) that sums to 2, of the frame as stored."""
+        if frame.format.name not in PLANAR_8BIT:
+            size = {"width": 2 * LUMA_COLUMNS, "height": _even(2 * LUMA_COLUMNS * frame.height / frame.width)}
+            frame = self._convert.reformat(frame, format="yuv420p", interpolation=self._area, threads=1, **size)
+        luma, blue, red = strided_planes(frame)
+        return luma, colour_histogram(luma, blue, red)
+
+    def thumbnail(self, frame: Any) -> NDArray[np.uint8]:
+        """(height, width, 3) uint8 RGB, upright, of the wanted height and the picture's own shape to an even width."""
+        sideways = frame.rotation % 180 != 0
+        scale = self._thumb_px / (frame.width if sideways else frame.height)
+        size = {"width": _even(frame.width * scale), "height": _even(frame.height * scale)}
+        # Shrinking in YUV and turning the small picture into RGB is twice as fast as both in one step.
+        small = self._shrink.reformat(frame, format="yuv420p", interpolation=self._area, threads=1, **size)
+        return upright(self._colour.reformat(small, format="rgb24", threads=1).to_ndarray(), frame.rotation)
+
+
+def strided_planes(frame: Any) -> tuple[Plane, Plane, Plane]:
+    """Copies of every s-th pixel of Y, U and V of an 8-bit planar frame, about `LUMA_COLUMNS` columns of luma."""
+    step = max(1, frame.width // LUMA_COLUMNS)
+    luma, blue, red = (plane_view(frame, index) for index in range(3))
+    # Half as many columns of colour as of luma, whatever the subsampling.
+    chroma_step = max(1, 2 * step * blue.shape[1] // frame.width)
+    return luma[::step, ::step].copy(), blue[::chroma_step, ::chroma_step], red[::chroma_step, ::chroma_step]
+
+
+def colour_histogram(luma: Plane, blue: Plane, red: Plane) -> NDArray[np.float32]:
+    """(16 + 64,) float32 summing to 2: the shares of coarse luma levels and of coarse (U, V) pairs."""
+    light = np.bincount((luma[::2, ::2] >> 4).ravel(), minlength=16)
+    tint = np.bincount(((blue >> 5) * np.uint8(_TINTS) + (red >> 5)).ravel(), minlength=_TINTS * _TINTS)
+    return np.concatenate([light / light.sum(), tint / tint.sum()]).astype(np.float32)
+
+
+def plane_view(frame: Any, index: int) -> Plane:
+    """(height, width) uint8 view of one plane, without the padding at the lines' ends; the frame must outlive it."""
+    plane = frame.planes[index]
+    return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
+
+
+def upright(image: Plane, rotation_deg: int) -> Plane:
+    """An image turned as its display matrix asks (counter-clockwise, multiples of 90 degrees)."""
+    return np.ascontiguousarray(np.rot90(image, k=round(rotation_deg / 90) % 4))
+
+
+def _even(length: float) -> int:
+    return max(2, 2 * round(length / 2))

@@ -1,0 +1,34 @@
+"""Settings of the analysis and of the cut: models of the recipe."""
+
+import hashlib
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class AnalysisSettings(BaseModel):
+    """What one decode pass yields, and what it refuses to decode."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    thumb_hz: float = Field(default=10.0, gt=0, description="thumbnails a second")
+    thumb_px: int = Field(default=112, ge=16, description="height of a thumbnail")
+    rate_hz: int = Field(default=16_000, ge=8_000, description="sample rate of the mono waveform")
+    max_pixels: int = Field(default=4096 * 4096, ge=1, description="refuse larger pictures before decoding")
+    max_duration_s: float = Field(default=4 * 3600, gt=0, description="refuse longer videos before decoding")
+
+
+class CutSettings(BaseModel):
+    """How published clips are encoded."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    crf: int = Field(default=18, ge=0, le=51, description="x264 quality; lower is better and larger")
+    preset: str = Field(default="veryfast", description="x264 preset")
+    audio_bit_rate: int = Field(
+        default=192_000, ge=32_000, description="AAC bits a second; the exact sound is in the FLAC"
+    )
+    keyframe_every: int = Field(default=12, ge=1, description="frames between keyframes")
+
+    def digest(self) -> str:
+        """A short name for just these settings; cut files lie in a folder of this name."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]

@@ -1,0 +1,81 @@
+"""What one decode pass of a video leaves behind; the shared input of every score.
+
+Times are integer microseconds on the source's own clock, counted from its first picture frame's presentation time
+(so a clip's start means the same to every tool); sound carries where its first sample lies on that clock.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The curves, thumbnails and waveform of one video.
+
+    Attributes:
+        width_px, height_px: size of the picture as shown (rotation applied).
+        duration_us: from the first frame's start to the last frame's end.
+        frame_us: (frames,) int64, presentation time of each frame; frame_us[0] == 0.
+        luma: (frames,) float32 in [0, 1], mean brightness of each frame.
+        motion: (frames,) float32 in [0, 1], mean absolute luma difference to the frame before; motion[0] == 0.
+        colour_change: (frames,) float32 in [0, 1], distance of the colour histograms of a frame and the one before.
+        thumb_us: (thumbs,) int64, times of the thumbnails.
+        thumbs: (thumbs, height, width, 3) uint8 RGB, sampled at the rate the recipe asks for.
+        audio_start_us: where the first sample of `waveform` lies.
+        rate_hz: sample rate of `waveform`.
+        waveform: (samples,) float32 mono in [-1, 1].
+    """
+
+    width_px: int
+    height_px: int
+    duration_us: int
+    frame_us: NDArray[np.int64]
+    luma: NDArray[np.float32]
+    motion: NDArray[np.float32]
+    colour_change: NDArray[np.float32]
+    thumb_us: NDArray[np.int64]
+    thumbs: NDArray[np.uint8]
+    audio_start_us: int
+    rate_hz: int
+    waveform: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A span of a timeline together with the words that go with it: what a score looks at.
+
+    Attributes:
+        timeline: the decoded video.
+        start_us, end_us: the span, 0 <= start_us < end_us <= timeline.duration_us.
+        text: caption or class name; empty where the source gives none.
+    """
+
+    timeline: Timeline
+    start_us: int
+    end_us: int
+    text: str = ""
+
+    def frames(self) -> slice:
+        """The frames whose presentation time lies in [start, end)."""
+        first, last = np.searchsorted(self.timeline.frame_us, (self.start_us, self.end_us))
+        return slice(int(first), int(last))
+
+    def sound(self) -> NDArray[np.float32]:
+        """(samples,) the waveform of the span, zero where the track has no sound yet or any more."""
+        line = self.timeline
+        first = round((self.start_us - line.audio_start_us) * line.rate_hz / 1_000_000)
+        count = round((self.end_us - self.start_us) * line.rate_hz / 1_000_000)
+        out = np.zeros(count, np.float32)
+        inside = line.waveform[max(first, 0) : max(first + count, 0)]
+        at = max(-first, 0)
+        out[at : at + len(inside)] = inside
+        return out
+
+    def thumbnails(self, count: int) -> NDArray[np.uint8]:
+        """(count, height, width, 3) thumbnails nearest to `count` instants spread evenly over the span."""
+        line = self.timeline
+        instants = self.start_us + (np.arange(count) + 0.5) * (self.end_us - self.start_us) / count
+        nearest = np.abs(line.thumb_us[None, :] - instants[:, None]).argmin(axis=1)
+        return line.thumbs[nearest]

@@ -1,0 +1,121 @@
+"""Every way an item can leave the journey, each with the line that mends it.
+
+One enum for all stages, so the ledger, the funnel and the report speak the same words. An item that goes on has no
+outcome but `OK`; nothing ends as "unknown" or as a bare traceback.
+"""
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """Why an item stopped where it did; `OK` when it went on."""
+
+    OK = "ok"
+
+    # rows of a source list
+    DUPLICATE_ROW = "duplicate_row"
+    MISSING_COLUMN = "missing_column"
+    BAD_ENCODING = "bad_encoding"
+    BAD_LINE = "bad_line"
+    BAD_SPAN = "bad_span"
+    BAD_LINK = "bad_link"
+    FILE_MISSING = "file_missing"
+
+    # fetching
+    NOT_FOUND = "not_found"
+    UNREACHABLE = "unreachable"
+    FORBIDDEN = "forbidden"
+    TIMED_OUT = "timed_out"
+    TOO_LARGE = "too_large"
+    RATE_LIMITED = "rate_limited"
+    PRIVATE = "private"
+    REMOVED = "removed"
+    GEO_BLOCKED = "geo_blocked"
+    AGE_RESTRICTED = "age_restricted"
+    LIVE = "live"
+    UNSUPPORTED_SITE = "unsupported_site"
+    SITE_CHANGED = "site_changed"
+    SERVER_ERROR = "server_error"
+    DISK_FULL = "disk_full"
+    FETCH_FAILED = "fetch_failed"
+
+    # media
+    EMPTY_FILE = "empty_file"
+    NOT_A_VIDEO = "not_a_video"
+    TRUNCATED = "truncated"
+    NO_VIDEO = "no_video_track"
+    NO_AUDIO = "no_audio_track"
+    TOO_SHORT = "too_short"
+    SPAN_OUTSIDE = "span_outside_video"
+    DECODE_FAILED = "decode_failed"
+
+    # decisions on windows
+    SHOT_CHANGE = "shot_change"
+    SILENT = "silent"
+    STATIC_PICTURE = "static_picture"
+    TOO_MUCH_MOTION = "too_much_motion"
+    OFFSET = "sound_offset"
+    UNSYNCHRONISED = "unsynchronised"
+    WEAK_SYNC = "weak_synchrony"
+    MISMATCH = "meaning_mismatch"
+    AUDIT = "random_audit"
+
+    # verdicts of a reviewer
+    REJECTED_BY_REVIEWER = "rejected_by_reviewer"
+
+    @property
+    def remedy(self) -> str:
+        """One line that says what a person can do about it."""
+        return REMEDIES[self]
+
+
+REMEDIES: dict[Outcome, str] = {
+    Outcome.OK: "nothing to do",
+    Outcome.DUPLICATE_ROW: "the first row with this link and span is used; drop the others",
+    Outcome.MISSING_COLUMN: "name a column `url` or `path` in the table's header",
+    Outcome.BAD_ENCODING: "save the table as UTF-8",
+    Outcome.BAD_LINE: "mend the line: quotes must close, cells fit the header, JSON be one object a line",
+    Outcome.BAD_SPAN: "give start and end in seconds with 0 <= start < end",
+    Outcome.BAD_LINK: "use an http(s) link to a public host; loopback needs `fetch.allow_loopback`",
+    Outcome.FILE_MISSING: "check the path; relative paths start at the table's folder",
+    Outcome.NOT_FOUND: "the server has no such page (404); correct the link",
+    Outcome.UNREACHABLE: "check the host name and this machine's network, then run again",
+    Outcome.FORBIDDEN: "the server refuses (401/403); give cookies or drop the link",
+    Outcome.TIMED_OUT: "run again later or raise `fetch.timeout_s`",
+    Outcome.TOO_LARGE: "raise `fetch.max_bytes` or choose a smaller format",
+    Outcome.RATE_LIMITED: "wait; the next run tries again",
+    Outcome.PRIVATE: "the owner made it private; drop the link",
+    Outcome.REMOVED: "it was removed by its owner or host; drop the link",
+    Outcome.GEO_BLOCKED: "not offered in this country; fetch it elsewhere or drop it",
+    Outcome.AGE_RESTRICTED: "needs a signed-in account; give cookies or drop it",
+    Outcome.LIVE: "a live stream has no end; fetch its recording later",
+    Outcome.UNSUPPORTED_SITE: "no video was found at this link; link to the video itself",
+    Outcome.SITE_CHANGED: "the site has changed; a newer yt-dlp may know it",
+    Outcome.SERVER_ERROR: "the server failed (5xx); the next run tries again",
+    Outcome.DISK_FULL: "free disk space or move `--home`, then run again",
+    Outcome.FETCH_FAILED: "see `clapboard explain LINK` for the downloader's own words",
+    Outcome.EMPTY_FILE: "the file has no bytes; fetch it again",
+    Outcome.NOT_A_VIDEO: "the file is no video container; link to the video itself",
+    Outcome.TRUNCATED: "the file ends before its own index says; fetch it again",
+    Outcome.NO_VIDEO: "there is no picture track; choose another format",
+    Outcome.NO_AUDIO: "there is no sound track; choose a format with sound",
+    Outcome.TOO_SHORT: "shorter than one window (`clips.window_s`); lengthen the span or shorten the window",
+    Outcome.SPAN_OUTSIDE: "start lies behind the video's end; correct the row",
+    Outcome.DECODE_FAILED: "the decoder gave up; re-encode the file or drop it",
+    Outcome.SHOT_CHANGE: "the window runs over a cut; its parts inside one shot are windows of their own",
+    Outcome.SILENT: "peak amplitude below `policy.min_peak`; nothing to mend",
+    Outcome.STATIC_PICTURE: "motion below `policy.min_motion`; nothing to mend",
+    Outcome.TOO_MUCH_MOTION: "motion above `policy.max_motion`: shaking camera or flicker",
+    Outcome.OFFSET: "sound and picture agree at another offset; `clapboard explain` shows which",
+    Outcome.UNSYNCHRONISED: "no offset makes sound and motion agree; swapped, added or off-screen sound",
+    Outcome.WEAK_SYNC: "sound and motion agree, but not surely; a reviewer decides",
+    Outcome.MISMATCH: "picture or sound does not fit the caption; a reviewer decides",
+    Outcome.AUDIT: "drawn at random so that a person checks the automatic decisions",
+    Outcome.REJECTED_BY_REVIEWER: "a person said no; `clapboard explain` shows who and why",
+}
+
+
+def remedy_of(name: str) -> str:
+    """The remedy of an outcome as the funnel names it ("silent", "reject: silent"); "" where nothing went wrong."""
+    bare = name.removeprefix("reject: ")
+    return REMEDIES[Outcome(bare)] if bare in set(Outcome) and bare != Outcome.OK else ""

@@ -1,0 +1,85 @@
+"""A recipe: every setting of a curation run, as one YAML file, one Prefect form and one line in a snapshot."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from curation.decide.policy import Policy
+from curation.fetch.settings import FetchSettings
+from curation.media.settings import AnalysisSettings, CutSettings
+from shards.errors import BadInput
+
+
+class ClipSettings(BaseModel):
+    """Windows are scored, neighbours of one band are merged into clips [pred]."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    window_s: float = Field(3.0, gt=0, description="length of a scored window")
+    stride_s: float = Field(0.5, gt=0, description="distance of two windows' starts")
+    max_s: float = Field(10.0, gt=0, description="longest merged clip; longer ones are split evenly")
+
+
+class ReviewSettings(BaseModel):
+    """Who checks the automatic decisions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    audit_share: float = Field(0.1, ge=0, le=1, description="share of accepted clips that a person sees as well")
+
+
+class PublishSettings(BaseModel):
+    """How snapshots are laid out."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    clips_per_shard: int = Field(256, ge=1, description="clips in a shard; shards differ by one at most")
+
+
+class Recipe(BaseModel):
+    """All settings of a curation run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    fetch: FetchSettings = Field(default_factory=FetchSettings)
+    analysis: AnalysisSettings = Field(default_factory=AnalysisSettings)
+    clips: ClipSettings = Field(default_factory=ClipSettings)
+    scores: list[str] = Field(default=["motion", "loudness", "sync"], description="scores that must run")
+    optional_scores: list[str] = Field(default=["clip", "clap"], description="scores that run where weights are there")
+    policy: Policy = Field(default_factory=Policy)
+    review: ReviewSettings = Field(default_factory=ReviewSettings)
+    cut: CutSettings = Field(default_factory=CutSettings)
+    publish: PublishSettings = Field(default_factory=PublishSettings)
+
+    def measuring_key(self) -> str:
+        """A digest of what decides windows and curves; videos measured under another key are measured again."""
+        parts = f"{self.analysis.model_dump_json()}{self.clips.window_s}{self.clips.stride_s}"
+        return hashlib.sha256(parts.encode()).hexdigest()[:12]
+
+    def publishing_settings(self) -> dict[str, Any]:
+        """What a snapshot's manifest tells of the recipe: all that shaped its clips, nothing about the machine."""
+        return self.model_dump(mode="json", exclude={"fetch", "optional_scores"})
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe from YAML; settings that are not named keep their defaults.
+
+    Raises:
+        BadInput: no such file, not YAML, or a setting that does not exist or has a wrong value.
+    """
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        return Recipe.model_validate(settings)
+    except OSError as error:
+        raise BadInput(f"the recipe {path} cannot be read: {error.strerror}", remedy="check the path") from error
+    except yaml.YAMLError as error:
+        raise BadInput(f"the recipe {path} is not YAML: {error}", remedy="mend the line it names") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise BadInput(
+            f"the recipe {path} is wrong at {where}: {first['msg']}", remedy="see docs/contracts.md"
+        ) from error

@@ -1,0 +1,110 @@
+"""What a reviewer reads about a clip: why it was flagged and what the scores say, in plain sentences."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from curation.outcomes import Outcome
+from curation.review.queue import RejectReason
+
+WHY: dict[Outcome, str] = {
+    Outcome.WEAK_SYNC: "Sound and motion agree, but not surely.",
+    Outcome.MISMATCH: "Picture or sound may not fit the caption.",
+    Outcome.OFFSET: "The sound seems shifted against the picture.",
+    Outcome.UNSYNCHRONISED: "No shift makes sound and motion agree.",
+    Outcome.AUDIT: "Accepted automatically, and drawn at random for a check.",
+}
+REASONS: dict[RejectReason, str] = {
+    RejectReason.CAMERA_MOTION: "Camera moves",
+    RejectReason.NOT_SYNCHRONISED: "Not in sync",
+    RejectReason.MEANING: "Sound does not fit picture",
+    RejectReason.OFF_SCREEN_SOUND: "Source is off screen",
+    RejectReason.WRONG_CLASS: "Wrong label or caption",
+    RejectReason.BAD_QUALITY: "Bad quality",
+    RejectReason.OFFENSIVE: "Offensive",
+    RejectReason.PERSONAL: "Personal or private",
+}
+SAME_TIME_S = 0.005
+"""Nearer than this nobody hears or sees a difference, and the score cannot tell one either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One line of the score list: what was measured, and what came out."""
+
+    name: str
+    value: str
+
+
+def why(reason: Outcome) -> str:
+    """Why a clip was flagged, as a sentence."""
+    return WHY.get(reason) or f"{plain(reason).capitalize()}: {reason.remedy}."
+
+
+def lag(offset_s: float) -> str:
+    """An offset in words; positive is late sound."""
+    if not math.isfinite(offset_s):
+        return "not measured"
+    if abs(offset_s) < SAME_TIME_S:
+        return "no shift between sound and picture"
+    return f"sound {'trails' if offset_s > 0 else 'leads'} the picture by {abs(offset_s) * 1000:.0f} ms"
+
+
+def measures(scores: Mapping[str, float]) -> list[Measure]:
+    """The score list, what matters for synchrony first; a column without words of its own keeps its name."""
+    ranks = list(_SAY)
+    names = sorted(scores, key=lambda name: (ranks.index(name) if name in _SAY else len(ranks), name))
+    return [_measure(name, scores[name]) for name in names]
+
+
+def percent(share: float) -> str:
+    """A share of one as a whole percentage."""
+    return f"{share * 100:.0f} %" if math.isfinite(share) else "not measured"
+
+
+def span(start_us: int, end_us: int) -> str:
+    """A span of a video: "0:03.2 to 0:06.4"."""
+    return f"{_clock(start_us)} to {_clock(end_us)}"
+
+
+def web_link(link: str) -> str:
+    """`link` if it is an http(s) address, else "": what a source list says is never trusted as a target."""
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return ""
+    return link if parts.scheme in ("http", "https") and parts.netloc else ""
+
+
+def plain(name: str) -> str:
+    """A column's or outcome's name without underscores."""
+    return name.replace("_", " ")
+
+
+def _measure(name: str, value: float | None) -> Measure:
+    title, say = _SAY.get(name, (plain(name).capitalize(), "{:.3g}"))
+    if value is None or not math.isfinite(value):
+        return Measure(title, "not measured")
+    return Measure(title, say.format(value) if isinstance(say, str) else say(value))
+
+
+def _clock(time_us: int) -> str:
+    tenths = round(time_us / 100_000)
+    return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
+
+
+_SAY: dict[str, tuple[str, str | Callable[[float], str]]] = {
+    "offset_s": ("Timing", lag),
+    "sync": ("Sync at that shift", "{:.2f}"),
+    "sync_at_zero": ("Sync as it is", "{:.2f}"),
+    "sync_confidence": ("Sure of the shift", percent),
+    "cues": ("Sound onsets", "{:.1f} a second"),
+    "motion_mean": ("Motion", "{:.3f}"),
+    "motion_max": ("Motion at most", "{:.3f}"),
+    "peak_amplitude": ("Loudest peak", percent),
+    "silence_ratio": ("Silent", percent),
+    "rms_dbfs": ("Mean level", "{:.0f} dBFS"),
+    "image_text_min": ("Picture fits caption", "{:.2f}"),
+    "audio_text_min": ("Sound fits caption", "{:.2f}"),
+}

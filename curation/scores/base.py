@@ -1,0 +1,41 @@
+"""What a score is: a named, versioned measurement over windows of decoded video."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from curation.media.timeline import Window
+
+Columns = dict[str, float]
+"""The measured values of one window, by column name."""
+
+
+class Need(StrEnum):
+    """What a score wants decoded."""
+
+    CURVES = "curves"
+    THUMBNAILS = "thumbnails"
+    WAVEFORM = "waveform"
+    TEXT = "text"
+
+
+class Score(Protocol):
+    """A measurement over windows.
+
+    `version` goes up whenever the numbers may change, so that old rows are measured again. Model scores run in
+    batches across clips; `check()` raises `shards.errors.Unavailable` (why + the command that mends it) when weights
+    or packages are absent, before anything is decoded.
+    """
+
+    name: str
+    version: int
+    needs: frozenset[Need]
+    columns: tuple[str, ...]
+
+    def check(self) -> None:
+        """Raise `Unavailable` if this machine cannot compute the score."""
+        ...
+
+    def score(self, batch: Sequence[Window]) -> list[Columns]:
+        """Measure each window; the result has one entry per window, in order, with exactly `columns`."""
+        ...

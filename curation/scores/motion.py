@@ -1,0 +1,32 @@
+"""How much the picture moves: the predecessor's raw pixel difference [pred]."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from curation.media.timeline import Window
+from curation.scores.base import Columns, Need
+
+FRAMES = 10
+
+
+class MotionScore:
+    """10 frames spread evenly, RGB in [0, 1]; mean absolute difference of neighbours, then mean and max of the 9."""
+
+    name = "motion"
+    version = 1
+    needs = frozenset({Need.THUMBNAILS})
+    columns = ("motion_mean", "motion_max")
+
+    def check(self) -> None:
+        """Always available."""
+
+    def score(self, batch: Sequence[Window]) -> list[Columns]:
+        """One entry per window."""
+        return [_measure(window) for window in batch]
+
+
+def _measure(window: Window) -> Columns:
+    frames = window.thumbnails(FRAMES).astype(np.float32) / 255
+    differences = np.abs(np.diff(frames, axis=0)).mean(axis=(1, 2, 3))
+    return {"motion_mean": float(differences.mean()), "motion_max": float(differences.max())}

@@ -1,0 +1,148 @@
+"""Do sound and motion happen together, and if not, how far apart are they? A signal score without weights [ours].
+
+Onset strength of the sound (rise of a log-mel spectrum) and motion energy of the picture are put on one 100 Hz clock,
+smoothed over 40 ms, and correlated at every lag within a second. Events at irregular times agree at one lag only, so
+the best lag is the offset, and how clearly it stands out is the confidence. Regular beats agree at many lags, and
+steady sound at none: both lower the confidence, as they should.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.media.timeline import Window
+from curation.scores.base import Columns, Need
+
+CLOCK_HZ = 100
+MAX_LAG_S = 1.0
+SMOOTHING_S = 0.04
+NEAR_ZERO_S = 0.06
+PEAK_WIDTH_S = 0.1
+TEMPERATURE = 0.06
+MEL_BANDS = 40
+FFT_S = 0.032
+CUE_PROMINENCE = 1.0
+
+Curve = NDArray[np.float64]
+
+
+class SyncScore:
+    """Cross-correlation of onsets and motion over +-1 s.
+
+    `sync`: correlation at the best lag. `sync_at_zero`: best correlation within 60 ms of no offset. `offset_s`: the
+    best lag, positive when the sound is late. `sync_confidence`: posterior mass within 100 ms of the best lag,
+    softmax of the correlations. `cues`: onsets a second that stand out.
+    """
+
+    name = "sync"
+    version = 1
+    needs = frozenset({Need.CURVES, Need.WAVEFORM})
+    columns = ("sync", "sync_at_zero", "offset_s", "sync_confidence", "cues")
+
+    def check(self) -> None:
+        """Always available."""
+
+    def score(self, batch: Sequence[Window]) -> list[Columns]:
+        """One entry per window."""
+        return [_measure(window) for window in batch]
+
+
+def onset_strength(waveform: NDArray[np.float32], rate_hz: int) -> Curve:
+    """(ticks,) how much louder each 10 ms is than the one before, averaged over 40 mel bands of log energy."""
+    hop, size = rate_hz // CLOCK_HZ, round(FFT_S * rate_hz)
+    padded = np.pad(waveform.astype(np.float64), (size // 2, size))
+    ticks = len(waveform) // hop
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[: ticks * hop : hop]
+    power = np.abs(np.fft.rfft(frames * np.hanning(size), axis=1)) ** 2
+    level = np.log10(power @ _mel_bands(rate_hz, size).T + 1e-6)
+    return np.pad(np.maximum(np.diff(level, axis=0), 0).mean(axis=1), (1, 0))
+
+
+def motion_strength(motion: NDArray[np.float32], frame_us: NDArray[np.int64], start_us: int, ticks: int) -> Curve:
+    """(ticks,) motion energy on the 100 Hz clock; a frame's motion happened between it and the frame before."""
+    if len(motion) < 2:
+        return np.zeros(ticks)
+    middle_us = (frame_us - np.diff(frame_us, prepend=frame_us[0]) / 2).astype(np.float64)
+    return np.interp(start_us + (np.arange(ticks) + 0.5) * 1e6 / CLOCK_HZ, middle_us, motion)
+
+
+def correlations(motion: Curve, onsets: Curve) -> tuple[Curve, Curve]:
+    """Pearson correlation of motion(t) and onsets(t + lag) for every lag within a second: (lags_s, values).
+
+    A lag with less than half of the span in common, or nothing that varies, has no correlation: 0.
+    """
+    reach = min(round(MAX_LAG_S * CLOCK_HZ), len(motion) // 2)
+    lags = np.arange(-reach, reach + 1)
+    values = [_pearson(*_overlap(motion, onsets, int(lag))) for lag in lags]
+    return lags / CLOCK_HZ, np.array(values)
+
+
+def _measure(window: Window) -> Columns:
+    line = window.timeline
+    onsets = onset_strength(window.sound(), line.rate_hz)
+    part = window.frames()
+    motion = motion_strength(line.motion[part], line.frame_us[part], window.start_us, len(onsets))
+    lags_s, values = correlations(_smooth(motion), _smooth(onsets))
+    if values.max() <= 0:
+        return {"sync": 0.0, "sync_at_zero": 0.0, "offset_s": 0.0, "sync_confidence": 0.0, "cues": _cues(onsets)}
+    best = int(values.argmax())
+    posterior = np.exp((values - values[best]) / TEMPERATURE)
+    near_best = np.abs(lags_s - lags_s[best]) <= PEAK_WIDTH_S
+    return {
+        "sync": float(values[best]),
+        "sync_at_zero": float(max(values[np.abs(lags_s) <= NEAR_ZERO_S].max(), 0)),
+        "offset_s": _refine(lags_s, values, best),
+        "sync_confidence": float(posterior[near_best].sum() / posterior.sum()),
+        "cues": _cues(onsets),
+    }
+
+
+def _smooth(curve: Curve) -> Curve:
+    from scipy.ndimage import gaussian_filter1d
+
+    return np.asarray(gaussian_filter1d(curve, SMOOTHING_S * CLOCK_HZ))
+
+
+def _overlap(motion: Curve, onsets: Curve, lag: int) -> tuple[Curve, Curve]:
+    """What the two curves have in common when the sound is `lag` ticks late."""
+    if lag >= 0:
+        return motion[: len(motion) - lag], onsets[lag:]
+    return motion[-lag:], onsets[:lag]
+
+
+def _pearson(one: Curve, other: Curve) -> float:
+    one, other = one - one.mean(), other - other.mean()
+    scale = np.sqrt((one**2).sum() * (other**2).sum())
+    return float((one * other).sum() / scale) if scale > 1e-12 else 0.0
+
+
+def _refine(lags_s: Curve, values: Curve, best: int) -> float:
+    """The vertex of the parabola through the best lag and its neighbours."""
+    if not 0 < best < len(values) - 1:
+        return float(lags_s[best])
+    before, here, after = values[best - 1 : best + 2]
+    bend = before - 2 * here + after
+    shift = 0.5 * (before - after) / bend if bend < 0 else 0.0
+    return float(lags_s[best] + shift / CLOCK_HZ)
+
+
+def _cues(onsets: Curve) -> float:
+    """Onsets a second that rise clearly above the rest."""
+    from scipy.signal import find_peaks
+
+    curve = _smooth(onsets)
+    peaks, _ = find_peaks(curve, prominence=max(CUE_PROMINENCE * float(curve.std()), 1e-3))
+    return len(peaks) * CLOCK_HZ / max(len(onsets), 1)
+
+
+@cache
+def _mel_bands(rate_hz: int, size: int) -> Curve:
+    """(bands, bins) triangular filters, evenly spaced on the mel scale up to half the rate."""
+    top = 2595 * np.log10(1 + rate_hz / 2 / 700)
+    edges_hz = 700 * (10 ** (np.linspace(0, top, MEL_BANDS + 2) / 2595) - 1)
+    bins_hz = np.fft.rfftfreq(size, 1 / rate_hz)
+    rising = (bins_hz - edges_hz[:-2, None]) / np.diff(edges_hz)[:-1, None]
+    falling = (edges_hz[2:, None] - bins_hz) / np.diff(edges_hz)[1:, None]
+    return np.asarray(np.maximum(0, np.minimum(rising, falling)))

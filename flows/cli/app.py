@@ -1,0 +1,47 @@
+"""The command tree. Each command's work is imported when it is called, so `clapboard --help` is quick."""
+
+from importlib.metadata import version as installed_version
+
+import typer
+
+from flows.cli import curate, data, machine, review, train
+
+app = typer.Typer(
+    name="clapboard",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Noisy web video in; audio-synchronised training data, and a model that animates an image with a sound, out."
+    "\n\nStart with `clapboard demo`: it runs the whole journey on drawn videos in a few minutes.",
+    epilog="Data lies in --home, by default $CLAPBOARD_HOME or the XDG data folder. Exit codes: 0 done, 1 failed, "
+    "2 bad input, 3 something is missing on this machine, 4 a snapshot is wrong, 5 training must not go on.",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(installed_version("clapboard"))
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Options that every command has."""
+
+
+app.command(rich_help_panel="The journey")(machine.demo)
+app.command(rich_help_panel="The journey")(curate.curate)
+app.add_typer(review.app, name="review", rich_help_panel="The journey")
+app.command(rich_help_panel="The journey")(curate.publish)
+app.command(rich_help_panel="The journey")(train.cache)
+app.command(rich_help_panel="The journey")(train.train)
+app.command(rich_help_panel="The journey")(train.animate)
+app.command(rich_help_panel="Looking")(curate.score)
+app.command(rich_help_panel="Looking")(curate.explain)
+app.command(rich_help_panel="Looking")(curate.funnel)
+app.add_typer(data.snapshot_app, name="snapshot", rich_help_panel="Looking")
+app.add_typer(data.weights_app, name="weights", rich_help_panel="This machine")
+app.command(rich_help_panel="This machine")(machine.doctor)
+app.command(rich_help_panel="This machine")(machine.serve)

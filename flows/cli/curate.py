@@ -1,0 +1,140 @@
+"""`clapboard curate`, `publish`, `score`, `explain`, `funnel`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.options import HomeOption, JsonOption, RecipeOption, home_of, recipe_of
+
+
+def curate(
+    sources: Annotated[list[str], typer.Argument(help="CSV or JSONL tables, folders, media files, links.")],
+    recipe: RecipeOption = None,
+    home: HomeOption = None,
+    accept_all: Annotated[
+        bool, typer.Option("--accept-all", help="Accept whatever decodes and holds no cut: the uncurated baseline.")
+    ] = False,
+    allow_loopback: Annotated[
+        bool, typer.Option("--allow-loopback", help="Allow links to this machine, for trying things out.")
+    ] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Try again what failed for good.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Fetch, score, decide and publish; flagged clips wait in the review queue.
+
+    Run it again as often as you like: it goes on where it stopped and redoes nothing that is done.
+    """
+    from flows.cli.show import print_json
+    from flows.run import run_curate
+
+    chosen = recipe_of(recipe)
+    if accept_all:
+        chosen = chosen.model_copy(update={"policy": chosen.policy.model_copy(update={"accept_all": True})})
+    if allow_loopback:
+        chosen = chosen.model_copy(update={"fetch": chosen.fetch.model_copy(update={"allow_loopback": True})})
+    place = home_of(home)
+    summary = run_curate(sources, home=place, recipe=chosen, retry=retry)
+    if json:
+        print_json(summary.model_dump(mode="json"))
+        return
+    show_funnel(place.root)
+    for lack in summary.not_run:
+        typer.echo(f"not run: {lack.what}: {lack.why}; mend: {lack.command}")
+    word = "published" if summary.fresh_snapshot else "unchanged"
+    typer.echo(f"snapshot: {summary.snapshot or 'none, nothing was accepted'} ({word})")
+    if summary.waiting:
+        typer.echo(f"{summary.waiting} clips wait for a person: clapboard review serve --home {place.root}")
+
+
+def publish(home: HomeOption = None, recipe: RecipeOption = None, json: JsonOption = False) -> None:
+    """Publish the clips that a person accepted as the next `curated` snapshot."""
+    from flows.cli.show import print_json
+    from flows.run import run_publish_curated
+
+    summary = run_publish_curated(home=home_of(home), recipe=recipe_of(recipe))
+    if json:
+        print_json(summary.model_dump(mode="json"))
+        return
+    word = "published" if summary.fresh else "unchanged"
+    typer.echo(f"snapshot: {summary.snapshot}, {summary.clips} clips ({word})")
+
+
+def score(
+    files: Annotated[list[Path], typer.Argument(help="Media files; each is scored as one window.")],
+    scores: Annotated[str, typer.Option("--scores", help="Names, comma-separated.")] = "motion,loudness,sync",
+    json: JsonOption = False,
+) -> None:
+    """Score whole files: how much they move, how loud they are, how well sound and motion agree."""
+    from curation.score_files import score_files
+    from flows.cli.show import print_json, progress, table
+
+    names = [name.strip() for name in scores.split(",") if name.strip()]
+    with progress("scoring") as advance:
+        rows = []
+        for row in score_files(files, names):
+            rows.append(row)
+            advance(len(rows), len(files), row["file"])
+            if json:
+                print_json(row)
+    if not json and rows:
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        table("scores", columns, [[_short(row.get(name, "")) for name in columns] for row in rows])
+    if all("outcome" in row for row in rows):
+        raise typer.Exit(2)
+
+
+def explain(
+    item: Annotated[str, typer.Argument(help="A clip id, a video id, a link or a path.")],
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """The full story of one item, from its link to its decision."""
+    import yaml
+
+    from curation.explain import explain as story_of
+    from flows.cli.show import print_json
+
+    with home_of(home).ledger() as ledger:
+        story = story_of(ledger, item)
+    if json:
+        print_json(story)
+    else:
+        typer.echo(yaml.safe_dump(story, sort_keys=False, allow_unicode=True, width=110))
+
+
+def funnel(home: HomeOption = None, json: JsonOption = False) -> None:
+    """What came in and how it left, stage by stage."""
+    place = home_of(home)
+    if not json:
+        show_funnel(place.root)
+        return
+    from dataclasses import asdict
+
+    from curation.funnel import funnel as stages_of
+    from flows.cli.show import print_json
+
+    with place.ledger() as ledger:
+        for stage in stages_of(ledger):
+            print_json(asdict(stage))
+
+
+def show_funnel(home: Path) -> None:
+    """Print a home's funnel with the remedy of each loss."""
+    from curation.funnel import funnel as stages_of
+    from curation.home import Home
+    from curation.outcomes import remedy_of
+    from flows.cli.show import table
+
+    with Home(home).ledger() as ledger:
+        stages = stages_of(ledger)
+    rows = []
+    for stage in stages:
+        rows.append([stage.name, stage.entered, "" if stage.adds_up else "DOES NOT ADD UP", ""])
+        ordered = sorted(stage.outcomes.items(), key=lambda one: -one[1])
+        rows += [["", f"  {count}", name, remedy_of(name)] for name, count in ordered]
+    table("funnel", ["stage", "items", "outcome", "remedy"], rows)
+
+
+def _short(value: object) -> str:
+    return f"{value:.3f}" if isinstance(value, float) else str(value)

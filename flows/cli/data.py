@@ -1,0 +1,106 @@
+"""`clapboard snapshot` and `clapboard weights`."""
+
+from typing import Annotated
+
+import typer
+
+from flows.cli.options import HomeOption, JsonOption, home_of
+
+snapshot_app = typer.Typer(no_args_is_help=True, help="Published data sets: list, look at, check.")
+weights_app = typer.Typer(no_args_is_help=True, help="Model weights: list, fetch, check.")
+
+RefArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help='"auto/v1", or "auto" for the newest.')]
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A name that `weights list` shows.")]
+
+
+@snapshot_app.command("list")
+def list_(home: HomeOption = None, json: JsonOption = False) -> None:
+    """All snapshots of a home."""
+    from flows.cli.show import print_json, table
+    from shards.snapshot import list_snapshots
+
+    found = list_snapshots(home_of(home).snapshots)
+    if json:
+        for one in found:
+            print_json({"id": one.id, "digest": one.digest, **one.manifest["counts"]})
+        return
+    rows = [
+        [one.id, one.manifest["counts"]["clips"], f"{one.manifest['counts']['seconds']:.1f}", one.digest[:12], one.path]
+        for one in found
+    ]
+    table("snapshots", ["snapshot", "clips", "seconds", "digest", "folder"], rows)
+
+
+@snapshot_app.command()
+def show(ref: RefArgument, home: HomeOption = None, json: JsonOption = False) -> None:
+    """One snapshot: its manifest, or with --json a line for each clip of its index."""
+    import yaml
+
+    from flows.cli.show import print_json
+    from shards.snapshot import open_snapshot
+
+    snapshot = open_snapshot(home_of(home).snapshots, ref)
+    if json:
+        for row in snapshot.index().to_pylist():
+            print_json(row)
+        return
+    typer.echo(yaml.safe_dump(snapshot.manifest, sort_keys=False, allow_unicode=True))
+
+
+@snapshot_app.command()
+def verify(ref: RefArgument, home: HomeOption = None) -> None:
+    """Check every byte against the manifest; a fault is exit code 4."""
+    from shards.snapshot import open_snapshot
+    from shards.snapshot import verify as faults_of
+
+    snapshot = open_snapshot(home_of(home).snapshots, ref)
+    faults = faults_of(snapshot)
+    for fault in faults:
+        typer.echo(f"{snapshot.id}: {fault}", err=True)
+    if faults:
+        raise typer.Exit(4)
+    typer.echo(f"{snapshot.id}: {snapshot.manifest['counts']['clips']} clips, every byte as published")
+
+
+@weights_app.command("list")
+def weights_list(json: JsonOption = False) -> None:
+    """What can be fetched, what is there, under which licence."""
+    from dataclasses import asdict
+
+    from flows.cli.show import print_json, table
+    from shards.weights import known, status
+
+    found = [(one, status(one.name)) for one in known()]
+    if json:
+        for one, state in found:
+            print_json(asdict(one) | {"status": asdict(state)})
+        return
+    rows = [
+        [one.name, one.purpose, one.licence, f"{one.size_mb} MB", "yes" if state.present else state.why]
+        for one, state in found
+    ]
+    table("weights", ["name", "for", "licence", "size", "here"], rows)
+
+
+@weights_app.command()
+def fetch(name: NameArgument) -> None:
+    """Fetch weights from the hub into the cache, and note their digests."""
+    from flows.cli.show import progress
+    from shards.weights import fetch as fetch_weights
+
+    with progress(f"fetching {name}") as advance:
+        folder = fetch_weights(name, progress=advance)
+    typer.echo(f"{name}: {folder}")
+
+
+@weights_app.command("verify")
+def weights_verify(name: NameArgument) -> None:
+    """Check the digests of fetched weights; a fault is exit code 4."""
+    from shards.weights import verify as faults_of
+
+    faults = faults_of(name)
+    for fault in faults:
+        typer.echo(f"{name}: {fault}", err=True)
+    if faults:
+        raise typer.Exit(4)
+    typer.echo(f"{name}: every byte as recorded")

@@ -1,0 +1,37 @@
+"""Options that several commands share, and how a command turns them into what the code wants."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from curation.home import Home
+    from curation.recipe import Recipe
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--home", help="Folder of the ledger, videos and snapshots.", envvar="CLAPBOARD_HOME", file_okay=False
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one document a line.")]
+RecipeOption = Annotated[
+    str | None, typer.Option("--recipe", help="A YAML file, or the name of a preset (default, demo).")
+]
+
+
+def home_of(option: Path | None) -> "Home":
+    """The home that was named, or the default one."""
+    from curation.home import Home, default_home
+
+    return Home((option or default_home()).absolute())
+
+
+def recipe_of(option: str | None) -> "Recipe":
+    """The recipe that was named (a file or a preset), or the default preset."""
+    from curation.recipe import load_recipe
+    from flows.presets import preset_path
+
+    path = Path(option) if option and Path(option).suffix in (".yaml", ".yml") else preset_path(option or "default")
+    return load_recipe(path)

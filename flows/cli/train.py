@@ -1,0 +1,118 @@
+"""`clapboard cache`, `train`, `animate`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.options import HomeOption, JsonOption, home_of
+
+StageOption = Annotated[int, typer.Option("--stage", min=1, max=2, help="1: automatic data; 2: human-curated data.")]
+BackboneOption = Annotated[str, typer.Option("--backbone", help="tiny, wan2.1-1.3b or wan2.2-ti2v-5b.")]
+SnapshotOption = Annotated[
+    str | None, typer.Option("--snapshot", help='"NAME/vN" or "NAME"; by default auto for stage 1, curated for 2.')
+]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="A YAML file of training settings.")]
+SetOption = Annotated[list[str], typer.Option("--set", metavar="A.B=C", help="One setting; may be given many times.")]
+
+
+def cache(
+    stage: StageOption = 1,
+    backbone: BackboneOption = "tiny",
+    snapshot: SnapshotOption = None,
+    config: ConfigOption = None,
+    settings: SetOption = [],  # noqa: B006 (typer copies it)
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Encode a snapshot once for training: latents and sound features; what is there is kept."""
+    from flows.cli.show import print_json, progress
+    from training.stages import build_stage_cache
+
+    chosen = _config(stage, backbone, snapshot, config, settings)
+    place = home_of(home)
+    with progress("encoding") as advance:
+        report = build_stage_cache(
+            chosen, snapshots_root=place.snapshots, runs_root=place.training, progress=advance
+        )
+    facts = {"snapshot": chosen.snapshot, "encoded": report.encoded, "reused": report.reused}
+    if json:
+        print_json(facts)
+    else:
+        typer.echo(f"{chosen.snapshot}: {report.encoded} clips encoded, {report.reused} were there")
+
+
+def train(
+    stage: StageOption,
+    backbone: BackboneOption = "tiny",
+    snapshot: SnapshotOption = None,
+    config: ConfigOption = None,
+    settings: SetOption = [],  # noqa: B006 (typer copies it)
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be trained.")] = False,
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Train the audio adapter on a frozen backbone; stage two goes on from stage one.
+
+    A run is named by its settings and data: a finished one is found, a stopped one goes on from its last checkpoint.
+    """
+    from flows.cli.show import print_json
+
+    chosen = _config(stage, backbone, snapshot, config, settings)
+    if dry_run:
+        _show_dry_run(chosen, json=json)
+        return
+    from flows.run import run_train
+
+    changes = chosen.model_dump(mode="json", exclude={"stage", "backbone"}, exclude_none=True)
+    summary = run_train(home=home_of(home), stage=stage, backbone=backbone, settings=changes)
+    if json:
+        print_json(summary.model_dump(mode="json"))
+        return
+    word = "" if summary.fresh else " (was done before)"
+    share = f"{summary.trainable_parameters} parameters, {summary.trainable_share:.2%} of the whole"
+    typer.echo(f"stage {stage} on {summary.snapshot}: {summary.steps} steps{word}; {share}")
+    typer.echo(f"loss {summary.first_loss:.4f} -> {summary.last_loss:.4f}")
+    for name, value in summary.probe.items():
+        typer.echo(f"  probe {name}: {value:.4f}")
+    typer.echo(f"run: {summary.run_dir}")
+
+
+def animate(
+    image: Annotated[Path, typer.Argument(help="PNG or JPEG.")],
+    sound: Annotated[Path, typer.Argument(help="WAV, FLAC, MP3, or a video for its sound.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The MP4 to write.")] = Path("animation.mp4"),
+    run: Annotated[Path | None, typer.Option("--run", help="A run's folder; the newest of the home by default.")] = None,
+    caption: Annotated[str, typer.Option("--caption", help="What the image shows, in the training's words.")] = "",
+    guidance: Annotated[float, typer.Option("--guidance", min=0, help="How much the sound counts; 0: not at all.")] = 2.0,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed, another motion.")] = 0,
+    home: HomeOption = None,
+) -> None:
+    """Animate an image in time with a sound."""
+    from training.sample import SampleSettings
+    from training.sample import animate as make
+    from training.stages import newest_run
+
+    chosen = run or newest_run(home_of(home).training)
+    settings = SampleSettings(guidance=guidance, seed=seed)
+    typer.echo(str(make(chosen, image=image, sound=sound, out=out, caption=caption, settings=settings)))
+
+
+def _config(stage: int, backbone: str, snapshot: str | None, config: Path | None, settings: list[str]):  # noqa: ANN202
+    from training.config import load_config
+
+    named = [] if snapshot is None else [f"snapshot={snapshot}"]
+    return load_config(config, stage=stage, overrides=(f"backbone={backbone}", *named, *settings))
+
+
+def _show_dry_run(config: object, *, json: bool) -> None:
+    import yaml
+
+    from flows.cli.show import print_json
+    from training.stages import dry_run
+
+    facts = dry_run(config)  # type: ignore[arg-type]
+    if json:
+        print_json(facts)
+    else:
+        typer.echo(yaml.safe_dump(facts, sort_keys=False))

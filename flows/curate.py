@@ -1,0 +1,179 @@
+"""The curation flow: source lists in, an automatic snapshot and a review queue out.
+
+Each task handles a batch and each item commits on its own, so a run that was killed goes on where it stopped and a
+run that has nothing to do does nothing. The truth about items is in the ledger; Prefect sees batches.
+"""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import BaseModel, ConfigDict, Field
+
+from curation.decide.apply import Decided, decide_all
+from curation.funnel import funnel
+from curation.home import Home, default_home
+from curation.ingest import fetch_video, register, videos_to_fetch
+from curation.measure import measure_video, videos_to_measure
+from curation.publish import Selection, clips_to_publish, publish_selection
+from curation.recipe import Recipe
+from curation.review.queue import flagged
+from curation.scores.registry import build
+from curation.sources.read import read_sources
+from flows.artifacts import leave_funnel, leave_not_run, leave_queue
+from flows.progress import Step
+from flows.summary import CurateSummary, NotRun
+from shards.errors import Unavailable
+from shards.snapshot import Published
+
+BATCH = 64
+"""Videos in a task: the server records some 40 task runs a second, so items never are tasks of their own."""
+
+WORKERS = os.cpu_count() or 1
+
+
+class CurateParams(BaseModel):
+    """The parameters of a curation run; Prefect draws its form from them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sources: list[str] = Field(description="CSV or JSONL tables, folders, media files or links")
+    home: Path = Field(default_factory=default_home, description="folder of the ledger, videos and snapshots")
+    recipe: Recipe = Field(default_factory=Recipe, description="every setting of the run")
+    retry: bool = Field(False, description="try again what failed for good")
+
+
+@flow(name="curate", task_runner=ThreadPoolTaskRunner(max_workers=WORKERS))  # type: ignore[arg-type]
+def curate(params: CurateParams) -> CurateSummary:
+    """Read, fetch, measure, decide, publish; every step only what is not done yet."""
+    home, recipe, seconds = Home(params.home.absolute()), params.recipe, dict[str, float]()
+    with _timed(seconds, "read"):
+        new_rows = read_rows(params.sources, home)
+    with _timed(seconds, "fetch"):
+        fetched = _in_batches(fetch_batch, _ids_to_fetch(home, params), home, recipe, "fetching")
+    with _timed(seconds, "measure"):
+        scores, not_run = usable_scores(recipe)
+        measured = _in_batches(measure_batch, _ids_to_measure(home, recipe, scores), home, recipe, "measuring")
+    with _timed(seconds, "decide"):
+        decided = decide_windows(home, recipe)
+    with _timed(seconds, "publish"):
+        published = publish_accepted(home, recipe)
+    with home.ledger() as ledger:
+        waiting = len(flagged(ledger))
+        leave_funnel(funnel(ledger))
+    leave_not_run(not_run)
+    leave_queue(waiting, str(home.root))
+    return CurateSummary(
+        new_rows=new_rows,
+        fetched=fetched,
+        measured=measured,
+        windows={band.value: count for band, count in decided.windows.items()},
+        clips={band.value: count for band, count in decided.clips.items()},
+        waiting=waiting,
+        snapshot=published.snapshot.id if published else None,
+        fresh_snapshot=bool(published and published.fresh),
+        not_run=not_run,
+        seconds=seconds,
+    )
+
+
+@task(cache_policy=NO_CACHE)
+def read_rows(sources: Sequence[str], home: Home) -> int:
+    """Source lists into the ledger; returns how many rows are new."""
+    with home.ledger() as ledger:
+        return register(ledger, read_sources(sources))
+
+
+@task(cache_policy=NO_CACHE)
+def fetch_batch(ids: Sequence[str], home: Home, recipe: Recipe, step: Step) -> int:
+    """Fetch a batch of videos; a video's own failure is an outcome in the ledger, never an exception."""
+    with home.ledger() as ledger:
+        for video_id in ids:
+            step.tick(fetch_video(ledger, video_id, home=home, settings=recipe.fetch))
+    return len(ids)
+
+
+@task(cache_policy=NO_CACHE)
+def measure_batch(ids: Sequence[str], home: Home, recipe: Recipe, step: Step) -> int:
+    """Decode and score a batch of videos."""
+    scores = build(usable_scores(recipe)[0])
+    with home.ledger() as ledger:
+        for video_id in ids:
+            step.tick(measure_video(ledger, video_id, scores, recipe=recipe))
+    return len(ids)
+
+
+@task(cache_policy=NO_CACHE)
+def decide_windows(home: Home, recipe: Recipe) -> Decided:
+    """Decide every window and merge neighbours into clips; reads scores, opens no file."""
+    longest = round(recipe.clips.max_s * 1_000_000)
+    share = recipe.review.audit_share
+    with home.ledger() as ledger:
+        return decide_all(ledger, recipe.policy, max_clip_us=longest, audit_share=share)
+
+
+@task(cache_policy=NO_CACHE)
+def publish_accepted(home: Home, recipe: Recipe) -> Published | None:
+    """Cut and publish what the policy accepted; None when that is nothing."""
+    with home.ledger() as ledger:
+        ids = clips_to_publish(ledger, Selection.AUTO)
+        if not ids:
+            return None
+        return publish_selection(
+            ledger,
+            Selection.AUTO,
+            home=home,
+            settings=recipe.cut,
+            recipe=recipe.publishing_settings(),
+            clips_per_shard=recipe.publish.clips_per_shard,
+            progress=Step("cutting", len(ids)).show,
+        )
+
+
+def usable_scores(recipe: Recipe) -> tuple[list[str], list[NotRun]]:
+    """The scores this machine can compute, and for each optional one that it cannot, why.
+
+    Raises:
+        Unavailable: a score that the recipe demands cannot run here.
+    """
+    for score in build(recipe.scores):
+        score.check()
+    names, not_run = list(recipe.scores), []
+    for score in build(recipe.optional_scores):
+        try:
+            score.check()
+            names.append(score.name)
+        except Unavailable as lack:
+            not_run.append(NotRun(what=f"score {score.name}", why=lack.message, command=lack.remedy))
+    return names, not_run
+
+
+def _ids_to_fetch(home: Home, params: CurateParams) -> list[str]:
+    with home.ledger() as ledger:
+        return videos_to_fetch(ledger, retry=params.retry)
+
+
+def _ids_to_measure(home: Home, recipe: Recipe, scores: Sequence[str]) -> list[str]:
+    with home.ledger() as ledger:
+        return videos_to_measure(ledger, build(scores), recipe=recipe)
+
+
+def _in_batches(work: object, ids: Sequence[str], home: Home, recipe: Recipe, name: str) -> int:
+    """Map a task over batches that keep all workers busy; returns how many items were handled."""
+    size = max(1, min(BATCH, -(-len(ids) // WORKERS)))
+    step = Step(name, len(ids))
+    batches = [ids[first : first + size] for first in range(0, len(ids), size)]
+    futures = [work.submit(batch, home, recipe, step) for batch in batches]  # type: ignore[attr-defined]
+    return sum(future.result() for future in futures)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    seconds[step] = round(time.perf_counter() - start, 2)

@@ -1,0 +1,120 @@
+"""What this machine has: each part is fine, lacking (some things will not run) or blocked (nothing will)."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.metadata import version as installed_version
+from importlib.util import find_spec
+from pathlib import Path
+
+from curation.home import Home
+from shards.errors import Unavailable
+
+LOW_DISK_GB = 5
+
+
+class State(StrEnum):
+    """How a part is."""
+
+    OK = "ok"
+    LACKING = "lacking"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One part of the machine: how it is, what was found, and what mends it."""
+
+    part: str
+    state: State
+    found: str
+    remedy: str = ""
+
+
+def examine(home: Home) -> list[Finding]:
+    """Look at everything that a run may need; takes seconds, since torch is asked for a GPU."""
+    checks: list[Callable[[], Finding]] = [
+        _python,
+        _packages,
+        _training_is_ours,
+        _ffmpeg,
+        _gpu,
+        lambda: _disk(home),
+        lambda: _server(home),
+    ]
+    return [check() for check in checks] + _weights()
+
+
+def _python() -> Finding:
+    found = ".".join(map(str, sys.version_info[:3]))
+    good = sys.version_info >= (3, 11)
+    return Finding("Python", State.OK if good else State.BLOCKED, found, "" if good else "install Python 3.11 or newer")
+
+
+def _packages() -> Finding:
+    found = {name: installed_version(name) for name in ("prefect", "fastapi", "sqlalchemy", "torch", "diffusers")}
+    words = ", ".join(f"{name} {number}" for name, number in found.items())
+    # With these two the server starts and the UI works, but scheduled runs never come (docs/decisions/0001-pins.md).
+    broken = found["sqlalchemy"].startswith("2.1") or tuple(map(int, found["fastapi"].split(".")[:2])) >= (0, 155)
+    remedy = "uv pip sync requirements.lock" if broken else ""
+    return Finding("packages", State.BLOCKED if broken else State.OK, words, remedy)
+
+
+def _training_is_ours() -> Finding:
+    spec = find_spec("training")
+    origin = spec.origin if spec and spec.origin else "not found"
+    ours = Path(origin).resolve().parent.parent == Path(__file__).resolve().parent.parent
+    remedy = "" if ours else "install Clapboard itself; another package's `training` is in the way"
+    return Finding("import training", State.OK if ours else State.BLOCKED, origin, remedy)
+
+
+def _ffmpeg() -> Finding:
+    from shards.ffmpeg import ffmpeg_binary
+
+    try:
+        binary = ffmpeg_binary()
+    except Unavailable as lack:
+        return Finding("ffmpeg", State.BLOCKED, lack.message, lack.remedy)
+    said = subprocess.run([binary, "-version"], capture_output=True, text=True, check=False, timeout=20).stdout
+    return Finding("ffmpeg", State.OK, f"{' '.join(said.split()[:3])} ({binary})")
+
+
+def _gpu() -> Finding:
+    import torch
+
+    if torch.cuda.is_available():
+        card = torch.cuda.get_device_properties(0)
+        return Finding("GPU", State.OK, f"{torch.cuda.device_count()} x {card.name}, {card.total_memory >> 30} GiB")
+    return Finding("GPU", State.LACKING, "none; the tiny backbone trains on the CPU", "train large backbones elsewhere")
+
+
+def _disk(home: Home) -> Finding:
+    place = next(one for one in (home.root, *home.root.parents) if one.exists())
+    free_gb = shutil.disk_usage(place).free / 1e9
+    low = free_gb < LOW_DISK_GB
+    remedy = "free some space, or name another --home" if low else ""
+    return Finding("disk", State.LACKING if low else State.OK, f"{free_gb:.0f} GB free at {place}", remedy)
+
+
+def _server(home: Home) -> Finding:
+    from flows.server import running_server
+
+    if url := running_server(home):
+        return Finding("Prefect server", State.OK, url)
+    return Finding("Prefect server", State.OK, "none runs; commands start their own", "to keep one: clapboard serve")
+
+
+def _weights() -> list[Finding]:
+    from shards.weights import known, status
+
+    findings = []
+    for one in known():
+        state = status(one.name)
+        good = State.OK if state.present else State.LACKING
+        findings.append(
+            Finding(f"weights {one.name}", good, str(state.path) if state.present else state.why, state.remedy)
+        )
+    return findings

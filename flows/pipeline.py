@@ -1,0 +1,56 @@
+"""The whole journey as one flow: curate, publish what people accepted so far, train both stages.
+
+People need hours, so the pipeline does not wait for them: stage two runs if there is a curated snapshot by then, and
+the next run of the pipeline picks up what was reviewed since.
+"""
+
+from pathlib import Path
+
+from prefect import flow
+from pydantic import BaseModel, ConfigDict, Field
+
+from curation.home import Home, default_home
+from curation.publish import Selection, clips_to_publish
+from curation.recipe import Recipe
+from flows.curate import CurateParams, curate
+from flows.publish import PublishParams, publish_curated
+from flows.summary import CurateSummary, PublishSummary, TrainSummary
+from flows.train import TrainParams, train
+from training.config import Stage
+
+
+class PipelineParams(BaseModel):
+    """The parameters of the pipeline."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sources: list[str] = Field(description="CSV or JSONL tables, folders, media files or links")
+    home: Path = Field(default_factory=default_home, description="folder of the ledger, snapshots and runs")
+    recipe: Recipe = Field(default_factory=Recipe, description="every setting of curation")
+    backbone: str = Field("tiny", description="which frozen video generator")
+
+
+class PipelineSummary(BaseModel):
+    """What the pipeline did; None where there was nothing to work on yet."""
+
+    curated: CurateSummary
+    published: PublishSummary | None
+    stage_one: TrainSummary | None
+    stage_two: TrainSummary | None
+
+
+@flow(name="pipeline")
+def pipeline(params: PipelineParams) -> PipelineSummary:
+    """Curate, publish, train, train."""
+    home = Home(params.home.absolute())
+    curated = curate(CurateParams(sources=params.sources, home=home.root, recipe=params.recipe))
+    with home.ledger() as ledger:
+        anything = bool(clips_to_publish(ledger, Selection.CURATED))
+    published = publish_curated(PublishParams(home=home.root, recipe=params.recipe)) if anything else None
+    one = _train(params, Stage.ONE, home) if curated.snapshot else None
+    two = _train(params, Stage.TWO, home) if one and published else None
+    return PipelineSummary(curated=curated, published=published, stage_one=one, stage_two=two)
+
+
+def _train(params: PipelineParams, stage: Stage, home: Home) -> TrainSummary:
+    return train(TrainParams(stage=stage, home=home.root, backbone=params.backbone))

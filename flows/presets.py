@@ -1,0 +1,21 @@
+"""The YAML presets in recipes/: beside the packages in a checkout, inside `flows` in an installed wheel."""
+
+from pathlib import Path
+
+from shards.errors import BadInput
+
+_HERE = Path(__file__).resolve().parent
+
+
+def preset_path(name: str) -> Path:
+    """The file of a preset.
+
+    Raises:
+        BadInput: there is no preset of that name; the remedy lists those that exist.
+    """
+    folder = next((one for one in (_HERE / "recipes", _HERE.parent / "recipes") if one.is_dir()), _HERE / "recipes")
+    path = folder / f"{name}.yaml"
+    if path.is_file():
+        return path
+    there = ", ".join(sorted(one.stem for one in folder.glob("*.yaml"))) or "none"
+    raise BadInput(f"there is no preset {name!r}", remedy=f"name a .yaml file, or one of: {there}")

@@ -1,0 +1,40 @@
+"""The flow that publishes what people accepted."""
+
+from pathlib import Path
+
+from prefect import flow
+from pydantic import BaseModel, ConfigDict, Field
+
+from curation.home import Home, default_home
+from curation.publish import Selection, clips_to_publish, publish_selection
+from curation.recipe import Recipe
+from flows.progress import Step
+from flows.summary import PublishSummary
+
+
+class PublishParams(BaseModel):
+    """The parameters of a publication."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    home: Path = Field(default_factory=default_home, description="folder of the ledger, videos and snapshots")
+    recipe: Recipe = Field(default_factory=Recipe, description="the recipe that the clips were curated with")
+
+
+@flow(name="publish-curated")
+def publish_curated(params: PublishParams) -> PublishSummary:
+    """Cut and publish the clips whose newest verdict is yes."""
+    home, recipe = Home(params.home.absolute()), params.recipe
+    with home.ledger() as ledger:
+        step = Step("cutting", len(clips_to_publish(ledger, Selection.CURATED)))
+        published = publish_selection(
+            ledger,
+            Selection.CURATED,
+            home=home,
+            settings=recipe.cut,
+            recipe=recipe.publishing_settings(),
+            clips_per_shard=recipe.publish.clips_per_shard,
+            progress=step.show,
+        )
+    clips = int(published.snapshot.manifest["counts"]["clips"])
+    return PublishSummary(snapshot=published.snapshot.id, clips=clips, fresh=published.fresh)

@@ -1,0 +1,125 @@
+"""Gather a home's facts for the report: clips, scores by band, versions."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from importlib.metadata import version as installed_version
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from curation.decide.policy import Band, Policy
+from curation.home import Home
+from curation.ledger.open import Ledger
+from curation.ledger.tables import ClipRow, DecisionRow, ScoreRow, SourceEntry, Video, WindowRow
+from curation.media.settings import CutSettings
+from curation.outcomes import Outcome
+from curation.publish import cut_media
+from curation.review.queue import Verdict, latest_verdicts
+from flows.report.data import ClipCard, Histogram, Threshold
+
+REJECTS_SHOWN = 12
+UNITS = {"offset_s": "s"}
+PACKAGES = ("clapboard", "prefect", "torch", "diffusers", "av", "yt-dlp", "webdataset", "pyarrow")
+
+
+def versions() -> dict[str, str]:
+    """The versions that decide a run's numbers."""
+    return {name: installed_version(name) for name in PACKAGES}
+
+
+def cards(ledger: Ledger, *, home: Home, settings: CutSettings) -> tuple[ClipCard, ...]:
+    """A card for every current clip, and for one rejected window of each of a few videos."""
+    from pathlib import Path
+
+    with ledger.session() as session:
+        verdicts = latest_verdicts(session)
+        found = []
+        for clip, entry, video in session.execute(_clips()).tuples():
+            verdict = verdicts.get(clip.id)
+            cut = cut_media(home, clip.id, settings)
+            found.append(
+                ClipCard(
+                    clip_id=clip.id,
+                    label=entry.label,
+                    caption=entry.caption,
+                    band=Band(clip.band),
+                    reasons=tuple(map(Outcome, clip.reasons)),
+                    verdict=Verdict(verdict.verdict) if verdict else None,
+                    scores=clip.scores,
+                    media=cut or (Path(video.path) if video.path else None),
+                    link=video.link,
+                    licence=entry.licence,
+                    start_us=clip.start_us,
+                    end_us=clip.end_us,
+                    media_span_us=None if cut else (clip.start_us, clip.end_us),
+                )
+            )
+        return tuple(found) + _rejected(session)
+
+
+def histograms(ledger: Ledger, policy: Policy) -> tuple[Histogram, ...]:
+    """How each score column of the decided windows is spread over the bands, with the policy's borders."""
+    values: dict[str, dict[Band, list[float]]] = defaultdict(lambda: defaultdict(list))
+    rows = select(ScoreRow.columns, DecisionRow.band).join(DecisionRow, DecisionRow.window_id == ScoreRow.window_id)
+    with ledger.session() as session:
+        for columns, band in session.execute(rows).tuples():
+            for name, value in columns.items():
+                if value is not None:
+                    values[name][Band(band)].append(value)
+    return tuple(
+        Histogram(
+            name=name,
+            unit=UNITS.get(name, ""),
+            values={band: tuple(by_band[band]) for band in Band},
+            thresholds=_borders(policy).get(name, ()),
+        )
+        for name, by_band in sorted(values.items())
+    )
+
+
+def _borders(policy: Policy) -> Mapping[str, tuple[Threshold, ...]]:
+    return {
+        "peak_amplitude": (Threshold("silent", policy.min_peak),),
+        "motion_mean": (Threshold("static", policy.min_motion), Threshold("shaking", policy.max_motion)),
+        "offset_s": (Threshold("early", -policy.max_offset_s), Threshold("late", policy.max_offset_s)),
+    }
+
+
+def _clips():  # noqa: ANN202 (a Select of SQLAlchemy's own generics)
+    rows = select(ClipRow, SourceEntry, Video).join(SourceEntry, SourceEntry.id == ClipRow.source_id)
+    return rows.join(Video, Video.id == ClipRow.video_id).where(ClipRow.current).order_by(ClipRow.band, ClipRow.id)
+
+
+def _rejected(session: Session) -> tuple[ClipCard, ...]:
+    """The first rejected window of each video, a few videos in all: people want to see what was thrown away."""
+    from pathlib import Path
+
+    rows = (
+        select(WindowRow, DecisionRow, SourceEntry, Video)
+        .join(DecisionRow, DecisionRow.window_id == WindowRow.id)
+        .join(SourceEntry, SourceEntry.id == WindowRow.source_id)
+        .join(Video, Video.id == WindowRow.video_id)
+        .where(DecisionRow.band == Band.REJECT)
+        .order_by(WindowRow.video_id, WindowRow.start_us)
+    )
+    seen: dict[str, ClipCard] = {}
+    for window, decision, entry, video in session.execute(rows).tuples():
+        if video.id in seen or len(seen) == REJECTS_SHOWN:
+            continue
+        scores = session.scalars(select(ScoreRow.columns).where(ScoreRow.window_id == window.id)).all()
+        seen[video.id] = ClipCard(
+            clip_id=window.id,
+            label=entry.label,
+            caption=entry.caption,
+            band=Band.REJECT,
+            reasons=tuple(map(Outcome, decision.reasons)),
+            verdict=None,
+            scores={name: value for columns in scores for name, value in columns.items() if value is not None},
+            media=Path(video.path) if video.path else None,
+            link=video.link,
+            licence=entry.licence,
+            start_us=window.start_us,
+            end_us=window.end_us,
+            media_span_us=(window.start_us, window.end_us),
+        )
+    return tuple(seen.values())

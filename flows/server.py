@@ -1,0 +1,133 @@
+"""The Prefect server a command runs against: the one that is named, the one that already runs, or its own.
+
+A home keeps the server's database in `HOME/prefect`; it only remembers runs, so it may be deleted at any time.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from curation.home import Home
+from shards.errors import Unavailable
+from shards.files import write_atomic
+
+START_TIMEOUT_S = 90
+NOTE = "server.json"
+
+QUIET = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    # The newer UI asks an outside host for its settings even with analytics off; the older one asks nobody.
+    "PREFECT_SERVER_UI_V2_ENABLED": "false",
+    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    # Flows tell their story to the server; the terminal shows the command's own lines.
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "ERROR",
+}
+
+
+@contextmanager
+def prefect_server(home: Home) -> Iterator[str]:
+    """Have a Prefect API for the length of the block; yields its URL.
+
+    `PREFECT_API_URL` wins; then a server that `clapboard serve` runs for this home; else one is started on a free
+    port of the loopback and stopped at the end.
+
+    Raises:
+        Unavailable: a server was started and did not answer in time.
+    """
+    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    os.environ["PREFECT_HOME"] = str(home.prefect)
+    named = os.environ.get("PREFECT_API_URL")
+    if url := named or running_server(home):
+        with _client_settings(url):
+            yield url
+        return
+    process, url = start_server(home, port=free_port())
+    try:
+        with _client_settings(url):
+            yield url
+    finally:
+        stop_server(process, home)
+
+
+def running_server(home: Home) -> str | None:
+    """The API URL of the server that runs for this home, if one answers."""
+    note = home.prefect / NOTE
+    if not note.is_file():
+        return None
+    url = str(json.loads(note.read_text())["url"])
+    return url if _is_healthy(url) else None
+
+
+def start_server(home: Home, *, port: int, host: str = "127.0.0.1") -> tuple[subprocess.Popen[bytes], str]:
+    """Start a server as a child process and wait until it answers; its words go to `HOME/prefect/server.log`."""
+    home.prefect.mkdir(parents=True, exist_ok=True)
+    url = f"http://{host}:{port}/api"
+    log = home.prefect / "server.log"
+    environment = os.environ | QUIET | {"PREFECT_HOME": str(home.prefect)}
+    environment.pop("PREFECT_API_URL", None)
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(port)]
+    with log.open("ab") as words:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=words, stderr=words, env=environment, start_new_session=True
+        )
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not _is_healthy(url):
+        if process.poll() is not None or time.monotonic() > deadline:
+            stop_server(process, home)
+            raise Unavailable(
+                f"the Prefect server did not start: {_last_line(log)}", remedy=f"read {log}; or set PREFECT_API_URL"
+            )
+        time.sleep(0.2)
+    write_atomic(home.prefect / NOTE, json.dumps({"url": url, "pid": process.pid}).encode())
+    return process, url
+
+
+def stop_server(process: subprocess.Popen[bytes], home: Home) -> None:
+    """Stop the server and all its children; SIGKILL after ten seconds."""
+    (home.prefect / NOTE).unlink(missing_ok=True)
+    for name, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
+        if process.poll() is None:
+            os.killpg(process.pid, name)
+            try:
+                process.wait(patience)
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _client_settings(url: str) -> Iterator[None]:
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    # Heartbeats tell a server about flows that died on a worker; in-process each costs a second of waiting at the end.
+    with temporary_settings({PREFECT_API_URL: url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
+
+
+def _is_healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
+    return next((line for line in reversed(lines) if line.strip()), "it said nothing")

@@ -1,0 +1,51 @@
+"""What a flow hands back to its caller: small, JSON-able, the same for the command line and for Prefect."""
+
+from pydantic import BaseModel
+
+
+class NotRun(BaseModel):
+    """A part that this machine could not run, and the command that mends it."""
+
+    what: str
+    why: str
+    command: str
+
+
+class CurateSummary(BaseModel):
+    """What a curation run did."""
+
+    new_rows: int
+    fetched: int
+    measured: int
+    windows: dict[str, int]
+    clips: dict[str, int]
+    waiting: int
+    snapshot: str | None
+    fresh_snapshot: bool
+    not_run: list[NotRun]
+    seconds: dict[str, float]
+
+
+class PublishSummary(BaseModel):
+    """What a publication did."""
+
+    snapshot: str
+    clips: int
+    fresh: bool
+
+
+class TrainSummary(BaseModel):
+    """What a training stage did."""
+
+    stage: int
+    snapshot: str
+    run_dir: str
+    steps: int
+    finished: bool
+    fresh: bool
+    first_loss: float
+    last_loss: float
+    trainable_parameters: int
+    trainable_share: float
+    probe: dict[str, float]
+    seconds: float

@@ -1,0 +1,79 @@
+"""What the tests of the review page share: a tiny film, two flagged clips, and two browsers."""
+
+import av
+import numpy as np
+import pytest
+from starlette.testclient import TestClient
+
+from curation.decide.policy import Band
+from curation.home import Home
+from curation.ledger.tables import ClipRow, SourceEntry, Video
+from curation.review.app import create_app
+
+TOKEN = "a-token-of-this-test"
+BASE = "http://127.0.0.1"
+HOSTILE = '<script>alert("x")</script> & <img src=x onerror=alert(1)>'
+FIRST, SECOND = "a" * 40, "b" * 40
+
+
+@pytest.fixture(scope="session")
+def film(tmp_path_factory):
+    return _write_film(tmp_path_factory.mktemp("review") / "film.mp4")
+
+
+@pytest.fixture
+def review_ledger(tmp_path, film):
+    with Home(tmp_path).ledger() as ledger:
+        with ledger.session() as session:
+            for clip_id, caption, p_good, link in (
+                (FIRST, HOSTILE, 0.5, "javascript:alert(1)"),
+                (SECOND, "a dog barks", 0.7, 'https://example.org/v?a=1&b="2"'),
+            ):
+                video_id = f"video-{p_good}"
+                session.add(Video(id=video_id, link=link, local=False, path=str(film), cuts_us=[]))
+                session.add(
+                    SourceEntry(
+                        id=f"row-{p_good}", table_name="t", row=1, video_id=video_id, caption=caption, label="dog",
+                        licence="CC BY 4.0", outcome="ok", detail="",
+                    )
+                )  # fmt: skip
+                session.flush()
+                session.add(
+                    ClipRow(
+                        id=clip_id, video_id=video_id, source_id=f"row-{p_good}", start_us=500_000, end_us=2_500_000,
+                        band=Band.REVIEW, reasons=["weak_synchrony"], p_good=p_good, policy="p", audit=False,
+                        scores={"sync": 0.62, "offset_s": -0.12}, current=True, cut=None,
+                    )
+                )  # fmt: skip
+        yield ledger
+
+
+@pytest.fixture
+def stranger(review_ledger, film):
+    """A browser that has not opened the link."""
+    films = {FIRST: film}
+    app = create_app(review_ledger, media=films.get, token=TOKEN, reviewer="ada")
+    return TestClient(app, base_url=BASE, follow_redirects=False)
+
+
+@pytest.fixture
+def browser(stranger):
+    """A browser that has."""
+    assert stranger.get("/enter", params={"token": TOKEN}).status_code == 303
+    return stranger
+
+
+def _write_film(path, *, seconds=3, fps=24, rate_hz=16_000):
+    with av.open(str(path), "w") as out:
+        video, audio = out.add_stream("libx264", rate=fps), out.add_stream("aac", rate=rate_hz, layout="mono")
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        for number in range(seconds * fps):
+            picture = np.full((48, 64, 3), number * 3, np.uint8)
+            out.mux(video.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+        out.mux(video.encode(None))
+        noise = np.random.default_rng(0).uniform(-0.5, 0.5, (1, seconds * rate_hz)).astype(np.float32)
+        frame = av.AudioFrame.from_ndarray(noise, format="fltp", layout="mono")
+        frame.sample_rate = rate_hz
+        out.mux(audio.encode(frame))
+        out.mux(audio.encode(None))
+    return path

@@ -1,0 +1,157 @@
+"""CLIP and CLAP run the libraries' real code at random weights, and give the libraries' own numbers."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from curation.encoders.laion_clap import LaionClapEncoder, load_tokenizer, read_checkpoint
+from curation.encoders.open_clip import OpenClipEncoder
+from curation.media.timeline import Timeline, Window
+from curation.scores.clap import ClapScore, sound_parts
+from curation.scores.clip import ClipScore
+from shards.errors import BadInput, Unavailable
+
+TINY_VOCABULARY = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", "a", "b", "c", "d", "e", "Ġ"]
+
+
+@pytest.fixture(scope="module")
+def clip_weights(tmp_path_factory):
+    import open_clip
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    model = open_clip.create_model("ViT-B-32", pretrained=None)
+    path = tmp_path_factory.mktemp("clip") / "open_clip_model.safetensors"
+    save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path)
+    return path, model.eval()
+
+
+@pytest.fixture(scope="module")
+def clap_folder(tmp_path_factory):
+    """A RoBERTa tokenizer of the right size, made here: real letters, then fillers."""
+    folder = tmp_path_factory.mktemp("clap")
+    words = TINY_VOCABULARY + [f"filler{n}" for n in range(50_265 - len(TINY_VOCABULARY))]
+    (folder / "vocab.json").write_text(json.dumps({word: n for n, word in enumerate(words)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def clap(clap_folder):
+    torch.manual_seed(0)
+    return LaionClapEncoder(clap_folder, checkpoint=None, device="cpu")
+
+
+def window(text="a bee", seconds=3.0):
+    rng = np.random.default_rng(3)
+    frames, rate = round(seconds * 10), 16_000
+    line = Timeline(
+        width_px=64,
+        height_px=48,
+        duration_us=round(seconds * 1e6),
+        frame_us=np.arange(frames, dtype=np.int64) * 100_000,
+        luma=np.zeros(frames, np.float32),
+        motion=np.zeros(frames, np.float32),
+        colour_change=np.zeros(frames, np.float32),
+        thumb_us=np.arange(frames, dtype=np.int64) * 100_000,
+        thumbs=rng.integers(0, 255, (frames, 48, 64, 3), dtype=np.uint8),
+        audio_start_us=0,
+        rate_hz=rate,
+        waveform=rng.normal(0, 0.1, round(seconds * rate)).astype(np.float32),
+    )
+    return Window(line, 0, line.duration_us, text)
+
+
+def test_clip_gives_what_open_clip_gives_when_called_directly(clip_weights):
+    import open_clip
+    from PIL import Image
+
+    path, model = clip_weights
+    encoder = OpenClipEncoder(path, device="cpu")
+    images = window().thumbnails(2)
+    _, _, preprocess = open_clip.create_model_and_transforms("ViT-B-32", pretrained=None)
+    with torch.inference_mode():
+        direct = model.encode_image(torch.stack([preprocess(Image.fromarray(one)) for one in images]), normalize=True)
+        words = model.encode_text(open_clip.get_tokenizer("ViT-B-32")(["a bee"]), normalize=True)
+    np.testing.assert_allclose(encoder.embed_images(images), direct.numpy(), atol=1e-5)
+    np.testing.assert_allclose(encoder.embed_texts(["a bee"]), words.numpy(), atol=1e-5)
+
+
+def test_the_clip_score_is_the_least_cosine_and_the_largest_step(clip_weights):
+    encoder = OpenClipEncoder(clip_weights[0], device="cpu")
+    with_words, without = ClipScore(encoder).score([window(), window("")])
+    features = encoder.embed_images(window().thumbnails(3))
+    words = encoder.embed_texts(["a video of a bee"])[0]
+    assert with_words["image_text_min"] == pytest.approx((features @ words).min(), abs=1e-5)
+    assert np.isnan(without["image_text_min"])
+    assert with_words["image_jump_max"] == without["image_jump_max"] > 0
+
+
+def test_refuses_weights_of_another_model(tmp_path):
+    from safetensors.torch import save_file
+
+    save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(BadInput, match="does not hold"):
+        OpenClipEncoder(tmp_path / "other.safetensors")
+
+
+def test_clap_gives_what_laion_clap_gives_when_called_directly(clap):
+    sounds = sound_parts(window(), clap.rate_hz)
+    assert sounds.shape == (3, 96_000)
+    found = clap.embed_sounds(sounds)
+    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-4)
+    np.testing.assert_allclose(found, clap.module.get_audio_embedding_from_data(sounds), atol=1e-5)
+    score = ClapScore(clap).score([window(), window("")])
+    words = clap.embed_texts(["the sound of a bee"])[0]
+    assert score[0]["audio_text_min"] == pytest.approx((found @ words).min(), abs=1e-4)
+    assert np.isnan(score[1]["audio_text_min"])
+
+
+def test_refuses_a_tokenizer_that_knows_too_few_words(tmp_path):
+    (tmp_path / "vocab.json").write_text(json.dumps({word: n for n, word in enumerate(TINY_VOCABULARY)}))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\n")
+    with pytest.raises(BadInput, match="not 50265"):
+        load_tokenizer(tmp_path)
+    with pytest.raises(BadInput, match="has no vocab.json"):
+        load_tokenizer(tmp_path / "nowhere")
+
+
+def test_a_checkpoint_that_holds_code_is_refused(tmp_path):
+    torch.save({"state_dict": {"module.a": torch.ones(2)}}, tmp_path / "good.pt")
+    assert list(read_checkpoint(tmp_path / "good.pt")) == ["a"]
+    torch.save({"state_dict": {"a": subprocess.Popen}}, tmp_path / "bad.pt")
+    with pytest.raises(BadInput, match="plain tensors"):
+        read_checkpoint(tmp_path / "bad.pt")
+
+
+def test_absent_weights_are_named_with_the_command_that_fetches_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLAPBOARD_WEIGHTS", str(tmp_path))
+    for score in (ClipScore(), ClapScore()):
+        with pytest.raises(Unavailable) as caught:
+            score.check()
+        assert caught.value.remedy == f"clapboard weights fetch {score.name}"
+
+
+IMPORT_CHECK = """
+import socket, sys
+def refuse(*a, **k): raise AssertionError("the network was asked")
+socket.socket.connect = socket.getaddrinfo = refuse
+before = list(sys.path)
+from pathlib import Path
+from curation.encoders.laion_clap import hub_free
+with hub_free(object()):
+    import laion_clap
+assert sys.path == before, "the import path was changed"
+import training, shards
+assert Path(training.__file__).parent.parent == Path(shards.__file__).parent.parent, training.__file__
+print("ours")
+"""
+
+
+def test_importing_laion_clap_asks_no_network_and_leaves_our_training_ours(tmp_path):
+    done = subprocess.run([sys.executable, "-c", IMPORT_CHECK], capture_output=True, text=True, cwd=tmp_path, timeout=120)
+    assert done.stdout.strip() == "ours", done.stderr[-2000:]

@@ -1,0 +1,127 @@
+"""The review page's door: who gets in, which sites may answer, and that no path leads out."""
+
+import uuid
+
+import pytest
+from sqlalchemy import func, select
+from starlette.testclient import TestClient
+
+from curation.ledger.tables import VerdictRow
+from curation.review.app import create_app
+from curation.review.security import BODY_CAP_BYTES
+
+TOKEN = "a-token-of-this-test"
+BASE = "http://127.0.0.1"
+HERE = {"Sec-Fetch-Site": "same-origin"}
+FIRST = "a" * 40
+
+
+def answer():
+    return {"clip_id": FIRST, "verdict": "accept", "key": str(uuid.uuid4())}
+
+
+def answers(ledger):
+    with ledger.session() as session:
+        return session.scalar(select(func.count()).select_from(VerdictRow))
+
+
+class TestTheDoor:
+    @pytest.mark.parametrize(
+        "path", ["/", "/desk", f"/media/{FIRST}", "/static/review.js", "/docs", "/openapi.json", "/nothing"]
+    )
+    def test_nothing_is_shown_without_a_session(self, stranger, path):
+        response = stranger.get(path)
+        assert response.status_code == 401
+        assert "dog" not in response.text
+
+    def test_an_answer_without_a_session_is_refused(self, stranger, review_ledger):
+        assert stranger.post("/verdict", json=answer(), headers=HERE).status_code == 401
+        assert answers(review_ledger) == 0
+
+    def test_the_link_sets_a_strict_session_cookie_and_leads_to_a_clean_address(self, stranger):
+        response = stranger.get("/enter", params={"token": TOKEN})
+        assert (response.status_code, response.headers["location"]) == (303, "/")
+        cookie = response.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert "SameSite=strict" in cookie
+        assert TOKEN not in cookie
+        assert stranger.get("/").status_code == 200
+
+    def test_the_link_lets_only_one_browser_in(self, browser):
+        other = TestClient(browser.app, base_url=BASE, follow_redirects=False)
+        assert other.get("/enter", params={"token": TOKEN}).status_code == 401
+        assert other.get("/").status_code == 401
+
+    def test_opening_the_link_again_in_the_same_browser_leads_to_the_queue(self, browser):
+        assert browser.get("/enter", params={"token": TOKEN}).status_code == 303
+
+    @pytest.mark.parametrize("token", ["", "wrong", "é"])
+    def test_a_wrong_token_neither_opens_nor_spends_the_link(self, stranger, token):
+        assert stranger.get("/enter", params={"token": token}).status_code == 401
+        assert stranger.get("/enter", params={"token": TOKEN}).status_code == 303
+
+    def test_a_made_up_session_is_refused(self, stranger):
+        stranger.cookies.set("clapboard_review_80", "guess")
+        assert stranger.get("/").status_code == 401
+
+    @pytest.mark.parametrize("host", ["evil.example", "evil.example:8420", "127.0.0.1.evil.example", ""])
+    def test_another_host_name_is_refused(self, browser, host):
+        assert browser.get("/", headers={"Host": host}).status_code == 400
+
+    @pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json"])
+    def test_no_interface_description_is_served(self, browser, path):
+        assert browser.get(path).status_code == 404
+
+    @pytest.mark.parametrize("path", ["/", "/enter", f"/media/{FIRST}", "/static/review.css"])
+    def test_every_answer_carries_the_security_headers(self, stranger, path):
+        headers = stranger.get(path).headers
+        policy = headers["content-security-policy"]
+        for rule in ("default-src 'self'", "object-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"):
+            assert rule in policy
+        assert "unsafe" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+
+
+class TestOtherSites:
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {},
+            {"Sec-Fetch-Site": "cross-site"},
+            {"Sec-Fetch-Site": "same-site", "Origin": BASE},
+            {"Origin": "http://127.0.0.1:3000"},
+            {"Origin": "https://evil.example"},
+            {"Origin": "null"},
+        ],
+    )
+    def test_another_site_cannot_answer(self, browser, review_ledger, headers):
+        assert browser.post("/verdict", json=answer(), headers=headers).status_code == 403
+        assert answers(review_ledger) == 0
+
+    def test_a_browser_that_names_only_its_origin_can_answer(self, browser):
+        assert browser.post("/verdict", json=answer(), headers={"Origin": BASE}).status_code == 200
+
+    def test_a_large_body_is_refused_unread(self, browser):
+        large = b" " * (BODY_CAP_BYTES + 1)
+        assert browser.post("/verdict", content=large, headers=HERE).status_code == 413
+        assert browser.post("/verdict", content=iter([large]), headers=HERE).status_code == 413
+
+
+class TestPaths:
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "/media/..%2f..%2fledger.sqlite",
+            "/media/%2e%2e/ledger.sqlite",
+            "/media/%2Fetc%2Fpasswd",
+            "/static/..%2fapp.py",
+        ],
+    )
+    def test_no_path_leads_out(self, review_ledger, path):
+        asked = []
+        app = create_app(review_ledger, media=lambda clip_id: asked.append(clip_id), token=TOKEN, reviewer="ada")
+        browser = TestClient(app, base_url=BASE, follow_redirects=False)
+        browser.get("/enter", params={"token": TOKEN})
+        assert browser.get(path).status_code == 404
+        assert asked == []

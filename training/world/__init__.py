@@ -1,0 +1,11 @@
+"""Drawn videos with exact truth: every picture event and every sound lies at a time we chose.
+
+`draw(spec)` makes a `Film` in memory, `write_film` puts it into an MP4 file. The films stand in for web video where a
+test, the demo or the miniature study needs to know what is right [ours].
+"""
+
+from training.world.film import Film, FilmSpec, draw
+from training.world.mp4 import write_film
+from training.world.scenes import SCENES
+
+__all__ = ["SCENES", "Film", "FilmSpec", "draw", "write_film"]
