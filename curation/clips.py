@@ -4,8 +4,10 @@ Windows of 3 s every 0.5 s inside shots, overlapping or adjacent survivors merge
 """
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,11 +73,13 @@ def _next_frame(frame_us: NDArray[np.int64], at_us: int) -> int | None:
 
 def _split(group: Sequence[Span], max_us: int) -> list[Span]:
     start, end = group[0][0], max(end for _, end in group)
-    parts = -(-(end - start) // max_us)
-    if parts <= 1:
-        return [(start, end)]
     # Every part begins where a window began, hence on a frame.
-    wanted = [start + (end - start) * part // parts for part in range(1, parts)]
     starts = sorted({begin for begin, _ in group})
-    edges = [start, *sorted({max(begin for begin in starts if begin <= at) for at in wanted} - {start}), end]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    fewest = max(1, -(-(end - start) // max_us))
+    for parts in range(fewest, fewest + len(starts)):
+        wanted = [start + (end - start) * part // parts for part in range(1, parts)]
+        edges = sorted({start, end, *(starts[bisect_right(starts, at) - 1] for at in wanted)})
+        spans = list(pairwise(edges))
+        if all(last - first <= max_us for first, last in spans):
+            return spans
+    return list(pairwise([*starts, end]))

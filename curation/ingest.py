@@ -9,7 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from curation.fetch.download import fetch, take_local
-from curation.fetch.failures import FetchFailure
+from curation.fetch.failures import PASSING, FetchFailure
+from curation.fetch.governor import Governor
 from curation.fetch.settings import FetchSettings
 from curation.home import Home
 from curation.ledger.open import Ledger
@@ -17,9 +18,6 @@ from curation.ledger.tables import SourceEntry, Video
 from curation.outcomes import Outcome
 from curation.sources.base import RowFault, SourceRow
 from curation.sources.read import Reading
-
-RETRY = (Outcome.UNREACHABLE, Outcome.TIMED_OUT, Outcome.RATE_LIMITED, Outcome.SERVER_ERROR, Outcome.DISK_FULL)
-"""Fetch outcomes that another run may mend; all others stand until `--retry`."""
 
 
 def register(ledger: Ledger, reading: Reading) -> int:
@@ -49,6 +47,7 @@ def fetch_video(
     *,
     home: Home,
     settings: FetchSettings,
+    governor: Governor | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Outcome:
     """Bring one video onto the disk and record how that went; never raises for a video's own fault."""
@@ -60,7 +59,7 @@ def fetch_video(
             got = take_local(Path(link))
         else:
             home.videos.mkdir(parents=True, exist_ok=True)
-            got = fetch(link, into=home.videos, name=video_id, settings=settings, progress=progress)
+            got = fetch(link, into=home.videos, name=video_id, settings=settings, governor=governor, progress=progress)
     except FetchFailure as failure:
         _record_failure(ledger, video_id, failure)
         return failure.outcome
@@ -125,7 +124,7 @@ def _wants_fetch(video: Video, *, retry: bool) -> bool:
         return True
     if video.fetch == Outcome.OK:
         return video.path is None or not Path(video.path).is_file()
-    return retry or video.fetch in RETRY
+    return retry or video.fetch in PASSING
 
 
 def _record_failure(ledger: Ledger, video_id: str, failure: FetchFailure) -> None:

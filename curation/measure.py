@@ -6,7 +6,7 @@ All rows of a video land in one transaction, so a crash costs at most the video 
 from collections.abc import Sequence
 from pathlib import Path
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import Select, delete, exists, select
 from sqlalchemy.orm import Session
 
 from curation.clips import clip_id, propose
@@ -62,7 +62,7 @@ def _is_stale(session: Session, video: Video, scores: Sequence[Score], key: str)
     return any(session.scalars(_windows_lacking(video.id, score).limit(1)).first() for score in scores)
 
 
-def _windows_lacking(video_id: str, score: Score):  # noqa: ANN202 (a Select of SQLAlchemy's own generics)
+def _windows_lacking(video_id: str, score: Score) -> Select[tuple[WindowRow]]:
     has = exists().where(
         ScoreRow.window_id == WindowRow.id, ScoreRow.name == score.name, ScoreRow.version == score.version
     )

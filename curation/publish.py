@@ -19,8 +19,9 @@ from curation.decide.policy import Band
 from curation.home import Home
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, ScoreRow, SnapshotRow, SourceEntry, VerdictRow, Video, WindowRow
-from curation.media.cut import CutSettings, cut
+from curation.media.cut import cut
 from curation.media.failures import MediaFailure
+from curation.media.settings import CutSettings
 from curation.outcomes import Outcome
 from curation.review.queue import Verdict, latest_verdicts
 from shards.files import write_atomic
@@ -60,7 +61,7 @@ def cut_clip(ledger: Ledger, clip_id: str, *, home: Home, settings: CutSettings)
     outcome = Outcome.OK
     if not _facts_path(home, clip_id, settings).is_file():
         try:
-            _cut_to_disk(source, start_us, end_us, _stem(home, clip_id, settings))
+            _cut_to_disk(source, start_us, end_us, settings, _stem(home, clip_id, settings))
         except MediaFailure as failure:
             outcome = failure.outcome
     with ledger.session() as session:
@@ -169,8 +170,8 @@ def _score_versions(session: Session, clip: ClipRow) -> dict[str, int]:
     return dict(session.execute(rows).tuples().all())
 
 
-def _cut_to_disk(source: Path, start_us: int, end_us: int, stem: Path) -> None:
-    made = cut(source, start_us=start_us, end_us=end_us)
+def _cut_to_disk(source: Path, start_us: int, end_us: int, settings: CutSettings, stem: Path) -> None:
+    made = cut(source, start_us=start_us, end_us=end_us, settings=settings)
     write_atomic(stem.with_suffix(".mp4"), made.mp4)
     write_atomic(stem.with_suffix(".flac"), made.flac)
     # The facts come last: a clip without them counts as not cut.

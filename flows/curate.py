@@ -16,6 +16,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
 from curation.decide.apply import Decided, decide_all
+from curation.fetch.governor import Governor
 from curation.funnel import funnel
 from curation.home import Home, default_home
 from curation.ingest import fetch_video, register, videos_to_fetch
@@ -55,7 +56,9 @@ def curate(params: CurateParams) -> CurateSummary:
     with _timed(seconds, "read"):
         new_rows = read_rows(params.sources, home)
     with _timed(seconds, "fetch"):
-        fetched = _in_batches(fetch_batch, _ids_to_fetch(home, params), home, recipe, "fetching")
+        # One governor for all batches: a host counts the videos of the whole run, not of a thread.
+        governor = Governor(videos_per_hour=recipe.fetch.videos_per_hour)
+        fetched = _in_batches(fetch_batch, _ids_to_fetch(home, params), home, recipe, "fetching", governor)
     with _timed(seconds, "measure"):
         scores, not_run = usable_scores(recipe)
         measured = _in_batches(measure_batch, _ids_to_measure(home, recipe, scores), home, recipe, "measuring")
@@ -90,11 +93,11 @@ def read_rows(sources: Sequence[str], home: Home) -> int:
 
 
 @task(cache_policy=NO_CACHE)
-def fetch_batch(ids: Sequence[str], home: Home, recipe: Recipe, step: Step) -> int:
+def fetch_batch(ids: Sequence[str], home: Home, recipe: Recipe, step: Step, governor: Governor) -> int:
     """Fetch a batch of videos; a video's own failure is an outcome in the ledger, never an exception."""
     with home.ledger() as ledger:
         for video_id in ids:
-            step.tick(fetch_video(ledger, video_id, home=home, settings=recipe.fetch))
+            step.tick(fetch_video(ledger, video_id, home=home, settings=recipe.fetch, governor=governor))
     return len(ids)
 
 
@@ -163,12 +166,12 @@ def _ids_to_measure(home: Home, recipe: Recipe, scores: Sequence[str]) -> list[s
         return videos_to_measure(ledger, build(scores), recipe=recipe)
 
 
-def _in_batches(work: object, ids: Sequence[str], home: Home, recipe: Recipe, name: str) -> int:
+def _in_batches(work: object, ids: Sequence[str], home: Home, recipe: Recipe, name: str, *more: object) -> int:
     """Map a task over batches that keep all workers busy; returns how many items were handled."""
     size = max(1, min(BATCH, -(-len(ids) // WORKERS)))
     step = Step(name, len(ids))
     batches = [ids[first : first + size] for first in range(0, len(ids), size)]
-    futures = [work.submit(batch, home, recipe, step) for batch in batches]  # type: ignore[attr-defined]
+    futures = [work.submit(batch, home, recipe, step, *more) for batch in batches]  # type: ignore[attr-defined]
     return sum(future.result() for future in futures)
 
 

@@ -68,7 +68,9 @@ KNOWN: tuple[Weights, ...] = (
         ),
     ),
     *(
-        Weights(name, f"frozen video generator ({repo})", "Apache-2.0", size, tuple(WeightFile(repo, p) for p in _WAN_PARTS))
+        Weights(
+            name, f"frozen video generator ({repo})", "Apache-2.0", size, tuple(WeightFile(repo, p) for p in _WAN_PARTS)
+        )
         for name, repo, size in (
             ("wan2.1-1.3b", "Wan-AI/Wan2.1-T2V-1.3B-Diffusers", 29_000),
             ("wan2.2-ti2v-5b", "Wan-AI/Wan2.2-TI2V-5B-Diffusers", 34_000),

@@ -38,7 +38,7 @@ class Policy(BaseModel):
     min_audio_text: float | None = Field(None, description="send to review below this CLAP cosine, if measured")
     intercept: float = Field(-5.2, description="prior: log-odds of a good window when every column below is 0")
     weights: dict[str, float] = Field(
-        default={"sync_at_zero": 8.6, "sync_confidence": 1.0}, description="prior: log-odds per unit of a score column"
+        default={"sync_at_zero": 6.3, "sync_confidence": 1.0}, description="prior: log-odds per unit of a score column"
     )
     accept_at: float = Field(0.75, ge=0, le=1, description="accept from this P(good)")
     review_at: float = Field(0.25, ge=0, le=1, description="ask a reviewer from this P(good); below it reject")

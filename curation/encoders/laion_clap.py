@@ -1,8 +1,8 @@
 """CLAP through laion-clap, kept from the hub and from the import path.
 
-Importing laion_clap asks the hub for three tokenizers, appends the package's own folder to `sys.path` (where it offers a
-`training` of its own), and building a model asks for RoBERTa's weights, which the checkpoint replaces anyway. Offline,
-transformers may even hand out an EMPTY tokenizer without a word. So the import and the construction run with those
+Importing laion_clap asks the hub for three tokenizers and appends the package's own folder to `sys.path`, where it
+offers a `training` of its own; building a model asks for RoBERTa's weights, which the checkpoint replaces anyway.
+Offline, transformers may even hand out an EMPTY tokenizer without a word. So import and construction run with those
 look-ups answered locally, the path is put back, and a tokenizer of any but the expected size is refused.
 """
 

@@ -33,7 +33,8 @@ class OpenClipEncoder:
             load_checkpoint(self._model, str(weights))
         except (RuntimeError, OSError, ValueError) as error:
             raise BadInput(
-                f"{weights} does not hold a {model}: {str(error).splitlines()[0]}", remedy="clapboard weights verify clip"
+                f"{weights} does not hold a {model}: {str(error).splitlines()[0]}",
+                remedy="clapboard weights verify clip",
             ) from error
         self._model.eval().to(self._device)
 

@@ -23,14 +23,13 @@ BY_STATUS = {
     408: Outcome.TIMED_OUT,
     410: Outcome.REMOVED,
     413: Outcome.TOO_LARGE,
-    416: Outcome.FETCH_FAILED,
     429: Outcome.RATE_LIMITED,
     451: Outcome.GEO_BLOCKED,
 }
 
 # The first that matches counts, so the narrow ones come first.
 BY_WORDS: tuple[tuple[str, Outcome], ...] = (
-    (r"is not a public address|unknown url type|url schemes? .*not|file:// urls", Outcome.BAD_LINK),
+    (r"is not a public address|unknown url type|unsupported url scheme|file:// urls", Outcome.BAD_LINK),
     (r"max-filesize|larger than max|page is larger than|unpacks to more", Outcome.TOO_LARGE),
     (r"downloaded file is empty|empty file|did not get any data blocks", Outcome.EMPTY_FILE),
     (r"no space left|disk quota exceeded", Outcome.DISK_FULL),
@@ -43,7 +42,7 @@ BY_WORDS: tuple[tuple[str, Outcome], ...] = (
         Outcome.GEO_BLOCKED,
     ),
     (r"live event|is live\b|live stream|premieres? (in|will)|will begin in|not currently live|offline", Outcome.LIVE),
-    (r"\bdrm\b", Outcome.UNSUPPORTED_SITE),
+    (r"\bdrm\b|delegated to ffmpeg|ffmpeg exited with code", Outcome.UNSUPPORTED_SITE),
     (
         r"unsupported url|no video|no media|no formats|format is not available|is unusual and will be",
         Outcome.UNSUPPORTED_SITE,
@@ -58,7 +57,6 @@ BY_WORDS: tuple[tuple[str, Outcome], ...] = (
     (r"timed? ?out|deadline has passed", Outcome.TIMED_OUT),
     (r"name or service not known|name resolution|getaddrinfo|no address associated", Outcome.UNREACHABLE),
     (r"connection refused|unreachable|no route to host|certificate|\bssl\b", Outcome.UNREACHABLE),
-    (r"http error 5\d\d", Outcome.SERVER_ERROR),
     (
         r"connection (reset|aborted)|incomplete|bytes read|remote end closed|too short|downloaded \d+ bytes",
         Outcome.UNREACHABLE,
@@ -72,14 +70,23 @@ _EXTRACTOR_AND_ID = re.compile(r"\[[\w:.+-]+\] (?:(?!https?:)[^\s:]+: )?")
 def classify(error: BaseException | None, words: str) -> Outcome:
     """The outcome of a failed fetch: `error` as yt-dlp raised it, `words` all it said about it."""
     for cause in _causes(error):
-        if found := _by_type(cause):
-            return found
+        if outcome := _by_type(cause):
+            return outcome
     bare = _LINKS.sub("", _EXTRACTOR_AND_ID.sub("", words))
-    return next((outcome for pattern, outcome in BY_WORDS if re.search(pattern, bare, re.I)), Outcome.FETCH_FAILED)
+    if found := re.search(r"http error (\d{3})", bare, re.I):
+        return _by_status(int(found[1]))
+    return next((each for pattern, each in BY_WORDS if re.search(pattern, bare, re.I)), Outcome.FETCH_FAILED)
+
+
+def _by_status(status: int) -> Outcome:
+    if 300 <= status < 400:
+        # A redirect that was not followed: to a scheme that is not http, or in a circle.
+        return Outcome.BAD_LINK
+    return BY_STATUS.get(status) or (Outcome.SERVER_ERROR if status >= 500 else Outcome.FETCH_FAILED)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and all it came from: yt-dlp keeps causes in `exc_info`, `cause` and `reason`, Python in `__cause__`."""
+    """The error and all it came from, as yt-dlp keeps it (`exc_info`, `cause`, `reason`) and as Python does."""
     seen: set[int] = set()
     waiting = [error]
     while waiting:
@@ -97,7 +104,7 @@ def _by_type(error: BaseException) -> Outcome | None:
     from yt_dlp.utils import GeoRestrictedError, UnsupportedError, UserNotLive
 
     if isinstance(error, HTTPError):
-        return BY_STATUS.get(error.status) or (Outcome.SERVER_ERROR if error.status >= 500 else Outcome.FETCH_FAILED)
+        return _by_status(error.status)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Outcome.DISK_FULL
     table: tuple[tuple[type[BaseException], Outcome], ...] = (

@@ -95,12 +95,13 @@ def take_local(path: Path) -> Fetched:
 def _download(
     link: str, into: Path, name: str, settings: FetchSettings, progress: Progress | None
 ) -> tuple[Path, dict[str, Any]]:
-    words, watch = Words(), Watch(max_bytes=settings.max_bytes, progress=progress)
-    with Gate(allow_loopback=settings.allow_loopback, deadline_s=settings.deadline_s) as gate:
-        ytdlp = downloader(into, name, settings, gate=gate, watch=watch, words=words)
+    words = Words()
+    gate = Gate(allow_loopback=settings.allow_loopback, deadline_s=settings.deadline_s)
+    watch = Watch(gate=gate, max_bytes=settings.max_bytes, progress=progress)
+    ytdlp = downloader(into, name, settings, gate=gate, watch=watch, words=words)
+    with gate, ytdlp:
         try:
-            with ytdlp:
-                info = _first(ytdlp.extract_info(link, download=True))
+            info = _first(ytdlp.extract_info(link, download=True))
         except FetchFailure:
             raise
         except Exception as error:
@@ -108,10 +109,9 @@ def _download(
             said = plain(str(error)) or words.last
             outcome = Outcome.TIMED_OUT if gate.closed else classify(error, f"{said} {words.last}")
             raise FetchFailure(outcome, said or type(error).__name__) from error
-        late = gate.closed
     path = _downloaded(info, into)
     if path is None:
-        outcome = Outcome.TIMED_OUT if late else classify(None, " ".join(words.said) or "no video")
+        outcome = Outcome.TIMED_OUT if gate.closed else classify(None, " ".join(words.said) or "no video")
         raise FetchFailure(outcome, words.last or "no file came of it")
     check_media(path)
     return path, info

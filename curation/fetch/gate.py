@@ -107,10 +107,10 @@ def handler_class(gate: Gate) -> type:
     return GateRH
 
 
-def _gated(gate: Gate, base: type, _request: object) -> type:
+def _gated(gate: Gate, base: Any, _request: object) -> type:
     from yt_dlp.networking._helper import create_connection
 
-    class Gated(base):
+    class Gated(base):  # type: ignore[misc]
         """A connection that looks before it leaps."""
 
         response_class = _Page

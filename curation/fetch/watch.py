@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.fetch.failures import FetchFailure
+from curation.fetch.gate import Gate
 from curation.media.container import sniff
 from curation.outcomes import Outcome
 
@@ -21,7 +22,8 @@ class Watch:
     yt-dlp compares sizes with its limit only where a server states them; here the bytes themselves are counted.
     """
 
-    def __init__(self, *, max_bytes: int, progress: Progress | None = None) -> None:
+    def __init__(self, *, gate: Gate, max_bytes: int, progress: Progress | None = None) -> None:
+        self._gate = gate
         self._max_bytes = max_bytes
         self._progress = progress
         self._there: dict[str, int] = {}
@@ -30,8 +32,11 @@ class Watch:
         """A hook for yt-dlp.
 
         Raises:
-            FetchFailure: there are too many bytes, or a finished file is no media.
+            FetchFailure: the deadline has passed, there are too many bytes, or a finished file is no media.
         """
+        if self._gate.closed:
+            # A connection that the gate has ended looks like the end of a file whose length nobody stated.
+            raise FetchFailure(Outcome.TIMED_OUT, "it was not done at the deadline")
         name = str(state.get("filename"))
         self._there[name] = max(state.get("downloaded_bytes") or 0, self._there.get(name, 0))
         there = sum(self._there.values())

@@ -68,7 +68,7 @@ def downloader(into: Path, name: str, settings: FetchSettings, *, gate: Gate, wa
     class Downloader(YoutubeDL):  # type: ignore[misc]
         """yt-dlp with the gate as the only way out."""
 
-        def build_request_director(self, handlers: Any, preferences: Any = None) -> Any:
+        def build_request_director(self, *_handlers: Any) -> Any:
             return super().build_request_director([handler], None)
 
         def dl(self, name: str, info: Any, *args: Any, **kwargs: Any) -> Any:
@@ -134,7 +134,7 @@ def _shut() -> dict[str, Any]:
     }
 
 
-def refuse_live(info: Any, *, incomplete: bool) -> None:
+def refuse_live(info: Any, **_: object) -> None:
     """Streams without an end are no videos; called by yt-dlp before it downloads.
 
     Raises:

@@ -139,13 +139,15 @@ def _usual_frame_us(media: OpenMedia) -> int:
 
 
 def _check_complete(media: OpenMedia, curves: _Curves, sound: Waveform) -> None:
-    """Compare what was decoded with what the container declares; sound may well outlast the picture."""
+    """Compare what was decoded with what the container declares.
+
+    Only MP4 says how long each track is; elsewhere the longer of picture and sound has to reach the declared end.
+    """
     found = curves.duration_us
-    if media.video.duration:
+    if "mp4" in media.container.format.name and media.video.duration:
         declared = time_us(media.video.duration, media.video.time_base)
     else:
         declared = media.container.duration or 0
-        sound_us = round(sound.samples.shape[1] * 1e6 / sound.rate_hz)
-        found = max(found, found + curves.origin_us, sound.start_us + sound_us)
+        found = max(found, found + curves.origin_us, sound.end_us - curves.origin_us, sound.end_us)
     if found < declared - max(MISSING_US, MISSING_SHARE * declared):
         raise MediaFailure(Outcome.TRUNCATED, f"{found / 1e6:.2f} s of {declared / 1e6:.2f} s could be decoded")

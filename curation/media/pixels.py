@@ -43,7 +43,8 @@ class Lens:
         size = {"width": _even(frame.width * scale), "height": _even(frame.height * scale)}
         # Shrinking in YUV and turning the small picture into RGB is twice as fast as both in one step.
         small = self._shrink.reformat(frame, format="yuv420p", interpolation=self._area, threads=1, **size)
-        return upright(self._colour.reformat(small, format="rgb24", threads=1).to_ndarray(), frame.rotation)
+        image: Plane = np.asarray(self._colour.reformat(small, format="rgb24", threads=1).to_ndarray(), np.uint8)
+        return upright(image, frame.rotation)
 
 
 def strided_planes(frame: Any) -> tuple[Plane, Plane, Plane]:

@@ -5,6 +5,7 @@ impact moves much but changes few colours; a flash changes the light for a few f
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ def find_shots(timeline: Timeline, settings: ShotSettings | None = None) -> list
     """The shots of a video as (start_us, end_us), covering it without gaps."""
     cuts = find_cuts(timeline.motion, timeline.colour_change, settings or ShotSettings())
     edges = [0, *(int(timeline.frame_us[cut]) for cut in cuts), timeline.duration_us]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def find_cuts(

@@ -78,4 +78,4 @@ class Window:
         line = self.timeline
         instants = self.start_us + (np.arange(count) + 0.5) * (self.end_us - self.start_us) / count
         nearest = np.abs(line.thumb_us[None, :] - instants[:, None]).argmin(axis=1)
-        return line.thumbs[nearest]
+        return np.asarray(line.thumbs[nearest])

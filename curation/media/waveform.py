@@ -28,6 +28,11 @@ class Waveform:
     rate_hz: int
     samples: Samples
 
+    @property
+    def end_us(self) -> int:
+        """Where the last sample ends."""
+        return self.start_us + round(len(self.samples[0]) * 1e6 / self.rate_hz)
+
     def span(self, start_us: int, end_us: int) -> Samples:
         """(channels, samples) of [start, end), zero where there is no sound."""
         first = round((start_us - self.start_us) * self.rate_hz / 1e6)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, VerdictRow
-from curation.review.queue import Item, RejectReason, Verdict, flagged, latest_verdicts
+from curation.review.queue import Item, RejectReason, Verdict, flagged
 from shards.errors import BadInput
 
 
@@ -63,7 +63,7 @@ def lay_out(ledger: Ledger, *, reviewer: str, clip_id: str | None = None) -> Des
     waiting = [item for item in items.values() if item.verdict is None]
     item = items[clip_id] if clip_id else next(iter(waiting), None)
     with ledger.session() as session:
-        newest = latest_verdicts(session).get(item.clip_id) if item else None
+        newest = _newest(session, item.clip_id) if item else None
         answer = _answer(newest) if newest else None
         before = _before(session, items.keys(), reviewer, newest)
     return Desk(
@@ -81,6 +81,11 @@ def knows_clip(ledger: Ledger, clip_id: str) -> bool:
     """Whether the ledger holds a clip of this id."""
     with ledger.session() as session:
         return session.get(ClipRow, clip_id) is not None
+
+
+def _newest(session: Session, clip_id: str) -> VerdictRow | None:
+    answers = select(VerdictRow).where(VerdictRow.clip_id == clip_id).order_by(VerdictRow.id.desc())
+    return session.scalars(answers.limit(1)).first()
 
 
 def _before(session: Session, known: Set[str], reviewer: str, newest: VerdictRow | None) -> str | None:

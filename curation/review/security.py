@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 ENTER_PATH = "/enter"
 BODY_CAP_BYTES = 64 * 1024
+LENGTH_DIGITS = 9
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; "
@@ -154,7 +155,8 @@ def comes_from_here(headers: Headers) -> bool:
 def _has_small_body(headers: Headers) -> bool:
     length = headers.get("content-length", "")
     # A chunked body has no length to check before it has been read.
-    return "transfer-encoding" not in headers and length.isdecimal() and int(length) <= BODY_CAP_BYTES
+    says_how_much = length.isdecimal() and len(length) <= LENGTH_DIGITS
+    return "transfer-encoding" not in headers and says_how_much and int(length) <= BODY_CAP_BYTES
 
 
 def _same(one: str, other: str) -> bool:

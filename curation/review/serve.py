@@ -13,6 +13,7 @@ from threading import Lock
 from urllib.parse import urlencode
 
 import uvicorn
+from fastapi import FastAPI
 
 from curation.home import Home
 from curation.ledger.open import Ledger
@@ -57,18 +58,9 @@ def serve(
             reviewer=reviewer,
             publish_command=shlex.join(["clapboard", "publish", "--home", str(home.root)]),
         )
-        # The access log would write the token down; nothing stands in front of us whose headers count.
-        config = uvicorn.Config(
-            app,
-            access_log=False,
-            log_level="warning",
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=GRACE_S,
-        )
         announce(entry_link(host, listener.getsockname()[1], token))
         with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
+            uvicorn.Server(_quiet(app)).run(sockets=[listener])
 
 
 def entry_link(host: str, port: int, token: str) -> str:
@@ -92,15 +84,27 @@ def previews(ledger: Ledger, *, home: Home, settings: CutSettings) -> Media:
     return preview
 
 
+def _quiet(app: FastAPI) -> uvicorn.Config:
+    # The access log would write the token down; nothing stands in front of us whose headers count.
+    return uvicorn.Config(
+        app,
+        access_log=False,
+        log_level="warning",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+
+
 def _listen(host: str, port: int) -> socket.socket:
     if host not in LOOPBACK_HOSTS:
         raise BadInput(
-            f"the review page is not served on {host}: it knows no users, so whoever reaches it may answer",
+            f"the review page is not served on {host or 'every address'}: it has one reviewer and no encryption; "
+            "named users come in a later version",
             remedy="use --host 127.0.0.1, and an SSH tunnel from elsewhere (ssh -L 8420:127.0.0.1:8420)",
         )
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise BadInput(
-            f"port {port} of {host} cannot be used: {error.strerror}", remedy="--port 0 takes a free one"
-        ) from error
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise BadInput(f"port {port} of {host} cannot be used: {why}", remedy="--port 0 takes a free one") from error

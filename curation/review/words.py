@@ -47,8 +47,8 @@ def lag(offset_s: float) -> str:
     if not math.isfinite(offset_s):
         return "not measured"
     if abs(offset_s) < SAME_TIME_S:
-        return "no shift between sound and picture"
-    return f"sound {'trails' if offset_s > 0 else 'leads'} the picture by {abs(offset_s) * 1000:.0f} ms"
+        return "sound is on time"
+    return f"sound is {abs(offset_s) * 1000:.0f} ms {'late' if offset_s > 0 else 'early'}"
 
 
 def measures(scores: Mapping[str, float]) -> list[Measure]:
@@ -96,15 +96,16 @@ def _clock(time_us: int) -> str:
 
 _SAY: dict[str, tuple[str, str | Callable[[float], str]]] = {
     "offset_s": ("Timing", lag),
-    "sync": ("Sync at that shift", "{:.2f}"),
-    "sync_at_zero": ("Sync as it is", "{:.2f}"),
-    "sync_confidence": ("Sure of the shift", percent),
+    "sync": ("Synchrony, shifted to fit", "{:.2f}"),
+    "sync_at_zero": ("Synchrony as it is", "{:.2f}"),
+    "sync_confidence": ("Confidence in the timing", percent),
+    "image_text_min": ("Picture fits caption", "{:.2f}"),
+    "audio_text_min": ("Sound fits caption", "{:.2f}"),
+    "image_jump_max": ("Largest jump in the picture", "{:.2f}"),
     "cues": ("Sound onsets", "{:.1f} a second"),
     "motion_mean": ("Motion", "{:.3f}"),
     "motion_max": ("Motion at most", "{:.3f}"),
     "peak_amplitude": ("Loudest peak", percent),
     "silence_ratio": ("Silent", percent),
     "rms_dbfs": ("Mean level", "{:.0f} dBFS"),
-    "image_text_min": ("Picture fits caption", "{:.2f}"),
-    "audio_text_min": ("Sound fits caption", "{:.2f}"),
 }

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from curation.encoders.base import ImageTextEncoder
 from curation.media.timeline import Window
@@ -41,10 +42,14 @@ class ClipScore:
     def score(self, batch: Sequence[Window]) -> list[Columns]:
         """One entry per window; without words `image_text_min` is NaN."""
         texts = sorted({window.text for window in batch if window.text})
-        known = dict(zip(texts, self.encoder.embed_texts([TEMPLATE.format(t) for t in texts]), strict=True)) if texts else {}
+        known = (
+            dict(zip(texts, self.encoder.embed_texts([TEMPLATE.format(t) for t in texts]), strict=True))
+            if texts
+            else {}
+        )
         return [self._measure(window, known.get(window.text)) for window in batch]
 
-    def _measure(self, window: Window, words: "np.ndarray | None") -> Columns:  # type: ignore[type-arg]
+    def _measure(self, window: Window, words: NDArray[np.float32] | None) -> Columns:
         frames = np.concatenate([window.thumbnails(TEXT_FRAMES), window.thumbnails(JUMP_FRAMES)])
         features = self.encoder.embed_images(frames)
         steps = np.linalg.norm(np.diff(features[TEXT_FRAMES:], axis=0), axis=1)

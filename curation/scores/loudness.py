@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from curation.media.timeline import Window
 from curation.scores.base import Columns, Need
@@ -40,5 +41,5 @@ def _measure(window: Window) -> Columns:
     }
 
 
-def _dbfs(amplitude: "np.ndarray | np.floating") -> "np.ndarray":  # type: ignore[type-arg]
-    return 20 * np.log10(np.maximum(amplitude, FLOOR))
+def _dbfs(amplitude: NDArray[np.floating] | np.floating) -> NDArray[np.floating]:
+    return np.asarray(20 * np.log10(np.maximum(amplitude, FLOOR)))

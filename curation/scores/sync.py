@@ -1,9 +1,11 @@
 """Do sound and motion happen together, and if not, how far apart are they? A signal score without weights [ours].
 
-Onset strength of the sound (rise of a log-mel spectrum) and motion energy of the picture are put on one 100 Hz clock,
-smoothed over 40 ms, and correlated at every lag within a second. Events at irregular times agree at one lag only, so
-the best lag is the offset, and how clearly it stands out is the confidence. Regular beats agree at many lags, and
-steady sound at none: both lower the confidence, as they should.
+How much the sound changes and how much the picture moves are put on one 100 Hz clock, smoothed over 40 ms, and
+correlated at every lag within a second. A change of the sound is the rise of its cube-root mel spectrum (an impact
+excites many bands at once) plus half the change of its loudness in either direction (what sounds while it moves). The
+cube root is the ear's loudness: a logarithm would let a whisper after silence outweigh every later blow. Events at
+irregular times agree at one lag only, so the best lag is the offset, and how clearly it stands out is the confidence.
+Regular beats agree at many lags, and steady sound at none: both lower the confidence, as they should.
 """
 
 from collections.abc import Sequence
@@ -23,6 +25,11 @@ PEAK_WIDTH_S = 0.1
 TEMPERATURE = 0.06
 MEL_BANDS = 40
 FFT_S = 0.032
+LOUDNESS_POWER = 1 / 3
+LOUDNESS_SHARE = 0.5
+ENVELOPE_S = 0.02
+FLOOR_POWER = 0.01
+"""Mel power of a noise of about -50 dBFS; what is fainter does not count as sound."""
 CUE_PROMINENCE = 1.0
 
 Curve = NDArray[np.float64]
@@ -37,7 +44,7 @@ class SyncScore:
     """
 
     name = "sync"
-    version = 1
+    version = 2
     needs = frozenset({Need.CURVES, Need.WAVEFORM})
     columns = ("sync", "sync_at_zero", "offset_s", "sync_confidence", "cues")
 
@@ -49,15 +56,14 @@ class SyncScore:
         return [_measure(window) for window in batch]
 
 
-def onset_strength(waveform: NDArray[np.float32], rate_hz: int) -> Curve:
-    """(ticks,) how much louder each 10 ms is than the one before, averaged over 40 mel bands of log energy."""
-    hop, size = rate_hz // CLOCK_HZ, round(FFT_S * rate_hz)
-    padded = np.pad(waveform.astype(np.float64), (size // 2, size))
-    ticks = len(waveform) // hop
-    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[: ticks * hop : hop]
-    power = np.abs(np.fft.rfft(frames * np.hanning(size), axis=1)) ** 2
-    level = np.log10(power @ _mel_bands(rate_hz, size).T + 1e-6)
-    return np.pad(np.maximum(np.diff(level, axis=0), 0).mean(axis=1), (1, 0))
+def sound_strength(waveform: NDArray[np.float32], rate_hz: int) -> Curve:
+    """(ticks,) how much the sound changes in each 10 ms: rising loudness by band, plus half the change of all of it."""
+    power = _mel_power(waveform, rate_hz)
+    loudness = power**LOUDNESS_POWER
+    onsets = np.pad(np.maximum(np.diff(loudness, axis=0), 0).mean(axis=1), (1, 0))
+    envelope = _smooth(power.sum(axis=1) ** LOUDNESS_POWER, ENVELOPE_S)
+    change = np.pad(np.abs(np.diff(envelope)), (1, 0))
+    return _scaled(onsets) + LOUDNESS_SHARE * _scaled(change)
 
 
 def motion_strength(motion: NDArray[np.float32], frame_us: NDArray[np.int64], start_us: int, ticks: int) -> Curve:
@@ -65,7 +71,8 @@ def motion_strength(motion: NDArray[np.float32], frame_us: NDArray[np.int64], st
     if len(motion) < 2:
         return np.zeros(ticks)
     middle_us = (frame_us - np.diff(frame_us, prepend=frame_us[0]) / 2).astype(np.float64)
-    return np.interp(start_us + (np.arange(ticks) + 0.5) * 1e6 / CLOCK_HZ, middle_us, motion)
+    # Tick k of the sound is the change between the spectra centred on k - 1 and k.
+    return np.interp(start_us + (np.arange(ticks) - 0.5) * 1e6 / CLOCK_HZ, middle_us, motion)
 
 
 def correlations(motion: Curve, onsets: Curve) -> tuple[Curve, Curve]:
@@ -81,12 +88,12 @@ def correlations(motion: Curve, onsets: Curve) -> tuple[Curve, Curve]:
 
 def _measure(window: Window) -> Columns:
     line = window.timeline
-    onsets = onset_strength(window.sound(), line.rate_hz)
+    changes = sound_strength(window.sound(), line.rate_hz)
     part = window.frames()
-    motion = motion_strength(line.motion[part], line.frame_us[part], window.start_us, len(onsets))
-    lags_s, values = correlations(_smooth(motion), _smooth(onsets))
+    motion = motion_strength(line.motion[part], line.frame_us[part], window.start_us, len(changes))
+    lags_s, values = correlations(_smooth(motion, SMOOTHING_S), _smooth(changes, SMOOTHING_S))
     if values.max() <= 0:
-        return {"sync": 0.0, "sync_at_zero": 0.0, "offset_s": 0.0, "sync_confidence": 0.0, "cues": _cues(onsets)}
+        return {"sync": 0.0, "sync_at_zero": 0.0, "offset_s": 0.0, "sync_confidence": 0.0, "cues": _cues(changes)}
     best = int(values.argmax())
     posterior = np.exp((values - values[best]) / TEMPERATURE)
     near_best = np.abs(lags_s - lags_s[best]) <= PEAK_WIDTH_S
@@ -95,14 +102,19 @@ def _measure(window: Window) -> Columns:
         "sync_at_zero": float(max(values[np.abs(lags_s) <= NEAR_ZERO_S].max(), 0)),
         "offset_s": _refine(lags_s, values, best),
         "sync_confidence": float(posterior[near_best].sum() / posterior.sum()),
-        "cues": _cues(onsets),
+        "cues": _cues(changes),
     }
 
 
-def _smooth(curve: Curve) -> Curve:
+def _smooth(curve: Curve, width_s: float) -> Curve:
     from scipy.ndimage import gaussian_filter1d
 
-    return np.asarray(gaussian_filter1d(curve, SMOOTHING_S * CLOCK_HZ))
+    return np.asarray(gaussian_filter1d(curve, width_s * CLOCK_HZ)) if len(curve) else curve
+
+
+def _scaled(curve: Curve) -> Curve:
+    spread = curve.std() if len(curve) else 0.0
+    return curve / spread if spread > 1e-9 else np.zeros_like(curve)
 
 
 def _overlap(motion: Curve, onsets: Curve, lag: int) -> tuple[Curve, Curve]:
@@ -128,13 +140,23 @@ def _refine(lags_s: Curve, values: Curve, best: int) -> float:
     return float(lags_s[best] + shift / CLOCK_HZ)
 
 
-def _cues(onsets: Curve) -> float:
+def _cues(changes: Curve) -> float:
     """Onsets a second that rise clearly above the rest."""
     from scipy.signal import find_peaks
 
-    curve = _smooth(onsets)
+    curve = _smooth(changes, SMOOTHING_S)
     peaks, _ = find_peaks(curve, prominence=max(CUE_PROMINENCE * float(curve.std()), 1e-3))
-    return len(peaks) * CLOCK_HZ / max(len(onsets), 1)
+    return len(peaks) * CLOCK_HZ / max(len(changes), 1)
+
+
+def _mel_power(waveform: NDArray[np.float32], rate_hz: int) -> Curve:
+    """(ticks, bands) mel power above the floor; tick k is centred on sample k x rate / 100."""
+    hop, size = rate_hz // CLOCK_HZ, round(FFT_S * rate_hz)
+    padded = np.pad(waveform.astype(np.float64), (size // 2, size))
+    ticks = len(waveform) // hop
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[: ticks * hop : hop]
+    power = np.abs(np.fft.rfft(frames * np.hanning(size), axis=1)) ** 2
+    return np.asarray(np.maximum(power @ _mel_bands(rate_hz, size).T - FLOOR_POWER, 0))
 
 
 @cache

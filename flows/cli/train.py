@@ -1,11 +1,14 @@
 """`clapboard cache`, `train`, `animate`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.options import HomeOption, JsonOption, home_of
+
+if TYPE_CHECKING:
+    from training.config import TrainConfig
 
 StageOption = Annotated[int, typer.Option("--stage", min=1, max=2, help="1: automatic data; 2: human-curated data.")]
 BackboneOption = Annotated[str, typer.Option("--backbone", help="tiny, wan2.1-1.3b or wan2.2-ti2v-5b.")]
@@ -32,9 +35,7 @@ def cache(
     chosen = _config(stage, backbone, snapshot, config, settings)
     place = home_of(home)
     with progress("encoding") as advance:
-        report = build_stage_cache(
-            chosen, snapshots_root=place.snapshots, runs_root=place.training, progress=advance
-        )
+        report = build_stage_cache(chosen, snapshots_root=place.snapshots, runs_root=place.training, progress=advance)
     facts = {"snapshot": chosen.snapshot, "encoded": report.encoded, "reused": report.reused}
     if json:
         print_json(facts)
@@ -82,9 +83,13 @@ def animate(
     image: Annotated[Path, typer.Argument(help="PNG or JPEG.")],
     sound: Annotated[Path, typer.Argument(help="WAV, FLAC, MP3, or a video for its sound.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The MP4 to write.")] = Path("animation.mp4"),
-    run: Annotated[Path | None, typer.Option("--run", help="A run's folder; the newest of the home by default.")] = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", help="A run's folder; the newest of the home by default.")
+    ] = None,
     caption: Annotated[str, typer.Option("--caption", help="What the image shows, in the training's words.")] = "",
-    guidance: Annotated[float, typer.Option("--guidance", min=0, help="How much the sound counts; 0: not at all.")] = 2.0,
+    guidance: Annotated[
+        float, typer.Option("--guidance", min=0, help="How much the sound counts; 0: not at all.")
+    ] = 2.0,
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another motion.")] = 0,
     home: HomeOption = None,
 ) -> None:
@@ -98,20 +103,20 @@ def animate(
     typer.echo(str(make(chosen, image=image, sound=sound, out=out, caption=caption, settings=settings)))
 
 
-def _config(stage: int, backbone: str, snapshot: str | None, config: Path | None, settings: list[str]):  # noqa: ANN202
+def _config(stage: int, backbone: str, snapshot: str | None, config: Path | None, settings: list[str]) -> "TrainConfig":
     from training.config import load_config
 
     named = [] if snapshot is None else [f"snapshot={snapshot}"]
     return load_config(config, stage=stage, overrides=(f"backbone={backbone}", *named, *settings))
 
 
-def _show_dry_run(config: object, *, json: bool) -> None:
+def _show_dry_run(config: "TrainConfig", *, json: bool) -> None:
     import yaml
 
     from flows.cli.show import print_json
     from training.stages import dry_run
 
-    facts = dry_run(config)  # type: ignore[arg-type]
+    facts = dry_run(config)
     if json:
         print_json(facts)
     else:

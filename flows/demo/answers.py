@@ -1,4 +1,4 @@
-"""The demo's reviewer: answers the queue from the known truth of the planted films, and compares the decisions with it."""
+"""The demo's reviewer: answers the queue from the known truth of the planted films, and compares decisions with it."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -77,6 +77,8 @@ def _outputs(
     stages: Sequence[TrainSummary],
     animation: Path,
 ) -> tuple[Output, ...]:
-    snapshots = [Output(f"snapshot {ref}", home.snapshots / ref) for ref in (curated.snapshot, published.snapshot) if ref]
+    snapshots = [
+        Output(f"snapshot {ref}", home.snapshots / ref) for ref in (curated.snapshot, published.snapshot) if ref
+    ]
     runs = [Output(f"training stage {stage.stage}", Path(stage.run_dir)) for stage in stages]
     return (*snapshots, *runs, Output("animation", animation), Output("ledger", home.root / "ledger.sqlite"))

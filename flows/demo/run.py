@@ -154,9 +154,7 @@ def _report(
         notes.append(run.home.report.name)
 
 
-def _close(
-    run: DemoRun, curated: CurateSummary, answered: Answered, judged: list[Judged], animation: Path
-) -> None:
+def _close(run: DemoRun, curated: CurateSummary, answered: Answered, judged: list[Judged], animation: Path) -> None:
     """Print the funnel, what was not run, where things are, and what to do next."""
     from flows.cli.curate import show_funnel
 

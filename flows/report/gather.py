@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from importlib.metadata import version as installed_version
+from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from curation.decide.policy import Band, Policy
@@ -29,8 +30,6 @@ def versions() -> dict[str, str]:
 
 def cards(ledger: Ledger, *, home: Home, settings: CutSettings) -> tuple[ClipCard, ...]:
     """A card for every current clip, and for one rejected window of each of a few videos."""
-    from pathlib import Path
-
     with ledger.session() as session:
         verdicts = latest_verdicts(session)
         found = []
@@ -85,15 +84,13 @@ def _borders(policy: Policy) -> Mapping[str, tuple[Threshold, ...]]:
     }
 
 
-def _clips():  # noqa: ANN202 (a Select of SQLAlchemy's own generics)
+def _clips() -> Select[tuple[ClipRow, SourceEntry, Video]]:
     rows = select(ClipRow, SourceEntry, Video).join(SourceEntry, SourceEntry.id == ClipRow.source_id)
     return rows.join(Video, Video.id == ClipRow.video_id).where(ClipRow.current).order_by(ClipRow.band, ClipRow.id)
 
 
 def _rejected(session: Session) -> tuple[ClipCard, ...]:
     """The first rejected window of each video, a few videos in all: people want to see what was thrown away."""
-    from pathlib import Path
-
     rows = (
         select(WindowRow, DecisionRow, SourceEntry, Video)
         .join(DecisionRow, DecisionRow.window_id == WindowRow.id)

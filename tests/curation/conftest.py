@@ -1,5 +1,7 @@
 """What the tests of the review page share: a tiny film, two flagged clips, and two browsers."""
 
+import shutil
+
 import av
 import numpy as np
 import pytest
@@ -21,31 +23,46 @@ def film(tmp_path_factory):
     return _write_film(tmp_path_factory.mktemp("review") / "film.mp4")
 
 
+@pytest.fixture(scope="session")
+def ledger_file(tmp_path_factory):
+    """A ledger without rows, to be copied: migrating is slower than a test."""
+    home = Home(tmp_path_factory.mktemp("empty"))
+    with home.ledger():
+        pass
+    return home.root / "ledger.sqlite"
+
+
 @pytest.fixture
-def review_ledger(tmp_path, film):
+def empty_ledger(tmp_path, ledger_file):
+    shutil.copy(ledger_file, tmp_path)
     with Home(tmp_path).ledger() as ledger:
-        with ledger.session() as session:
-            for clip_id, caption, p_good, link in (
-                (FIRST, HOSTILE, 0.5, "javascript:alert(1)"),
-                (SECOND, "a dog barks", 0.7, 'https://example.org/v?a=1&b="2"'),
-            ):
-                video_id = f"video-{p_good}"
-                session.add(Video(id=video_id, link=link, local=False, path=str(film), cuts_us=[]))
-                session.add(
-                    SourceEntry(
-                        id=f"row-{p_good}", table_name="t", row=1, video_id=video_id, caption=caption, label="dog",
-                        licence="CC BY 4.0", outcome="ok", detail="",
-                    )
-                )  # fmt: skip
-                session.flush()
-                session.add(
-                    ClipRow(
-                        id=clip_id, video_id=video_id, source_id=f"row-{p_good}", start_us=500_000, end_us=2_500_000,
-                        band=Band.REVIEW, reasons=["weak_synchrony"], p_good=p_good, policy="p", audit=False,
-                        scores={"sync": 0.62, "offset_s": -0.12}, current=True, cut=None,
-                    )
-                )  # fmt: skip
         yield ledger
+
+
+@pytest.fixture
+def review_ledger(empty_ledger, film):
+    with empty_ledger.session() as session:
+        for clip_id, caption, p_good, link in (
+            (FIRST, HOSTILE, 0.5, "javascript:alert(1)"),
+            (SECOND, "a dog barks", 0.7, 'https://example.org/v?a=1&b="2"'),
+        ):
+            video_id = f"video-{p_good}"
+            session.add(Video(id=video_id, link=link, local=False, path=str(film), cuts_us=[]))
+            session.add(
+                SourceEntry(
+                    id=f"row-{p_good}", table_name="t", row=1, video_id=video_id, caption=caption, label="dog",
+                    licence="CC BY 4.0", outcome="ok", detail="",
+                )
+            )  # fmt: skip
+            session.flush()
+            session.add(
+                ClipRow(
+                    id=clip_id, video_id=video_id, source_id=f"row-{p_good}", start_us=500_000, end_us=2_500_000,
+                    band=Band.REVIEW, reasons=["weak_synchrony"], p_good=p_good, policy="p", audit=False,
+                    scores={"sync": 0.62, "offset_s": -0.12}, current=True, cut=None,
+                )
+            )  # fmt: skip
+    return empty_ledger
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ class TestThePage:
         page = browser.get("/")
         assert shown(page) == FIRST
         assert "Sound and motion agree, but not surely." in page.text
-        assert "sound leads the picture by 120 ms" in page.text
+        assert "sound is 120 ms early" in page.text
         assert "<b>2</b> wait" in page.text
 
     def test_hostile_captions_and_links_are_only_text(self, browser):

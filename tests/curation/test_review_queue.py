@@ -4,7 +4,6 @@ import pytest
 from sqlalchemy import select
 
 from curation.decide.policy import Band
-from curation.ledger.open import open_ledger
 from curation.ledger.tables import ClipRow, SourceEntry, VerdictRow, Video
 from curation.outcomes import Outcome
 from curation.review.desk import UnknownClip, lay_out
@@ -14,16 +13,15 @@ from shards.errors import BadInput
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    with open_ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}") as ledger:
-        with ledger.session() as session:
-            session.add(Video(id="v", link="https://example.org/v", local=False, cuts_us=[]))
-            session.add(
-                SourceEntry(
-                    id="s", table_name="t", row=1, caption="a dog", label="dog", licence="", outcome="ok", detail=""
-                )
+def ledger(empty_ledger):
+    with empty_ledger.session() as session:
+        session.add(Video(id="v", link="https://example.org/v", local=False, cuts_us=[]))
+        session.add(
+            SourceEntry(
+                id="s", table_name="t", row=1, caption="a dog", label="dog", licence="", outcome="ok", detail=""
             )
-        yield ledger
+        )
+    return empty_ledger
 
 
 def add_clip(ledger, clip_id, p_good=0.5, *, band=Band.REVIEW, audit=False, current=True, reasons=()):
@@ -142,9 +140,9 @@ def test_the_desk_refuses_a_clip_that_nobody_flagged(ledger):
 @pytest.mark.parametrize(
     ("offset_s", "words"),
     [
-        (-0.12, "sound leads the picture by 120 ms"),
-        (0.06, "sound trails the picture by 60 ms"),
-        (0.001, "no shift between sound and picture"),
+        (-0.12, "sound is 120 ms early"),
+        (0.06, "sound is 60 ms late"),
+        (0.001, "sound is on time"),
         (float("nan"), "not measured"),
     ],
 )
@@ -155,7 +153,7 @@ def test_an_offset_is_said_in_words(offset_s, words):
 def test_scores_are_listed_synchrony_first_and_unknown_ones_keep_their_name():
     lines = measures({"new_score": 0.1234, "peak_amplitude": 0.83, "sync": 0.62, "silence_ratio": None})
     assert [(one.name, one.value) for one in lines] == [
-        ("Sync at that shift", "0.62"),
+        ("Synchrony, shifted to fit", "0.62"),
         ("Loudest peak", "83 %"),
         ("Silent", "not measured"),
         ("New score", "0.123"),

@@ -107,6 +107,11 @@ class TestOtherSites:
         assert browser.post("/verdict", content=large, headers=HERE).status_code == 413
         assert browser.post("/verdict", content=iter([large]), headers=HERE).status_code == 413
 
+    @pytest.mark.parametrize("length", ["9" * 5000, "-1", "", "a"])
+    def test_a_length_that_is_none_is_refused(self, browser, length):
+        headers = HERE | {"Content-Length": length}
+        assert browser.post("/verdict", content=b"{}", headers=headers).status_code == 413
+
 
 class TestPaths:
     @pytest.mark.parametrize(

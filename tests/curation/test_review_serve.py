@@ -48,7 +48,7 @@ class TestPreviews:
 class TestServing:
     @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "example.org", ""])
     def test_only_the_loopback_is_served(self, tmp_path, host):
-        with pytest.raises(BadInput, match="it knows no users"):
+        with pytest.raises(BadInput, match="named users come in a later version"):
             serve(Home(tmp_path), host=host, reviewer="ada", settings=CutSettings(), announce=pytest.fail)
 
     def test_a_taken_port_is_said_to_be_taken(self, tmp_path):
@@ -58,6 +58,10 @@ class TestServing:
         ):
             port = taken.getsockname()[1]
             serve(Home(tmp_path), port=port, reviewer="ada", settings=CutSettings(), announce=pytest.fail)
+
+    def test_a_port_that_cannot_be_is_refused(self, tmp_path):
+        with pytest.raises(BadInput, match="must be 0-65535"):
+            serve(Home(tmp_path), port=99_999, reviewer="ada", settings=CutSettings(), announce=pytest.fail)
 
     def test_an_ipv6_address_is_bracketed_in_the_link(self):
         assert entry_link("::1", 8420, "t") == "http://[::1]:8420/enter?token=t"

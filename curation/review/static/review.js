@@ -7,7 +7,10 @@ const clip = () => document.getElementById("clip").dataset;
 const video = () => desk.querySelector("video");
 const reasons = () => document.getElementById("reasons");
 
+const UNSEEN_MS = 400; // a second tap that comes sooner was meant for the clip before
+
 let busy = false;
+let shownAt = -UNSEEN_MS;
 let slow = false;
 let pending = null; // an answer that was sent but not confirmed keeps its key, so sending it again counts once
 let frame = { at: 0, length: 1 / 25 };
@@ -66,10 +69,11 @@ function stop(event, act) {
 }
 
 function answer(verdict, reason = null) {
+  if (performance.now() - shownAt < UNSEEN_MS) return;
   const body = { clip_id: clip().clip, verdict, reason };
   const same = pending && Object.keys(body).every((name) => pending[name] === body[name]);
   if (!same) pending = { ...body, key: crypto.randomUUID() };
-  const words = verdict === "accept" ? "Accepted." : "Rejected.";
+  const words = verdict === "accept" ? "Accepted." : `Rejected: ${reasonText(reason)}.`;
   swap(
     () =>
       fetch("/verdict", {
@@ -89,9 +93,10 @@ async function swap(request, words) {
     const response = await request();
     if (!response.ok) throw new Error(await why(response));
     desk.innerHTML = await response.text();
+    shownAt = performance.now();
     settle();
     desk.focus({ preventScroll: true });
-    say(`${words} ${desk.querySelector(".count").textContent}`);
+    say(words);
     return true;
   } catch (error) {
     say(error instanceof TypeError ? "The server does not answer; nothing was saved. Try again." : error.message, true);
@@ -100,6 +105,11 @@ async function swap(request, words) {
     busy = false;
     desk.classList.remove("busy");
   }
+}
+
+function reasonText(reason) {
+  const button = reasons().querySelector(`[data-reason="${reason}"]`);
+  return button.lastChild.textContent.trim().toLowerCase();
 }
 
 async function why(response) {

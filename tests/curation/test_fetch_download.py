@@ -1,0 +1,376 @@
+"""Fetching from a real server on loopback, with yt-dlp and ffmpeg as they are."""
+
+import gzip
+import hashlib
+import importlib.util
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from curation.fetch.download import fetch, take_local
+from curation.fetch.failures import FetchFailure
+from curation.fetch.settings import FetchSettings
+from curation.outcomes import Outcome
+from shards.errors import BadInput
+from shards.ffmpeg import ffmpeg_binary
+
+spec = importlib.util.spec_from_file_location("fetch_server", Path(__file__).with_name("fetch_server.py"))
+web = importlib.util.module_from_spec(spec)
+sys.modules["fetch_server"] = web
+spec.loader.exec_module(web)
+
+NAME = "0123456789abcdef0123"
+PATIENCE_S = 20
+"""Far more than a deadline of half a second takes on a busy machine, far less than what it ends."""
+
+
+@pytest.fixture(scope="module")
+def server():
+    with web.serve() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory):
+    """One second of picture and sound: as one MP4, as HLS, and as DASH with the tracks apart."""
+    folder = tmp_path_factory.mktemp("media")
+    source = ["-f", "lavfi", "-i", "testsrc=s=64x48:r=10:d=1", "-f", "lavfi", "-i", "sine=d=1"]
+    codecs = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "5", "-c:a", "aac", "-shortest"]
+
+    def run(*arguments):
+        subprocess.run([ffmpeg_binary(), "-v", "error", "-y", *arguments], check=True, timeout=60, cwd=folder)
+
+    run(*source, *codecs, "-movflags", "+faststart", "film.mp4")
+    run("-i", "film.mp4", "-c", "copy", "-hls_time", "0.5", "-hls_playlist_type", "vod", "film.m3u8")
+    run("-i", "film.mp4", "-c", "copy", "-seg_duration", "1", "-f", "dash", "film.mpd")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def film(media):
+    return (media / "film.mp4").read_bytes()
+
+
+@pytest.fixture
+def get(tmp_path):
+    """Fetch a link into the test's folder."""
+
+    def fetch_it(link, **settings):
+        progress = settings.pop("progress", None)
+        chosen = FetchSettings(**{"allow_loopback": True, "timeout_s": 3, "retries": 0, **settings})
+        return fetch(link, into=tmp_path, name=NAME, settings=chosen, progress=progress)
+
+    return fetch_it
+
+
+@pytest.fixture
+def refused(get, tmp_path):
+    """The failure that a link gives, having left nothing behind but a part."""
+
+    def fail(link, **settings):
+        with pytest.raises(FetchFailure) as caught:
+            get(link, **settings)
+        assert {path.suffix for path in tmp_path.iterdir()} <= {".part", ".ytdl"}
+        return caught.value
+
+    return fail
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_fetches_a_direct_link_whole_under_our_own_name(server, film, get, tmp_path):
+    seen = []
+    got = get(server.link("/a%20title;rm%20-rf.mp4", web.body(film)), progress=lambda there, total: seen.append(there))
+    assert names(tmp_path) == [f"{NAME}.mp4"]
+    assert got.path.read_bytes() == film
+    assert (got.bytes, got.sha256) == (len(film), hashlib.sha256(film).hexdigest())
+    assert got.metadata.extractor == "generic" and got.metadata.webpage_url.startswith(server.base_url)
+    assert got.seconds > 0 and seen[-1] == len(film)
+
+
+def test_asks_a_server_twice_for_one_video_and_not_at_all_when_it_is_there(server, film, get):
+    link = server.link("/counted.mp4", web.body(film))
+    get(link)
+    assert server.count("/counted.mp4") == 2, "once to see what it is, once for the bytes"
+    before = get(link).path.stat().st_mtime_ns
+    assert get(link).path.stat().st_mtime_ns == before
+
+
+def test_goes_on_with_a_part_that_an_earlier_try_left(server, film, get, tmp_path):
+    (tmp_path / f"{NAME}.mp4.part").write_bytes(film[:5000])
+    got = get(server.link("/resumed.mp4", web.body(film)))
+    assert got.path.read_bytes() == film
+    assert ("/resumed.mp4", "bytes=5000-") in server.asked
+    assert names(tmp_path) == [f"{NAME}.mp4"]
+
+
+def test_keeps_the_part_of_a_broken_fetch_and_completes_it_next_time(server, film, get, refused, tmp_path):
+    link = server.link("/broken.mp4", web.cut_off(film, 6000))
+    failure = refused(link)
+    assert (failure.outcome, failure.retry) == (Outcome.UNREACHABLE, True), failure.detail
+    assert names(tmp_path) == [f"{NAME}.mp4.part"]
+    server.link("/broken.mp4", web.body(film))
+    assert get(link).path.read_bytes() == film
+
+
+def test_starts_anew_when_the_server_knows_no_ranges(server, film, get, tmp_path):
+    (tmp_path / f"{NAME}.mp4.part").write_bytes(b"x" * 5000)
+    assert get(server.link("/rangeless.mp4", web.body(film, ranges=False))).path.read_bytes() == film
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome", "retry"),
+    [
+        (401, Outcome.FORBIDDEN, False),
+        (403, Outcome.FORBIDDEN, False),
+        (404, Outcome.NOT_FOUND, False),
+        (410, Outcome.REMOVED, False),
+        (429, Outcome.RATE_LIMITED, True),
+        (451, Outcome.GEO_BLOCKED, False),
+        (500, Outcome.SERVER_ERROR, True),
+        (503, Outcome.SERVER_ERROR, True),
+    ],
+)
+def test_an_answer_of_the_server_is_an_outcome(server, refused, code, outcome, retry):
+    failure = refused(server.link(f"/private/removed-{code}.mp4", web.status(code)))
+    assert (failure.outcome, failure.retry) == (outcome, retry)
+    assert str(code) in failure.detail and "\x1b" not in failure.detail
+
+
+def test_a_closed_port_is_unreachable(refused):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        failure = refused(f"http://127.0.0.1:{closed.getsockname()[1]}/film.mp4")
+    assert (failure.outcome, failure.retry) == (Outcome.UNREACHABLE, True)
+
+
+def test_a_name_that_does_not_resolve_is_unreachable(refused):
+    assert refused("http://no-such-host.invalid/film.mp4").outcome is Outcome.UNREACHABLE
+
+
+def test_a_silent_server_times_out(server, refused):
+    failure = refused(server.link("/silent.mp4", web.silence(server)), timeout_s=0.3)
+    assert (failure.outcome, failure.retry) == (Outcome.TIMED_OUT, True)
+
+
+def test_a_server_that_trickles_is_ended_at_the_deadline(server, refused):
+    begun = time.perf_counter()
+    failure = refused(server.link("/trickle.mp4", web.endless(b"x", server, every_s=0.05)), deadline_s=0.6, retries=3)
+    assert failure.outcome is Outcome.TIMED_OUT
+    assert time.perf_counter() - begun < PATIENCE_S
+
+
+def test_a_page_that_trickles_is_ended_at_the_deadline(server, refused):
+    answer = web.endless(b"<html>", server, every_s=0.05, kind="text/html")
+    begun = time.perf_counter()
+    assert refused(server.link("/slow-page", answer), deadline_s=0.6).outcome is Outcome.TIMED_OUT
+    assert time.perf_counter() - begun < PATIENCE_S
+
+
+def test_a_handshake_that_never_ends_is_ended_at_the_deadline(refused):
+    begun = time.perf_counter()
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        failure = refused(f"https://127.0.0.1:{mute.getsockname()[1]}/film.mp4", deadline_s=0.5, timeout_s=60)
+    assert failure.outcome is Outcome.TIMED_OUT
+    assert time.perf_counter() - begun < PATIENCE_S
+
+
+def test_a_file_larger_than_allowed_is_refused_before_its_bytes_come(server, film, refused, tmp_path):
+    failure = refused(server.link("/large.mp4", web.body(film)), max_bytes=1000)
+    assert failure.outcome is Outcome.TOO_LARGE
+    assert names(tmp_path) == []
+
+
+def test_a_stream_of_no_stated_length_stops_at_the_limit_and_leaves_nothing(server, film, refused, tmp_path):
+    failure = refused(server.link("/endless.mp4", web.endless(film, server)), max_bytes=500_000)
+    assert failure.outcome is Outcome.TOO_LARGE
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("bomb", [gzip.compress(bytes(40 << 20)), bytes(40 << 20)], ids=["gzip", "plain"])
+def test_a_page_that_fills_the_memory_is_refused(server, refused, bomb):
+    encoding = "gzip" if bomb[:2] == b"\x1f\x8b" else ""
+    data = bomb if encoding else b"<html>" + bomb
+    assert refused(server.link("/bomb", web.body(data, "text/html", encoding=encoding))).outcome is Outcome.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("data", "kind", "outcome"),
+    [
+        (b"<html><body>no film here</body></html>", "text/html", Outcome.UNSUPPORTED_SITE),
+        (b"<html><body>no film here</body></html>", "video/mp4", Outcome.NOT_A_VIDEO),
+        (b"just some words\n" * 100, "text/plain", Outcome.NOT_A_VIDEO),
+        (b"ffconcat version 1.0\nfile /etc/passwd\n", "video/mp4", Outcome.NOT_A_VIDEO),
+        (b"%PDF-1.7\n" + bytes(500), "application/pdf", Outcome.NOT_A_VIDEO),
+        (b"", "video/mp4", Outcome.EMPTY_FILE),
+        (b"", "text/html", Outcome.EMPTY_FILE),
+        (b"", "application/octet-stream", Outcome.EMPTY_FILE),
+    ],
+)
+def test_what_is_no_video_is_told_from_one(server, refused, data, kind, outcome, tmp_path):
+    failure = refused(server.link("/odd.mp4", web.body(data, kind)))
+    assert failure.outcome is outcome, failure.detail
+    assert names(tmp_path) == []
+
+
+def test_fetches_the_video_that_a_page_embeds(server, film, get):
+    video = server.link("/embedded.mp4", web.body(film))
+    page = f'<html><title>A page</title><body><video src="{video}"></video></body></html>'.encode()
+    assert get(server.link("/page.html", web.body(page, "text/html"))).path.read_bytes() == film
+
+
+def test_fetches_hls_and_dash_and_joins_picture_and_sound(server, media, get, tmp_path):
+    import av
+
+    for path in media.iterdir():
+        kind = {".m3u8": "application/x-mpegurl", ".mpd": "application/dash+xml"}.get(path.suffix, "video/mp4")
+        server.link(f"/streams/{path.name}", web.body(path.read_bytes(), kind))
+    for manifest in ("film.m3u8", "film.mpd"):
+        got = get(f"{server.base_url}/streams/{manifest}")
+        assert names(tmp_path) == [got.path.name]
+        with av.open(str(got.path)) as container:
+            assert {stream.type for stream in container.streams} == {"video", "audio"}
+            assert sum(1 for _ in container.decode(video=0)) == 10
+        got.path.unlink()
+
+
+def test_a_missing_fragment_fails_the_video_rather_than_shift_its_sound(server, media, refused):
+    for path in media.glob("film*"):
+        kind = "application/x-mpegurl" if path.suffix == ".m3u8" else "video/mp2t"
+        server.link(f"/torn/{path.name}", web.body(path.read_bytes(), kind))
+    server.link("/torn/film1.ts", web.status(404))
+    assert refused(f"{server.base_url}/torn/film.m3u8").outcome is Outcome.NOT_FOUND
+
+
+def test_an_hls_stream_without_an_end_is_live(server, media, refused):
+    playlist = (media / "film.m3u8").read_text().replace("#EXT-X-ENDLIST", "").replace("VOD", "EVENT")
+    link = server.link("/live.m3u8", web.body(playlist.encode(), "application/x-mpegurl"))
+    assert refused(link).outcome is Outcome.LIVE
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "http://169.254.169.254/latest/meta-data/",
+        "http://10.0.0.1/film.mp4",
+        "http://[::ffff:192.168.0.1]/film.mp4",
+        "http://[fd00::1]/film.mp4",
+        "http://0x0a000001/film.mp4",
+        "http://0.0.0.0:1/film.mp4",
+    ],
+)
+def test_a_redirect_into_a_private_network_is_refused(server, refused, target):
+    failure = refused(server.link("/away.mp4", web.redirect(target)))
+    assert (failure.outcome, failure.retry) == (Outcome.BAD_LINK, False), failure.detail
+
+
+@pytest.mark.parametrize("scheme", ["ftp", "file", "data"])
+def test_a_redirect_to_another_scheme_opens_nothing(server, refused, scheme):
+    with socket.create_server(("127.0.0.1", 0)) as inside:
+        inside.settimeout(0.05)
+        target = {"ftp": f"ftp://127.0.0.1:{inside.getsockname()[1]}/a", "file": "file:///etc/passwd"}
+        failure = refused(server.link("/other.mp4", web.redirect(target.get(scheme, "data:video/mp4,abc"))))
+        with pytest.raises(TimeoutError):
+            inside.accept()
+    assert (failure.outcome, failure.retry) == (Outcome.BAD_LINK, False), failure.detail
+
+
+@pytest.mark.parametrize(
+    "inner",
+    ["http://169.254.169.254/latest/meta-data.ts", "http://10.1.2.3/a.ts", "file:///etc/passwd", "ftp://10.0.0.1/a.ts"],
+)
+def test_a_manifest_that_leads_inside_is_refused(server, refused, inner):
+    playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{inner}\n#EXT-X-ENDLIST\n"
+    failure = refused(server.link("/inside.m3u8", web.body(playlist.encode(), "application/x-mpegurl")))
+    assert (failure.outcome, failure.retry) == (Outcome.BAD_LINK, False), failure.detail
+
+
+def test_a_page_that_embeds_an_inner_address_is_refused(server, refused):
+    page = b'<html><body><video src="http://169.254.169.254/film.mp4"></video></body></html>'
+    assert refused(server.link("/inner.html", web.body(page, "text/html"))).outcome is Outcome.BAD_LINK
+
+
+def test_ffmpeg_never_opens_a_link(server, refused):
+    with socket.create_server(("127.0.0.1", 0)) as inside:
+        inside.settimeout(0.05)
+        address = f"http://127.0.0.1:{inside.getsockname()[1]}/a.ts"
+        key = f'#EXT-X-KEY:METHOD=SAMPLE-AES,URI="{address}"'
+        playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n{key}\n#EXTINF:1,\n{address}\n#EXT-X-ENDLIST\n"
+        failure = refused(server.link("/encrypted.m3u8", web.body(playlist.encode(), "application/x-mpegurl")))
+        with pytest.raises(TimeoutError):
+            inside.accept()
+    assert failure.outcome is Outcome.UNSUPPORTED_SITE, failure.detail
+
+
+def test_loopback_is_refused_unless_it_is_allowed(server, film, refused):
+    port = server.port
+    for link in (f"http://127.0.0.1:{port}/x.mp4", f"http://localhost:{port}/x.mp4", f"http://2130706433:{port}/x.mp4"):
+        asked = len(server.asked)
+        assert refused(link, allow_loopback=False).outcome is Outcome.BAD_LINK
+        assert len(server.asked) == asked
+
+
+def test_a_full_disk_is_told_from_a_bad_link(server, film, refused, tmp_path):
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    (tmp_path / f"{NAME}.mp4.part").symlink_to("/dev/full")
+    failure = refused(server.link("/full.mp4", web.body(film * 20)))
+    assert (failure.outcome, failure.retry) == (Outcome.DISK_FULL, True), failure.detail
+
+
+def test_cookies_are_sent_and_their_file_is_not_written(server, film, get, tmp_path_factory):
+    cookies = tmp_path_factory.mktemp("cookies") / "cookies.txt"
+    cookies.write_text("# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t0\tsession\tsecret\n")
+    before, sent = cookies.read_bytes(), []
+
+    def answer(request):
+        sent.append(request.headers.get("Cookie"))
+        web.body(film)(request)
+
+    get(server.link("/cookies.mp4", answer), cookies=cookies)
+    assert sent == ["session=secret"] * 2
+    assert cookies.read_bytes() == before
+
+
+def test_missing_cookies_stop_the_run_with_a_remedy(get, server, film, tmp_path):
+    with pytest.raises(BadInput, match="cookies"):
+        get(server.link("/film.mp4", web.body(film)), cookies=tmp_path / "absent.txt")
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a/b", "50%(title)s", "a" * 101])
+def test_a_name_cannot_leave_its_folder(name, tmp_path):
+    with pytest.raises(ValueError, match="no name"):
+        fetch("http://example.com/a.mp4", into=tmp_path, name=name, settings=FetchSettings())
+
+
+def test_several_threads_fetch_at_once(server, film, tmp_path):
+    settings, got = FetchSettings(allow_loopback=True, timeout_s=5, retries=0), []
+    link = server.link("/shared.mp4", web.body(film))
+
+    def work(number):
+        got.append(fetch(link, into=tmp_path, name=f"video{number}", settings=settings).sha256)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got == [hashlib.sha256(film).hexdigest()] * 4
+
+
+def test_a_local_file_is_used_where_it_lies(film, tmp_path):
+    path = tmp_path / "mine.mp4"
+    path.write_bytes(film)
+    got = take_local(path)
+    assert (got.path, got.bytes, got.sha256) == (path, len(film), hashlib.sha256(film).hexdigest())
+    for missing in (tmp_path / "absent.mp4", tmp_path):
+        with pytest.raises(FetchFailure) as caught:
+            take_local(missing)
+        assert caught.value.outcome is Outcome.FILE_MISSING

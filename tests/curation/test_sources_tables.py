@@ -1,0 +1,205 @@
+"""Tables of links and paths: what becomes a row, and what a fault of one line costs."""
+
+import json
+
+import pytest
+
+from curation.outcomes import Outcome
+from curation.sources.base import SourceRow
+from curation.sources.read import read_sources
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read_text(content, name="table.csv"):
+        table = tmp_path / name
+        table.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return read_sources([table])
+
+    return read_text
+
+
+def faults(reading):
+    return [(fault.row, fault.outcome) for fault in reading.faults]
+
+
+def test_reads_every_column_of_a_csv_table(read, tmp_path):
+    reading = read(
+        "url,start,end,caption,label,licence,views\nhttps://a.example/1,1.5,0:01:02.25,A dog barks,dog,CC-BY,9\n"
+    )
+    assert reading.faults == []
+    assert reading.rows == [
+        SourceRow(
+            link="https://a.example/1",
+            path=None,
+            start_us=1_500_000,
+            end_us=62_250_000,
+            caption="A dog barks",
+            label="dog",
+            licence="CC-BY",
+            table=str(tmp_path / "table.csv"),
+            row=2,
+        )
+    ]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_reads_tables_as_spreadsheets_write_them(read, delimiter, newline, mark):
+    lines = (["Link", " Text ", "CLASS"], ["https://a.example/1", "größe", "dog"])
+    reading = read(mark + newline.join(delimiter.join(cells) for cells in lines).encode())
+    assert [(row.link, row.caption, row.label) for row in reading.rows] == [("https://a.example/1", "größe", "dog")]
+    assert reading.faults == []
+
+
+def test_a_quoted_cell_may_hold_delimiters_quotes_and_lines(read):
+    reading = read('url,caption\nhttps://a.example/1,"one, ""two""\nthree"\nhttps://a.example/2,four\n')
+    assert [row.caption for row in reading.rows] == ['one, "two"\nthree', "four"]
+    assert [row.row for row in reading.rows] == [2, 4]
+
+
+def test_a_quote_inside_a_bare_cell_is_only_a_character(read):
+    reading = read('url,caption\nhttps://a.example/1,a 5" nail\nhttps://a.example/2,b\n')
+    assert [row.caption for row in reading.rows] == ['a 5" nail', "b"]
+
+
+def test_a_quote_that_is_never_closed_is_a_fault_and_no_silent_loss(read):
+    reading = read('url,caption\nhttps://a.example/1,a\nhttps://a.example/2,"b\nhttps://a.example/3,c\n')
+    assert [row.caption for row in reading.rows] == ["a"]
+    assert faults(reading) == [(3, Outcome.BAD_LINE)]
+    assert "line 3 to 4" in reading.faults[0].detail
+
+
+def test_a_line_that_is_not_utf8_costs_itself_only(read):
+    reading = read(b"url,caption\nhttps://a.example/1,a\nhttps://a.example/2,gr\xf6\xdfe\nhttps://a.example/3,c\n")
+    assert [row.link[-1] for row in reading.rows] == ["1", "3"]
+    assert faults(reading) == [(3, Outcome.BAD_ENCODING)]
+    reading.faults[0].detail.encode()
+
+
+def test_a_header_in_another_encoding_does_not_hide_the_columns_that_are_known(read):
+    reading = read(b"url,l\xe9gende\nhttps://a.example/1,a\n")
+    assert len(reading.rows) == 1 and reading.faults == []
+
+
+@pytest.mark.parametrize(
+    ("content", "outcome"),
+    [
+        (b"name,caption\na,b\n", Outcome.MISSING_COLUMN),
+        (b"", Outcome.MISSING_COLUMN),
+        ("url,caption\nhttps://a.example/1,a\n".encode("utf-16"), Outcome.BAD_ENCODING),
+    ],
+    ids=["no column", "empty", "UTF-16"],
+)
+def test_a_table_without_links_is_one_fault(read, content, outcome):
+    reading = read(content)
+    assert reading.rows == [] and faults(reading) == [(0, outcome)]
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        ("3", "2"),
+        ("3", "3"),
+        ("-1", "2"),
+        ("", "0"),
+        ("nan", ""),
+        ("inf", ""),
+        ("1e300", ""),
+        ("soon", ""),
+        ("1:75", ""),
+        ("1:-5", ""),
+        ("1:60:00", ""),
+        ("1:2:3:4", ""),
+    ],
+)
+def test_a_span_that_cannot_be_is_a_fault(read, start, end):
+    reading = read(f"url,start,end\nhttps://a.example/1,{start},{end}\nhttps://a.example/2,1,2\n")
+    assert faults(reading) == [(2, Outcome.BAD_SPAN)]
+    assert [row.link[-1] for row in reading.rows] == ["2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "us"), [("0", 0), ("12.3456789", 12_345_679), ("75:00", 4_500_000_000), ("1:02:03.5", 3_723_500_000)]
+)
+def test_times_are_whole_microseconds(read, text, us):
+    assert read(f"url,start\nhttps://a.example/1,{text}\n").rows[0].start_us == us
+
+
+@pytest.mark.parametrize("link", ["file:///etc/passwd", "ftp://a.example/1", "a.example/1"])
+def test_a_link_that_is_not_http_is_a_fault(read, link):
+    assert faults(read(f"url\n{link}\n")) == [(2, Outcome.BAD_LINK)]
+
+
+def test_cells_that_do_not_fit_the_header_are_a_fault_rather_than_a_shifted_row(read):
+    reading = read("url,caption,label\nhttps://a.example/1,a dog, barking,dog\nhttps://a.example/2,b,c,,\n")
+    assert faults(reading) == [(2, Outcome.BAD_LINE)]
+    assert [row.label for row in reading.rows] == ["c"]
+
+
+def test_a_lone_column_keeps_the_commas_of_its_links(read):
+    assert read("url\nhttps://a.example/1,2\n").rows[0].link == "https://a.example/1,2"
+
+
+def test_short_rows_and_blank_lines_are_fine_and_an_empty_link_is_not(read):
+    reading = read("url,caption\n\nhttps://a.example/1\n,only words\n   \n")
+    assert len(reading.rows) == 1
+    assert faults(reading) == [(4, Outcome.BAD_LINK)]
+
+
+def test_the_same_span_twice_is_a_duplicate_and_another_span_is_not(read):
+    link = "https://A.example:443/1"
+    reading = read(f"url,start,end\n{link},0,1\n{link.lower()},0,1\n{link},1,2\nhttps://a.example/1#t,0,1\n")
+    assert [row.row for row in reading.rows] == [2, 4]
+    assert len({row.source_id for row in reading.rows}) == 1
+    assert faults(reading) == [(3, Outcome.DUPLICATE_ROW), (5, Outcome.DUPLICATE_ROW)]
+    assert reading.faults[0].detail.endswith("table.csv:2")
+
+
+def test_relative_paths_begin_at_the_tables_folder(read, tmp_path):
+    row = read("path\nsub/a.mp4\n").rows[0]
+    assert (row.link, row.path) == (None, (tmp_path / "sub" / "a.mp4").resolve())
+
+
+def test_reads_json_lines(read):
+    lines = [
+        {
+            "url": "https://a.example/1",
+            "start_s": 1,
+            "end_s": 2.5,
+            "text": "a",
+            "class": "dog",
+            "license": "CC0",
+            "x": [],
+        },
+        {"URL": "https://a.example/2", "start": None, "caption": "größe"},
+    ]
+    reading = read("\n".join(map(json.dumps, lines)), "table.jsonl")
+    assert reading.faults == []
+    assert [(row.start_us, row.end_us, row.caption, row.label, row.licence) for row in reading.rows] == [
+        (1_000_000, 2_500_000, "a", "dog", "CC0"),
+        (None, None, "größe", "", ""),
+    ]
+
+
+def test_a_bad_json_line_costs_itself_only(read):
+    good = b'{"url": "https://a.example/1"}'
+    odd = [
+        b"{",
+        b"[1, 2]",
+        b'"text"',
+        b"[" * 100_000,
+        b'{"url": "https://a.example/\xff"}',
+        b'{"url": "https://a/\\ud800"}',
+    ]
+    reading = read(b"\n".join([*odd, good]), "table.jsonl")
+    assert [row.row for row in reading.rows] == [7]
+    bad = [Outcome.BAD_LINE] * 4 + [Outcome.BAD_ENCODING] * 2
+    assert faults(reading) == list(enumerate(bad, start=1))
+
+
+def test_every_line_is_a_row_or_a_fault(read):
+    lines = ["url,start,end"] + [f"https://a.example/{i % 90},{i % 7},{i % 5}" for i in range(500)]
+    reading = read("\n".join(lines))
+    assert sorted([row.row for row in reading.rows] + [fault.row for fault in reading.faults]) == list(range(2, 502))
