@@ -40,6 +40,7 @@ def funnel(ledger: Ledger) -> list[Stage]:
             _spans(session),
             _windows(session),
             _clips(session),
+            _cuts(session),
             _queue(session),
         ]
 
@@ -80,6 +81,12 @@ def _windows(session: Session) -> Stage:
 def _clips(session: Session) -> Stage:
     bands = session.scalars(select(ClipRow.band).where(ClipRow.current)).all()
     return Stage("clips merged", len(bands), Counter({Band.ACCEPT.value: 0, Band.REVIEW.value: 0}) + _tally(bands))
+
+
+def _cuts(session: Session) -> Stage:
+    accepted = select(ClipRow.cut).where(ClipRow.current, ClipRow.band == Band.ACCEPT)
+    cuts = session.scalars(accepted).all()
+    return Stage("accepted clips cut", len(cuts), _tally(cuts))
 
 
 def _queue(session: Session) -> Stage:

@@ -20,6 +20,7 @@ from shards.errors import Unavailable
 from shards.files import write_atomic
 
 START_TIMEOUT_S = 90
+DRAIN_TIMEOUT_S = 10
 NOTE = "server.json"
 
 QUIET = {
@@ -56,6 +57,7 @@ def prefect_server(home: Home) -> Iterator[str]:
         with _client_settings(url):
             yield url
     finally:
+        _send_what_waits()
         stop_server(process, home)
 
 
@@ -118,6 +120,15 @@ def _client_settings(url: str) -> Iterator[None]:
     # Heartbeats tell a server about flows that died on a worker; in-process each costs a second of waiting at the end.
     with temporary_settings({PREFECT_API_URL: url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         yield
+
+
+def _send_what_waits() -> None:
+    """Logs and events leave in the background; wait for them, or the last ones find the server gone."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    for worker in (APILogWorker, EventsWorker):
+        worker.drain_all(timeout=DRAIN_TIMEOUT_S, at_exit=False)
 
 
 def _is_healthy(url: str) -> bool:

@@ -36,12 +36,12 @@ class Policy(BaseModel):
     max_offset_s: float = Field(0.12, ge=0, description="sound may lead or lag this much (about 3 frames at 24 fps)")
     min_image_text: float | None = Field(None, description="send to review below this CLIP cosine, if measured")
     min_audio_text: float | None = Field(None, description="send to review below this CLAP cosine, if measured")
-    intercept: float = Field(-5.2, description="prior: log-odds of a good window when every column below is 0")
+    intercept: float = Field(-7.0, description="prior: log-odds of a good window when every column below is 0")
     weights: dict[str, float] = Field(
-        default={"sync_at_zero": 6.3, "sync_confidence": 1.0}, description="prior: log-odds per unit of a score column"
+        default={"sync_at_zero": 10.0, "sync_confidence": 1.0}, description="prior: log-odds per unit of a score column"
     )
-    accept_at: float = Field(0.75, ge=0, le=1, description="accept from this P(good)")
-    review_at: float = Field(0.25, ge=0, le=1, description="ask a reviewer from this P(good); below it reject")
+    accept_at: float = Field(0.9, ge=0, le=1, description="accept from this P(good)")
+    review_at: float = Field(0.1, ge=0, le=1, description="ask a reviewer from this P(good); below it reject")
     accept_all: bool = Field(False, description="accept whatever decodes and holds no cut: the uncurated baseline")
 
     @model_validator(mode="after")

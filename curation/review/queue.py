@@ -79,6 +79,8 @@ def record(
     """
     if verdict is Verdict.REJECT and reason is None:
         raise BadInput("a rejection needs a reason", remedy=f"give --reason, one of: {', '.join(RejectReason)}")
+    if verdict is Verdict.ACCEPT and reason is not None:
+        raise BadInput("an acceptance has no reason", remedy="reject instead, or leave the reason out")
     with ledger.session() as session:
         for clip_id in clip_ids:
             if session.get(ClipRow, clip_id) is None:

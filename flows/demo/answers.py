@@ -101,6 +101,8 @@ def _fits(planted: Planted, found: str, windows: Counter[str]) -> bool:
         return found in (Band.ACCEPT, Band.REVIEW)
     if not windows:
         return found == planted.expected
+    if planted.expected is Outcome.WEAK_SYNC:
+        return found == Band.REVIEW
     most = Counter({word: count for word, count in windows.items() if word not in set(Band)})
     return windows[Band.ACCEPT] == 0 and bool(most) and most.most_common(1)[0][0] == planted.expected
 

@@ -18,6 +18,12 @@ HARD_FILMS = (
     ("cymbal", "striking_cymbal", 5.0, 0.04),
 )
 
+SLIGHTLY_LATE_S = 0.1
+"""Late enough for a person to see, too little for the policy to be sure: what review is for."""
+
+TAKES = 3
+"""Good films of each scene: the tiny model needs some variety to learn from."""
+
 
 class Defect(StrEnum):
     """What is wrong with a planted file."""
@@ -26,6 +32,7 @@ class Defect(StrEnum):
     HARD = "hard_but_good"
     SWAPPED_SOUND = "swapped_sound"
     LATE_SOUND = "late_sound"
+    SLIGHTLY_LATE = "slightly_late_sound"
     SILENT = "silent"
     STATIC = "static_picture"
     NARRATION = "narration"
@@ -44,6 +51,7 @@ EXPECTED: dict[Defect, Outcome | None] = {
     Defect.HARD: Outcome.WEAK_SYNC,
     Defect.SWAPPED_SOUND: Outcome.UNSYNCHRONISED,
     Defect.LATE_SOUND: Outcome.OFFSET,
+    Defect.SLIGHTLY_LATE: Outcome.WEAK_SYNC,
     Defect.SILENT: Outcome.SILENT,
     Defect.STATIC: Outcome.STATIC_PICTURE,
     Defect.NARRATION: Outcome.UNSYNCHRONISED,
@@ -94,11 +102,10 @@ def _good(seed: int) -> list[Part]:
         "cymbal": "striking_cymbal",
         "drum": "playing_drum",
         "wood": "chopping_wood",
-        "anvil-again": "hammering_anvil",
-        "drum-again": "playing_drum",
     }
     return [
-        Part(f"good-{name}.mp4", Defect.NONE, _spec(scene, seed, 1 + number))
+        Part(f"good-{name}-{take}.mp4", Defect.NONE, _spec(scene, seed, 100 * take + number))
+        for take in range(1, TAKES + 1)
         for number, (name, scene) in enumerate(scenes.items())
     ]
 
@@ -117,9 +124,11 @@ def _hard(seed: int) -> list[Part]:
 def _wrong_sound(seed: int) -> list[Part]:
     swapped = _spec("bouncing_ball", seed, 31, sound_scene="ringing_bell")
     late = _spec("hammering_anvil", seed, 32, sound_shift_s=0.5)
+    slightly = _spec("bouncing_ball", seed, 36, sound_shift_s=SLIGHTLY_LATE_S)
     return [
         Part("swapped-sound.mp4", Defect.SWAPPED_SOUND, swapped),
         Part("late-sound.mp4", Defect.LATE_SOUND, late),
+        Part("slightly-late-sound.mp4", Defect.SLIGHTLY_LATE, slightly),
         Part("silent.mp4", Defect.SILENT, _spec("playing_drum", seed, 33, silent=True)),
         Part("narration.mp4", Defect.NARRATION, _spec("chopping_wood", seed, 34, narration=True)),
         Part("no-sound-track.mp4", Defect.NO_SOUND_TRACK, _spec("clapping_blocks", seed, 35), sound=False),

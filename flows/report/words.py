@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from markupsafe import Markup, escape
 
 from curation.funnel import Stage
-from curation.outcomes import Outcome
+from curation.outcomes import Outcome, remedy_of
 
 
 class Tone(StrEnum):
@@ -39,10 +39,7 @@ def tone(outcome: str) -> Tone:
 
 def remedy(outcome: str) -> str:
     """What a person can do about an outcome of the funnel ("silent", "reject: silent", "waiting"); "" if nothing."""
-    name = outcome.removeprefix("reject: ")
-    if name in REMEDIES:
-        return REMEDIES[name]
-    return Outcome(name).remedy if name in set(Outcome) and name != Outcome.OK else ""
+    return REMEDIES.get(outcome) or remedy_of(outcome)
 
 
 def coded(text: str) -> Markup:

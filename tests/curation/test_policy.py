@@ -13,8 +13,8 @@ from curation.outcomes import REMEDIES, Outcome, remedy_of
 GOOD = {
     "motion_mean": 0.05,
     "peak_amplitude": 0.5,
-    "sync": 0.8,
-    "sync_at_zero": 0.8,
+    "sync": 0.9,
+    "sync_at_zero": 0.9,
     "offset_s": 0.01,
     "sync_confidence": 0.9,
 }

@@ -1,0 +1,134 @@
+"""Whole stages on flashes and clicks: they learn to listen, stop and go on exactly, and are not run twice."""
+
+import json
+import os
+import shutil
+import signal
+
+import pytest
+
+from shards.errors import BadInput, SnapshotError, TrainingError, Unavailable
+from training.config import TrainConfig, stage_config
+from training.stages import StageResult, dry_run, train_stage
+
+QUICK = {
+    "batch": 4,
+    "held_out": 0.25,
+    "pretrain": {"steps": 40, "batch": 4, "warmup_steps": 5, "lr": 2e-3},
+    "device": "cpu",
+}
+
+
+def quick(stage: int = 1, **changes) -> TrainConfig:
+    return stage_config(stage, **QUICK | {"steps": 6, "save_every": 3} | changes)
+
+
+@pytest.fixture(scope="module")
+def learned(snapshots_root, tmp_path_factory) -> StageResult:
+    """A stage one long enough to learn that flashes follow clicks."""
+    runs = tmp_path_factory.mktemp("runs")
+    return train_stage(quick(steps=60), snapshots_root=snapshots_root, runs_root=runs)
+
+
+@pytest.fixture
+def runs_root(learned, tmp_path):
+    """A runs folder whose cache and backbone are there already."""
+    source = learned.run_dir.parent.parent
+    for part in ("cache", "backbones"):
+        shutil.copytree(source / part, tmp_path / part)
+    return tmp_path
+
+
+def losses(result: StageResult) -> list[float]:
+    lines = (result.run_dir / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line)["loss"] for line in lines]
+
+
+def test_after_stage_one_the_true_sound_explains_held_out_pictures_best(learned):
+    probe = learned.probe
+    assert probe["shift_gap"] > 2 * probe["shift_gap_error"] > 0
+    assert probe["matched"] < probe["silent"]
+    assert probe["matched"] < probe["swapped"]
+    assert learned.trainable_share <= 0.019
+
+
+def test_stopped_and_gone_on_with_gives_the_same_losses_bit_for_bit(snapshots_root, runs_root):
+    for name in ("a", "b"):
+        for part in ("cache", "backbones"):
+            shutil.copytree(runs_root / part, runs_root / name / part)
+    whole = train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs_root / "a")
+
+    def stop_after_three(done: int, total: int, note: str) -> None:
+        if note.startswith("train") and done == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    half = train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs_root / "b", progress=stop_after_three)
+    assert (half.finished, half.steps_done) == (False, 3)
+    rest = train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs_root / "b")
+    assert (rest.finished, rest.resumed_from, rest.steps_done) == (True, 3, 6)
+    assert losses(rest) == losses(whole)
+    one, other = ((result.adapter_dir / "adapter.safetensors").read_bytes() for result in (whole, rest))
+    assert one == other
+
+
+def test_a_finished_run_is_found_and_not_run_again(snapshots_root, runs_root):
+    first = train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs_root)
+    again = train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs_root)
+    assert first.fresh and not again.fresh
+    assert again.run_dir == first.run_dir and again.probe == first.probe
+    assert first.clips_encoded == 0 and first.clips_reused == 16
+
+
+def test_stage_two_starts_from_stage_one_on_the_same_frozen_backbone(snapshots_root, runs_root):
+    one = train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs_root)
+    two = train_stage(quick(2, steps=2), snapshots_root=snapshots_root, runs_root=runs_root)
+    notes = [json.loads((result.adapter_dir / "adapter.json").read_text())["notes"] for result in (one, two)]
+    assert notes[0]["weights"] == notes[1]["weights"]
+    assert notes[1]["parent"] == one.run_dir.name and two.snapshot == "curated/v1"
+    assert len(list((runs_root / "backbones").iterdir())) == 1
+
+
+def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_checkpoint(snapshots_root, runs_root, monkeypatch):
+    from training import loop
+
+    honest = loop.batch_at
+
+    def poisoned(clips, step, **options):
+        batch = honest(clips, step, **options)
+        if step == 4:
+            batch.latents[0, 0, 1] = float("nan")
+        return batch
+
+    monkeypatch.setattr(loop, "batch_at", poisoned)
+    with pytest.raises(TrainingError, match="step 5 is nan"):
+        train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs_root)
+    monkeypatch.undo()
+    assert train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs_root).resumed_from == 3
+
+
+def test_refuses_what_it_cannot_train(snapshots_root, tmp_path):
+    with pytest.raises(TrainingError, match="starts from a finished stage one"):
+        train_stage(quick(2), snapshots_root=snapshots_root, runs_root=tmp_path)
+    with pytest.raises(SnapshotError, match="no snapshot"):
+        train_stage(quick(snapshot="nowhere"), snapshots_root=snapshots_root, runs_root=tmp_path)
+    with pytest.raises(Unavailable, match="weights fetch"):
+        train_stage(stage_config(1, backbone="wan2.2-ti2v-5b"), snapshots_root=snapshots_root, runs_root=tmp_path)
+    with pytest.raises(TrainingError, match="narrowest adapter"):
+        dry_run(quick(budget=0.001))
+    with pytest.raises(BadInput, match="no backbone"):
+        dry_run(quick(backbone="sora"))
+
+
+@pytest.mark.parametrize(
+    ("backbone", "backbone_parameters", "width"),
+    [("wan2.2-ti2v-5b", 4_999_787_712, 896), ("wan2.1-1.3b", 1_418_996_800, 384)],
+)
+def test_a_dry_run_counts_a_wan_exactly_without_its_weights(backbone, backbone_parameters, width):
+    report = json.loads(json.dumps(dry_run(stage_config(1, backbone=backbone))))
+    assert report["backbone_parameters"] == backbone_parameters
+    assert report["inner_width"] == width
+    assert report["trainable_share"] == pytest.approx(
+        report["trainable_parameters"] / (report["trainable_parameters"] + backbone_parameters)
+    )
+    assert report["trainable_share"] <= 0.019
+    assert report["latent_frames"] in (13, 9)

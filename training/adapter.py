@@ -1,0 +1,153 @@
+"""The only trained thing: audio tokens, and one audio cross-attention per site of a frozen backbone.
+
+Every encoder layer has a Linear of its own into a common token width (multi-feature conditioning), and frame k attends
+to the tokens within [t_k - r, t_k + r] (window attention) [paper]. Per site, with h_j the tokens of latent frame j:
+
+    K, V     = A Wk, A Wv                        A: audio tokens and, last, one learned null token
+    K_j, V_j = K[window j] turned by c_i - t_j,  V[window j]
+    y_j      = softmax(h_j Wq K_j^T / sqrt(e)) V_j
+    h_j     <- h_j + scale * y_j Wo              Wo starts at zero; nothing is added to a clean first frame
+
+Keys are turned by rotary angles of their distance in seconds to the frame (as in LTX-2 and MMAudio; `rotary.py`), the
+null token by none [ours]. Missing places of a window and a dropped sound are the null token too, so no mask is needed
+[ours]. The layer is added by a forward hook behind the text cross-attention; the backbone's own parameters
+are never touched, and with scale 0, or before the first step, it is the backbone bit for bit.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from training.adapter_config import AdapterConfig, Site
+from training.rotary import rotary_angles, turned
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What the sites need during one forward pass.
+
+    Attributes:
+        tokens: (clips, slots + 1, audio_width) audio tokens, the null token last.
+        index: (latents, places) int64 into the slots; `slots` is the null token.
+        angles: (latents, places, head / 2) rotary angles of the places.
+        heard: (clips,) bool; a clip that is not heard sees null tokens alone.
+        first_clean: whether latent frame 0 is given, so that nothing is added to it.
+    """
+
+    tokens: Tensor
+    index: Tensor
+    angles: Tensor
+    heard: Tensor
+    first_clean: bool
+
+
+class SiteAttention(nn.Module):
+    """Audio cross-attention of one site, `site.width` wide outside and `inner_width` inside."""
+
+    def __init__(self, site: Site, config: AdapterConfig) -> None:
+        super().__init__()
+        self.heads = config.heads
+        self.query = nn.Linear(site.width, config.inner_width, bias=False)
+        self.key = nn.Linear(config.audio_width, config.inner_width, bias=False)
+        self.value = nn.Linear(config.audio_width, config.inner_width, bias=False)
+        self.out = nn.Linear(config.inner_width, site.width, bias=False)
+        nn.init.zeros_(self.out.weight)
+
+    def forward(self, hidden: Tensor, hearing: Hearing) -> Tensor:
+        """(clips, latents * places in a frame, width) normalised tokens -> what the sound adds to them."""
+        clips, latents = len(hidden), len(hearing.index)
+        query = self.query(hidden).unflatten(1, (latents, -1)).unflatten(-1, (self.heads, -1))
+        keys, values = self._windows(self.key, hearing, turn=True), self._windows(self.value, hearing, turn=False)
+        mixed = functional.scaled_dot_product_attention(
+            query.flatten(0, 1).transpose(1, 2),
+            keys.flatten(0, 1).transpose(1, 2),
+            values.flatten(0, 1).transpose(1, 2),
+        )
+        added: Tensor = self.out(mixed.transpose(1, 2).flatten(2)).reshape(clips, latents, -1, hidden.shape[-1])
+        if hearing.first_clean:
+            added = torch.cat([torch.zeros_like(added[:, :1]), added[:, 1:]], dim=1)
+        return added.flatten(1, 2)
+
+    def _windows(self, linear: nn.Linear, hearing: Hearing, *, turn: bool) -> Tensor:
+        """(clips, latents, places, heads, head) each latent frame's window of keys or values."""
+        rows = linear(hearing.tokens).unflatten(-1, (self.heads, -1))
+        windows = rows[:, hearing.index.flatten()].unflatten(1, hearing.index.shape)
+        if turn:
+            windows = turned(windows, hearing.angles.unsqueeze(-2))
+        heard = hearing.heard.view(-1, 1, 1, 1, 1)
+        return torch.where(heard, windows, rows[:, -1, None, None])
+
+
+class AudioAdapter(nn.Module):
+    """Projections, null token and one `SiteAttention` per site; trained, saved and loaded apart from the backbone."""
+
+    window_index: Tensor
+    window_angles: Tensor
+
+    def __init__(self, config: AdapterConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.scale = 1.0
+        self.projections = nn.ModuleList(nn.Linear(row.width, config.audio_width) for row in config.rows)
+        self.null = nn.Parameter(torch.zeros(config.audio_width))
+        self.sites = nn.ModuleList(SiteAttention(site, config) for site in config.sites)
+        index, offset_s = config.slot_table()
+        angles = rotary_angles(torch.from_numpy(offset_s), config.inner_width // config.heads)
+        self.register_buffer("window_index", torch.from_numpy(index), persistent=False)
+        self.register_buffer("window_angles", angles.float(), persistent=False)
+        self._hearing: Hearing | None = None
+
+    def tokens(self, features: Mapping[str, Tensor]) -> Tensor:
+        """(clips, slots + 1, audio_width) from "encoder/layer" -> (clips, time, tokens, width); null comes last."""
+        rows = [
+            linear(features[row.key].to(self.null.dtype)).flatten(1, 2)
+            for row, linear in zip(self.config.rows, self.projections, strict=True)
+        ]
+        return torch.cat([*rows, self.null.expand(len(rows[0]), 1, -1)], dim=1)
+
+    @contextmanager
+    def hearing(
+        self, features: Mapping[str, Tensor], *, heard: Tensor | None = None, first_clean: bool = True
+    ) -> Iterator[None]:
+        """Let the sites hear `features` until the block ends; keep it open until backward has run.
+
+        Args:
+            features: "encoder/layer" -> (clips, time, tokens, width).
+            heard: (clips,) bool, False where the sound is dropped; all are heard by default.
+            first_clean: latent frame 0 is the given image, and nothing is added to it.
+        """
+        tokens = self.tokens(features)
+        if heard is None:
+            heard = torch.ones(len(tokens), dtype=torch.bool, device=tokens.device)
+        self._hearing = Hearing(tokens, self.window_index, self.window_angles, heard, first_clean)
+        try:
+            yield
+        finally:
+            self._hearing = None
+
+    @contextmanager
+    def attached(self, modules: Mapping[str, nn.Module]) -> Iterator[None]:
+        """Hook the sites behind the backbone's modules of the same names until the block ends."""
+        handles = [
+            modules[site.name].register_forward_hook(self._hook(attention))
+            for site, attention in zip(self.config.sites, self.sites, strict=True)
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _hook(self, attention: nn.Module) -> Any:
+        def add_sound(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+            if self._hearing is None or self.scale == 0.0:
+                return output
+            added: Tensor = attention(inputs[0].to(self.null.dtype), self._hearing)
+            return output + (self.scale * added).to(output.dtype)
+
+        return add_sound

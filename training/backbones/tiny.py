@@ -1,0 +1,144 @@
+"""A small Wan transformer for machines without weights or GPU: 64x64 px, 12 frames at 6 fps, trained on the spot.
+
+Everything about it is the big backbones' but its codec, its words and its parametrisation [ours]:
+
+- codec: latent frame 0 is the image, latent frame k the difference of frame k to it, so a still background costs
+  nothing and stays sharp; lossless;
+- the image is repeated along the channels of every latent frame, as in the paper's figure [paper], besides being the
+  clean first frame [Wan2.2-TI2V];
+- words: each word of the caption is a fixed pseudo-random vector;
+- the transformer sees and predicts the coarse part of each 8x8 block's spectrum (`spectrum.py`), and predicts the
+  clean latent x rather than the velocity (x_t - x) / t: most of x is exactly zero, which is easy to say, while the
+  velocity holds all the noise ("Back to Basics", Li and He 2025). Untrained it says x = 0, a still picture.
+
+12 frames at 6 fps is the predecessor's format [pred].
+"""
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from training.backbones.flow import TIME_STEPS, WanFlow
+from training.backbones.spectrum import block_spectrum, from_blocks, to_blocks
+from training.config import PretrainConfig
+from training.data import ClipSet
+from training.progress import Progress
+from training.timing import VideoTiming
+
+_COMPONENTS = 48
+ARCHITECTURE: dict[str, Any] = {
+    "patch_size": (1, 2, 2),
+    "num_attention_heads": 6,
+    "attention_head_dim": 32,
+    "in_channels": 2 * _COMPONENTS,
+    "out_channels": _COMPONENTS,
+    "text_dim": 64,
+    "freq_dim": 64,
+    "ffn_dim": 768,
+    "num_layers": 4,
+    "cross_attn_norm": True,
+    "qk_norm": "rms_norm_across_heads",
+}
+_WEIGHTS = "diffusion_pytorch_model.safetensors"
+_WORDS = 8
+_DIFFERENCE_GAIN = 2.0
+_EARLIEST_TIME = 0.1
+
+
+class TinyBackbone(WanFlow):
+    """The small generator; without `provide_weights` or `load_weights` its weights are random."""
+
+    name = "tiny"
+    video = VideoTiming(frames=12, fps=6)
+    size_px = (64, 64)
+    codec_version = "tiny-1"
+    time_shift = 6.0
+
+    def __init__(self) -> None:
+        from diffusers import WanTransformer3DModel
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            transformer = WanTransformer3DModel(**ARCHITECTURE)
+        torch.nn.init.zeros_(transformer.proj_out.weight)
+        super().__init__(transformer, blocks=range(ARCHITECTURE["num_layers"]))
+        self._rows, self._spreads = block_spectrum(_COMPONENTS)
+
+    def encode_video(self, frames: NDArray[np.uint8]) -> Tensor:
+        """(12, 64, 64, 3) RGB -> (3, 12, 64, 64): the image in [-1, 1], then scaled differences to it."""
+        levels = _levels(frames)
+        later = (levels[:, 1:] - levels[:, :1]) * _DIFFERENCE_GAIN
+        return torch.cat([levels[:, :1], later], dim=1)
+
+    def encode_image(self, picture: NDArray[np.uint8]) -> Tensor:
+        """(64, 64, 3) RGB -> (3, 1, 64, 64) in [-1, 1]."""
+        return _levels(picture[None])
+
+    def decode_video(self, latents: Tensor) -> NDArray[np.uint8]:
+        """(3, 12, 64, 64) -> (12, 64, 64, 3) RGB; exact for what `encode_video` gave."""
+        image = latents[:, :1]
+        levels = torch.cat([image, image + latents[:, 1:] / _DIFFERENCE_GAIN], dim=1)
+        pixels = ((levels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        frames: NDArray[np.uint8] = pixels.permute(1, 2, 3, 0).cpu().numpy()
+        return frames
+
+    def encode_text(self, caption: str) -> Tensor:
+        """(8, 64): a fixed vector for each of the first eight words; zeros for no word."""
+        rows = torch.zeros(_WORDS, ARCHITECTURE["text_dim"])
+        for place, word in enumerate(re.findall(r"\w+", caption.lower())[:_WORDS]):
+            seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:7])
+            rows[place] = torch.randn(rows.shape[1], generator=torch.Generator().manual_seed(seed))
+        return rows
+
+    def denoise(self, noisy: Tensor, time: Tensor, text: Tensor) -> Tensor:
+        """The velocity (x_t - x) / t of the predicted clean latent x."""
+        clean = from_blocks(self._clean_blocks(noisy, time, text), self._rows)
+        velocity: Tensor = (noisy - clean) / time.clamp(min=_EARLIEST_TIME).view(-1, 1, 1, 1, 1)
+        return velocity
+
+    def _clean_blocks(self, noisy: Tensor, time: Tensor, text: Tensor) -> Tensor:
+        """The predicted clean latent as coarse block spectra."""
+        seen = to_blocks(noisy, self._rows)
+        share, spread = time.view(-1, 1, 1, 1, 1), self._spreads.view(1, -1, 1, 1, 1)
+        variance = ((1 - share) * spread).square() + share.square()
+        image = (seen[:, :, :1] / spread).expand_as(seen)
+        # The given image has its own scale; at time 0 its tokens need no noise scaling.
+        scaled = torch.cat([image[:, :, :1], (seen * variance.rsqrt())[:, :, 1:]], dim=2)
+        times = self.token_times(seen, time) * TIME_STEPS
+        given = torch.cat([scaled, image], dim=1)
+        guess: Tensor = self.transformer(given, times, text, return_dict=False)[0]
+        return guess * spread
+
+    def provide_weights(
+        self, clips: ClipSet, *, store: Path, config: PretrainConfig, progress: Progress | None
+    ) -> Path:
+        """Train without sound on the clips, or load what an earlier call with the same clips and config left."""
+        from training.backbones.pretrain import pretrained
+
+        folder = pretrained(self, clips, store=store, config=config, progress=progress)
+        self.load_weights(folder)
+        return folder
+
+    def load_weights(self, folder: Path) -> None:
+        """Load the frozen transformer (diffusers format, safetensors)."""
+        # diffusers' own `from_pretrained` needs the accelerate package for this class; the file is plain safetensors.
+        weights = safetensors.torch.load_file(folder / _WEIGHTS)
+        self.transformer.load_state_dict(weights)
+        self.transformer.requires_grad_(False).eval()
+
+    def to(self, device: str) -> None:
+        """Move generator and spectrum to a device."""
+        super().to(device)
+        self._rows, self._spreads = self._rows.to(device), self._spreads.to(device)
+
+
+def _levels(frames: NDArray[np.uint8]) -> Tensor:
+    """(frames, h, w, 3) bytes -> (3, frames, h, w) in [-1, 1]."""
+    return torch.from_numpy(np.ascontiguousarray(frames)).float().permute(3, 0, 1, 2) / 127.5 - 1

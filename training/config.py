@@ -1,0 +1,170 @@
+"""What a training run is told: one pydantic model, from defaults per stage, a YAML file and `--set a.b=c`.
+
+Stage one runs at a constant 1e-4 with batch 64 and clipping at 1.0 [pred]; stage two at 1e-5, falling as a cosine, and
+sound and words are dropped with 0.1 each [ours]. `tiny` learns at higher rates: its adapter has tens of thousands of
+weights instead of tens of millions and sees hundreds of clips instead of millions, so a weight may take larger steps,
+and a laptop has time for far fewer of them.
+"""
+
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from shards.errors import BadInput
+
+
+class Stage(IntEnum):
+    """One: on the automatically curated snapshot. Two: on the small one curated by people [paper]."""
+
+    ONE = 1
+    TWO = 2
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PretrainConfig(_Strict):
+    """How the tiny backbone is trained, without sound, before it is frozen; other backbones come with weights."""
+
+    steps: int = Field(default=170, ge=1)
+    batch: int = Field(default=8, ge=1)
+    lr: float = Field(default=3e-3, gt=0)
+    warmup_steps: int = Field(default=20, ge=0)
+    ema: float = Field(default=0.97, ge=0, lt=1)
+    seed: int = 0
+
+
+class WindowConfig(_Strict):
+    """Which stretches of a published clip are cached."""
+
+    stride_s: float = Field(default=0.5, gt=0)
+    per_clip: int = Field(default=4, ge=1)
+
+
+class TrainConfig(_Strict):
+    """Everything that decides a stage of training.
+
+    Attributes:
+        stage: 1 or 2.
+        snapshot: what to train on, "NAME/vN" or "NAME" for its newest version.
+        backbone: a name in `training.backbones.BACKBONES`.
+        encoders: names in `training.encoders.ENCODERS`.
+        window_radius_s: r of window attention.
+        audio_width, heads, budget: shape of the adapter; its inner width follows from the budget.
+        steps, batch, lr, warmup_steps, cosine, weight_decay, clip_norm, ema: the optimiser.
+        audio_dropout, text_dropout: how often a clip is shown without sound, without words, independently.
+        motion_weight: extra weight of latents that change much; 0 weighs all alike.
+        init_from: the stage-one run that stage two starts from; the newest finished one by default.
+        save_every, keep: a checkpoint each so many steps, and how many stay.
+        held_out: share of source videos kept for the probe.
+        probe_clips: clips that the probe looks at.
+        device: "cpu", "cuda", or "auto" for cuda where there is one.
+    """
+
+    stage: Stage
+    snapshot: str
+    backbone: str = "tiny"
+    encoders: tuple[str, ...] = ("mel",)
+    window_radius_s: float = Field(default=0.3, ge=0)
+    audio_width: int = Field(default=512, ge=1)
+    heads: int = Field(default=8, ge=1)
+    budget: float = Field(default=0.019, gt=0, lt=1)
+    steps: int = Field(default=20_000, ge=1)
+    batch: int = Field(default=64, ge=1)
+    lr: float = Field(default=1e-4, gt=0)
+    warmup_steps: int = Field(default=1_000, ge=0)
+    cosine: bool = False
+    weight_decay: float = Field(default=0.01, ge=0)
+    clip_norm: float = Field(default=1.0, gt=0)
+    ema: float = Field(default=0.999, ge=0, lt=1)
+    audio_dropout: float = Field(default=0.1, ge=0, le=1)
+    text_dropout: float = Field(default=0.1, ge=0, le=1)
+    motion_weight: float = Field(default=0.0, ge=0)
+    init_from: Path | None = None
+    save_every: int = Field(default=500, ge=1)
+    keep: int = Field(default=2, ge=1)
+    held_out: float = Field(default=0.15, ge=0, lt=1)
+    probe_clips: int = Field(default=16, ge=1)
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    seed: int = 0
+    windows: WindowConfig = Field(default_factory=WindowConfig)
+    pretrain: PretrainConfig = Field(default_factory=PretrainConfig)
+
+
+_STAGE_TWO: dict[str, Any] = {"lr": 1e-5, "cosine": True, "steps": 2_000, "warmup_steps": 0}
+_TINY: dict[str, Any] = {
+    "audio_width": 32,
+    "heads": 2,
+    "steps": 160,
+    "batch": 8,
+    "lr": 5e-3,
+    "warmup_steps": 10,
+    "ema": 0.97,
+    "save_every": 80,
+}
+_TINY_STAGE_TWO: dict[str, Any] = {"steps": 50, "lr": 1e-3, "cosine": True, "warmup_steps": 0}
+
+
+def stage_config(stage: Stage | int, *, backbone: str = "tiny", **changes: Any) -> TrainConfig:
+    """The defaults of a stage for a backbone, with `changes` on top; the snapshot is "auto" or "curated" by default.
+
+    Raises:
+        BadInput: a change that the config does not know or cannot hold.
+    """
+    stage = Stage(stage)
+    values: dict[str, Any] = {"stage": stage, "backbone": backbone}
+    values["snapshot"] = "auto" if stage is Stage.ONE else "curated"
+    values |= _STAGE_TWO if stage is Stage.TWO else {}
+    if backbone == "tiny":
+        values |= _TINY | (_TINY_STAGE_TWO if stage is Stage.TWO else {})
+    return _checked(values | changes)
+
+
+def load_config(path: Path | None, *, stage: Stage | int, overrides: tuple[str, ...] = ()) -> TrainConfig:
+    """Stage defaults, then the keys of a YAML file, then overrides such as "lr=2e-4" or "pretrain.steps=50".
+
+    Raises:
+        BadInput: the file cannot be read, or a key or value that the config does not know.
+    """
+    import yaml
+
+    changes: dict[str, Any] = {}
+    if path is not None:
+        try:
+            changes = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (OSError, yaml.YAMLError) as error:
+            raise BadInput(f"cannot read {path}: {error}", remedy="give a YAML file of training settings") from error
+        if not isinstance(changes, dict):
+            raise BadInput(f"{path} is no table of settings", remedy="write one `key: value` a line")
+    for override in overrides:
+        _set(changes, override)
+    changes.pop("stage", None)
+    return stage_config(stage, backbone=changes.pop("backbone", "tiny"), **changes)
+
+
+def _set(changes: dict[str, Any], override: str) -> None:
+    import yaml
+
+    path, equals, text = override.partition("=")
+    if not equals or not path:
+        raise BadInput(f"{override!r} sets nothing", remedy="write --set key=value or --set group.key=value")
+    *groups, key = path.split(".")
+    for group in groups:
+        changes = changes.setdefault(group, {})
+    value = yaml.safe_load(text)
+    # YAML 1.1 reads 1e-4 as text; pydantic turns such text into a number where a number belongs.
+    changes[key] = value
+
+
+def _checked(values: dict[str, Any]) -> TrainConfig:
+    try:
+        return TrainConfig.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BadInput(
+            f"training setting {where!r}: {first['msg']}", remedy="see TrainConfig for the settings there are"
+        ) from error
