@@ -24,7 +24,7 @@ demo: $(READY) ## draw videos, curate, review, train, animate; opens nothing, pr
 	$(BIN)/clapboard demo
 
 test: check ## lint, types, import direction, then every test
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 check: $(READY) ## what must hold before a commit
 	$(BIN)/ruff check .

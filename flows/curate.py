@@ -21,6 +21,7 @@ from curation.funnel import funnel
 from curation.home import Home, default_home
 from curation.ingest import fetch_video, register, videos_to_fetch
 from curation.measure import measure_video, videos_to_measure
+from curation.outcomes import Outcome
 from curation.publish import Selection, clips_to_publish, publish_selection
 from curation.recipe import Recipe
 from curation.review.queue import flagged
@@ -94,11 +95,13 @@ def read_rows(sources: Sequence[str], home: Home) -> int:
 
 @task(cache_policy=NO_CACHE)
 def fetch_batch(ids: Sequence[str], home: Home, recipe: Recipe, step: Step, governor: Governor) -> int:
-    """Fetch a batch of videos; a video's own failure is an outcome in the ledger, never an exception."""
+    """Fetch a batch of videos; a video's own failure is an outcome in the ledger. Returns how many came."""
+    outcomes: list[Outcome] = []
     with home.ledger() as ledger:
         for video_id in ids:
-            step.tick(fetch_video(ledger, video_id, home=home, settings=recipe.fetch, governor=governor))
-    return len(ids)
+            outcomes.append(fetch_video(ledger, video_id, home=home, settings=recipe.fetch, governor=governor))
+            step.tick(outcomes[-1])
+    return outcomes.count(Outcome.OK)
 
 
 @task(cache_policy=NO_CACHE)
@@ -167,7 +170,7 @@ def _ids_to_measure(home: Home, recipe: Recipe, scores: Sequence[str]) -> list[s
 
 
 def _in_batches(work: object, ids: Sequence[str], home: Home, recipe: Recipe, name: str, *more: object) -> int:
-    """Map a task over batches that keep all workers busy; returns how many items were handled."""
+    """Map a task over batches that keep all workers busy; returns the sum of what it returned."""
     size = max(1, min(BATCH, -(-len(ids) // WORKERS)))
     step = Step(name, len(ids))
     batches = [ids[first : first + size] for first in range(0, len(ids), size)]

@@ -15,11 +15,12 @@ DemoHomeOption = Annotated[
 def demo(
     home: DemoHomeOption = Path("demo-output"),
     fresh: Annotated[bool, typer.Option("--fresh", help="Delete the folder first.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Train for a moment only: the path, not the result.")] = False,
 ) -> None:
     """The whole journey on drawn videos with known faults: curate, review, train twice, animate, report."""
     from flows.demo.run import run_demo
 
-    run_demo(home.absolute(), fresh=fresh)
+    run_demo(home.absolute(), fresh=fresh, quick=quick)
 
 
 def doctor(home: HomeOption = None, json: JsonOption = False) -> None:

@@ -30,6 +30,8 @@ from training.config import Stage
 
 SEED = 7
 STEPS = 8
+QUICK: dict[str, object] = {"steps": 8, "pretrain": {"steps": 8}}
+"""Enough steps to see that training runs, too few to learn anything."""
 
 
 @dataclass(slots=True)
@@ -38,6 +40,7 @@ class DemoRun:
 
     home: Home
     recipe: Recipe
+    quick: bool
     timings: list[Timing] = field(default_factory=list)
 
     @contextmanager
@@ -51,11 +54,11 @@ class DemoRun:
         typer.echo(f"[{len(self.timings)}/{STEPS}] {what:<10} {seconds:6.1f} s  {'; '.join(notes)}")
 
 
-def run_demo(root: Path, *, fresh: bool) -> None:
-    """Run the journey in `root` and print what came of it."""
+def run_demo(root: Path, *, fresh: bool, quick: bool) -> None:
+    """Run the journey in `root` and print what came of it; `quick` trains for a moment only."""
     if fresh:
         shutil.rmtree(root, ignore_errors=True)
-    run = DemoRun(Home(root), load_recipe(preset_path("demo")))
+    run = DemoRun(Home(root), load_recipe(preset_path("demo")), quick)
     world = root / "world"
     with run.step("draw") as notes:
         planted = plant(world, seed=SEED)
@@ -111,11 +114,12 @@ def _train(run: DemoRun, stage: Stage) -> TrainSummary:
     from flows.train import TrainParams, train
 
     with run.step(f"train {int(stage)}") as notes:
-        summary = train(TrainParams(stage=stage, home=run.home.root))
+        settings = QUICK if run.quick else {}
+        summary = train(TrainParams(stage=stage, home=run.home.root, settings=settings))
         notes += [
             f"{summary.steps} steps on {summary.snapshot}" + ("" if summary.fresh else ", done before"),
-            f"loss {summary.first_loss:.3f} -> {summary.last_loss:.3f}",
             f"{summary.trainable_share:.2%} of the parameters trained",
+            "a shifted sound costs {shift_gap:+.4f} ± {shift_gap_error:.4f}".format(**summary.probe),
         ]
     return summary
 
