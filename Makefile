@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test check lock format bench up clean
+.PHONY: help demo test check format docs wheel-test bench lock up clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -32,10 +32,25 @@ check: $(READY) ## what must hold before a commit
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/lock.py --check
+	$(BIN)/python tools/docs.py --check
 
 format: $(READY) ## sort imports, format, mend what can be mended
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+docs: $(READY) ## write the pages that come from the code
+	$(BIN)/python tools/docs.py
+
+wheel-test: $(READY) ## build the wheel, install it with plain pip in an empty environment, run the demo there
+	rm -rf build/wheel && mkdir -p build/wheel
+	$(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir build/wheel
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/pip install --quiet build/wheel/clapboard-*.whl
+	cd build/wheel && env -u VIRTUAL_ENV PATH=/usr/bin:/bin venv/bin/clapboard doctor \
+	  && venv/bin/clapboard demo --quick --home demo
+
+bench: $(READY) ## analysis against raw decoding of the same file: make bench FILE=clip.mp4
+	$(BIN)/python -m bench.analysis $(FILE)
 
 lock: $(READY) ## resolve the dependencies anew into requirements.lock
 	$(BIN)/python tools/lock.py

@@ -81,5 +81,5 @@ def load_recipe(path: Path) -> Recipe:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise BadInput(
-            f"the recipe {path} is wrong at {where}: {first['msg']}", remedy="see docs/contracts.md"
+            f"the recipe {path} is wrong at {where}: {first['msg']}", remedy="docs/recipes.md lists every setting"
         ) from error

@@ -75,7 +75,8 @@ def start_server(home: Home, *, port: int, host: str = "127.0.0.1") -> tuple[sub
     home.prefect.mkdir(parents=True, exist_ok=True)
     url = f"http://{host}:{port}/api"
     log = home.prefect / "server.log"
-    environment = os.environ | QUIET | {"PREFECT_HOME": str(home.prefect)}
+    # The UI runs in the browser and must be told where the API is; it would look for it on port 4200.
+    environment = os.environ | QUIET | {"PREFECT_HOME": str(home.prefect), "PREFECT_UI_API_URL": url}
     environment.pop("PREFECT_API_URL", None)
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(port)]
     with log.open("ab") as words:

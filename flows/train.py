@@ -35,7 +35,7 @@ class TrainParams(BaseModel):
         return stage_config(self.stage, backbone=self.backbone, **(self.settings | named))
 
 
-@flow(name="train")
+@flow(name="train", flow_run_name="train-stage-{params.stage:d}")
 def train(params: TrainParams) -> TrainSummary:
     """Cache, pretrain or load the backbone, train the adapter, probe what it learnt."""
     start = time.perf_counter()

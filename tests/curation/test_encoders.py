@@ -26,7 +26,7 @@ TINY_VOCABULARY = ["<s>", "<pad>", "</s>", "<unk>", "<mask>", "a", "b", "c", "d"
 
 @pytest.fixture(scope="module")
 def clip_weights(tmp_path_factory):
-    """A small open_clip model of random weights, from a config of ours: the library's own code, a hundredth the size."""
+    """A small open_clip model of random weights from a config of ours: the library's own code, far less of it."""
     import open_clip
     from safetensors.torch import save_file
 

@@ -75,7 +75,7 @@ def test_the_funnel_adds_up_and_is_printed(demo):
     rows = {stage.name: stage.outcomes for stage in stages}
     assert (rows["source rows"]["duplicate_row"], rows["source rows"]["bad_span"]) == (1, 1)
     assert rows["rows cut into windows"]["span_outside_video"] == 1
-    for word in ("truncated", "no_audio_track", "reject: silent", "not run: score clip", "clapboard weights fetch clip"):
+    for word in ("truncated", "no_audio_track", "reject: silent", "not run: score clip", "weights fetch clip"):
         assert word in said
 
 
