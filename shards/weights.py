@@ -1,14 +1,17 @@
 """Model weights: which there are, where they lie, how they come here, and whether they are still what they were.
 
-Weights are fetched by a person's command, never in the middle of a run. Where a digest is pinned here it must match;
-elsewhere the digests of the first fetch are noted in `weights.lock.json` and compared ever after (trust on first use).
+Weights are fetched by a person's command, never in the middle of a run; a revision is a commit of the hub's repository.
+Where a digest is pinned here it must match; elsewhere the digests of the first fetch are noted in `weights.lock.json`
+and compared ever after (trust on first use: it shows that a file changed, not that the first one was right).
 """
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from shards.errors import BadInput, Unavailable
 from shards.files import sha256_of, write_atomic
@@ -19,11 +22,17 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class WeightFile:
-    """A file of a hub repository; `sha256` where it is pinned. A pattern ("vae/*") stands for many files."""
+    """A file of a hub repository at a revision; `sha256` where it is pinned. A pattern ("vae/*") is many files."""
 
     repo: str
     name: str
+    revision: str
     sha256: str | None = None
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it stands for many files."""
+        return "*" in self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +48,36 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class WeightStatus:
-    """Whether a set is here; if not, why and what mends it."""
+    """Whether a set is here; if not, why and what mends it.
+
+    `verified`: its digests were compared when it came (or were noted then), and every file still has its size of then.
+    Only `verify` reads the bytes again.
+    """
 
     present: bool
+    verified: bool
     path: Path
     why: str = ""
     remedy: str = ""
 
 
+_CLIP = ("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "1a25a446712ba5ee05982a381eed697ef9b435cf")
+_CLAP = ("lukewys/laion_clap", "b3708341862f581175dba5c356a4ebf74a9b6651")
+_ROBERTA = ("FacebookAI/roberta-base", "e2da8e2f811d1448a5b465c236feacd80ffbac7b")
+_WAN = (
+    ("wan2.1-1.3b", "Wan-AI/Wan2.1-T2V-1.3B-Diffusers", "0fad780a534b6463e45facd96134c9f345acfa5b", 29_000),
+    ("wan2.2-ti2v-5b", "Wan-AI/Wan2.2-TI2V-5B-Diffusers", "b8fff7315c768468a5333511427288870b2e9635", 34_000),
+)
 _WAN_PARTS = ("model_index.json", "transformer/*", "vae/*", "text_encoder/*", "tokenizer/*", "scheduler/*")
+
+
+def _file(source: tuple[str, str], name: str, sha256: str | None = None) -> WeightFile:
+    return WeightFile(source[0], name, source[1], sha256)
+
+
+def _files(source: tuple[str, str], names: tuple[str, ...]) -> tuple[WeightFile, ...]:
+    return tuple(_file(source, name) for name in names)
+
 
 KNOWN: tuple[Weights, ...] = (
     Weights(
@@ -55,26 +85,29 @@ KNOWN: tuple[Weights, ...] = (
         "image-text score (open_clip ViT-B-32, LAION-2B)",
         "MIT",
         605,
-        (WeightFile("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "open_clip_model.safetensors"),),
+        (
+            _file(
+                _CLIP,
+                "open_clip_model.safetensors",
+                "ac4f8c4b88af6d963118cbf40ad93176d092abbedfcb752601ae1866352656e6",
+            ),
+        ),
     ),
     Weights(
         "clap",
         "audio-text score (LAION-CLAP, HTSAT-tiny + RoBERTa)",
-        "CC0-1.0",
-        1_863,
+        "CC0-1.0; tokenizer MIT",
+        1_865,
         (
-            WeightFile("lukewys/laion_clap", "630k-audioset-best.pt"),
-            *(WeightFile("FacebookAI/roberta-base", name) for name in ("vocab.json", "merges.txt", "config.json")),
+            _file(_CLAP, "630k-audioset-best.pt", "8053c9775516af2f4902e1e8281e356cc1bf7a85e8b761908170767b77c3f037"),
+            _file(_ROBERTA, "vocab.json", "9e7f63c2d15d666b52e21d250d2e513b87c9b713cfa6987a82ed89e5e6e50655"),
+            _file(_ROBERTA, "merges.txt", "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5"),
+            _file(_ROBERTA, "config.json", "ef0185e2aae6e06c5f105a285006952c340e20c7dbf43c86ec82601b13fc45e9"),
         ),
     ),
     *(
-        Weights(
-            name, f"frozen video generator ({repo})", "Apache-2.0", size, tuple(WeightFile(repo, p) for p in _WAN_PARTS)
-        )
-        for name, repo, size in (
-            ("wan2.1-1.3b", "Wan-AI/Wan2.1-T2V-1.3B-Diffusers", 29_000),
-            ("wan2.2-ti2v-5b", "Wan-AI/Wan2.2-TI2V-5B-Diffusers", 34_000),
-        )
+        Weights(name, f"frozen video generator ({repo})", "Apache-2.0", size, _files((repo, at), _WAN_PARTS))
+        for name, repo, at, size in _WAN
     ),
 )
 
@@ -105,13 +138,15 @@ def folder_of(name: str) -> Path:
 
 
 def status(name: str) -> WeightStatus:
-    """Whether a set is complete; looks at names only, so it costs nothing."""
-    folder = folder_of(find(name).name)
-    missing = [one.name for one in find(name).files if not any(folder.glob(one.name))]
-    if not missing:
-        return WeightStatus(True, folder)
-    why = "weights absent" if len(missing) == len(find(name).files) else f"{missing[0]} is missing"
-    return WeightStatus(False, folder, why, f"clapboard weights fetch {name}")
+    """Whether a set is complete, by names and sizes: it costs nothing."""
+    weights, folder = find(name), folder_of(name)
+    missing = _missing(weights, folder)
+    if missing:
+        why = "weights absent" if not _files_of(weights, folder) else f"{missing[0]} is missing"
+        return WeightStatus(False, False, folder, why, f"clapboard weights fetch {name}")
+    noted = _noted(folder)
+    here = {file: (folder / file).stat().st_size for file in _files_of(weights, folder)}
+    return WeightStatus(True, here == {file: entry["bytes"] for file, entry in noted.items()}, folder)
 
 
 def require(name: str) -> Path:
@@ -129,56 +164,131 @@ def require(name: str) -> Path:
 def fetch(name: str, *, progress: Progress | None = None) -> Path:
     """Bring a set from the hub into the cache and note its digests; files that are there are kept.
 
+    So files put into the folder by hand are checked and noted by the same command, without the hub.
+
     Raises:
         BadInput: no such set.
-        Unavailable: the hub cannot be reached, or a pinned digest does not match.
+        Unavailable: the hub cannot be reached, or a digest is not the one pinned or noted before.
     """
     weights, folder = find(name), folder_of(name)
     for done, one in enumerate(weights.files):
         if progress:
             progress(done, len(weights.files), one.name)
-        _fetch_file(one, folder)
+        if one.is_pattern or not (folder / one.name).is_file():
+            _fetch_file(one, folder)
     if progress:
         progress(len(weights.files), len(weights.files), "checking")
-    write_atomic(folder / LOCK, json.dumps(_digests(folder), indent=1, sort_keys=True).encode())
-    if faults := verify(name):
-        raise Unavailable(f"what came is not what was asked for: {faults[0]}", remedy=f"delete {folder}, fetch again")
-    return folder
+    return _note(weights, folder)
+
+
+def add_local(name: str, path: Path, *, link: bool = False) -> WeightStatus:
+    """Take a set's files from a file or folder the user has, copied or linked; a set that is whole is noted.
+
+    Raises:
+        BadInput: nothing there belongs to the set, or its digest is not the pinned one.
+        Unavailable: the set was noted before with other digests.
+    """
+    weights, folder = find(name), folder_of(name)
+    source = path.parent if path.is_file() else path
+    found = [file for file in _files_of(weights, source) if path.is_dir() or file == path.name]
+    if not found:
+        wanted = ", ".join(one.name for one in weights.files)
+        raise BadInput(f"{path} holds no file of {name}", remedy=f"it needs: {wanted}")
+    pinned = {one.name: one.sha256 for one in weights.files if one.sha256}
+    for file in found:
+        if file in pinned and sha256_of(source / file) != pinned[file]:
+            raise BadInput(f"{source / file} is another file than {name} needs", remedy=f"its sha256: {pinned[file]}")
+    for file in found:
+        _take(source / file, folder / file, link=link)
+    if not _missing(weights, folder):
+        _note(weights, folder)
+    return status(name)
 
 
 def verify(name: str) -> list[str]:
-    """Compare every file with its pinned digest, or the one noted at the first fetch; one sentence per fault."""
-    folder = folder_of(find(name).name)
+    """Read every file and compare with its pinned digest, or the one noted at first; one sentence per fault."""
+    weights, folder = find(name), folder_of(name)
     state = status(name)
     if not state.present:
         return [f"{state.why}: {state.remedy}"]
-    noted = json.loads((folder / LOCK).read_text()) if (folder / LOCK).is_file() else {}
-    pinned = {one.name: one.sha256 for one in find(name).files if one.sha256}
-    found = _digests(folder)
-    wanted = noted | pinned
-    faults = [f"{file} changed" for file, digest in wanted.items() if file in found and found[file] != digest]
+    noted = _noted(folder)
+    never = [f"{file} was never noted: clapboard weights fetch {name}" for file in _files_of(weights, folder)]
+    return _changed(weights, _digests(weights, folder), noted) or ([] if noted else never)
+
+
+def _note(weights: Weights, folder: Path) -> Path:
+    """Write the lock, but never over digests that disagree: a second fetch must not bless a file that changed."""
+    found = _digests(weights, folder)
+    if faults := _changed(weights, found, _noted(folder)):
+        raise Unavailable(
+            f"what came is not what was asked for: {faults[0]}",
+            remedy=f"delete {folder} and run `clapboard weights fetch {weights.name}`",
+        )
+    write_atomic(folder / LOCK, json.dumps(found, indent=1, sort_keys=True).encode())
+    return folder
+
+
+def _changed(weights: Weights, found: dict[str, Any], noted: dict[str, Any]) -> list[str]:
+    pinned = {one.name: one.sha256 for one in weights.files if one.sha256}
+    wanted = {file: entry["sha256"] for file, entry in noted.items()} | pinned
+    faults = [f"{file} changed" for file in found if file in wanted and found[file]["sha256"] != wanted[file]]
     faults += [f"{file} is missing" for file in wanted if file not in found]
-    return faults + [f"{file} was never noted; fetch it with the command" for file in found if file not in wanted]
+    return faults + [f"{file} came later" for file in found if noted and file not in wanted]
+
+
+def _missing(weights: Weights, folder: Path) -> list[str]:
+    """Names and patterns without a file, and what the lock or a shard index names but is not there."""
+    here = _files_of(weights, folder)
+    missing = [one.name for one in weights.files if not any(Path(file).match(one.name) for file in here)]
+    named = set(_noted(folder))
+    for file in here:
+        if file.endswith(".index.json"):
+            shards = json.loads((folder / file).read_text()).get("weight_map", {}).values()
+            named |= {(Path(file).parent / shard).as_posix() for shard in shards}
+    return missing + sorted(named - set(here))
+
+
+def _files_of(weights: Weights, folder: Path) -> list[str]:
+    """The set's files that lie in the folder, by their path within."""
+    found = {path for one in weights.files for path in folder.glob(one.name) if path.is_file()}
+    return sorted(path.relative_to(folder).as_posix() for path in found)
+
+
+def _digests(weights: Weights, folder: Path) -> dict[str, Any]:
+    paths = {file: folder / file for file in _files_of(weights, folder)}
+    return {file: {"sha256": sha256_of(path), "bytes": path.stat().st_size} for file, path in paths.items()}
+
+
+def _noted(folder: Path) -> dict[str, Any]:
+    lock = folder / LOCK
+    noted: dict[str, Any] = json.loads(lock.read_text()) if lock.is_file() else {}
+    return noted
+
+
+def _take(source: Path, target: Path, *, link: bool) -> None:
+    """Put a file at its place in the cache, seen whole or not at all; one that is there already stays."""
+    if target.exists() and target.samefile(source):
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    if link:
+        aside.symlink_to(source.resolve())
+    else:
+        shutil.copyfile(source, aside)
+    aside.replace(target)
 
 
 def _fetch_file(one: WeightFile, folder: Path) -> None:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
+    by_hand = f"or put the files into {folder} by hand and run the command again"
     try:
-        snapshot_download(one.repo, allow_patterns=[one.name], local_dir=folder)
-    except (HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+        snapshot_download(one.repo, revision=one.revision, allow_patterns=[one.name], local_dir=folder)
+    except Exception as error:  # the client lets its HTTP library's errors through, and that library has changed
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise Unavailable(
             f"the hub gave no {one.name} of {one.repo}: {reason}",
-            remedy=f"check the network and HF_HUB_OFFLINE, or put the file into {folder} by hand",
+            remedy=f"check the network, free disk space and HF_HUB_OFFLINE, {by_hand}",
         ) from error
     if not any(folder.glob(one.name)):
-        raise Unavailable(f"{one.repo} has no {one.name}", remedy=f"put the file into {folder} by hand")
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    """sha256 of every file of the folder but the lock and the hub's own notes, by its path within."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != LOCK)
-    inside = ((path.relative_to(folder), path) for path in files)
-    return {name.as_posix(): sha256_of(path) for name, path in inside if name.parts[0] != ".cache"}
+        raise Unavailable(f"{one.repo} has no {one.name} at {one.revision[:12]}", remedy=f"look there, {by_hand}")

@@ -4,8 +4,12 @@ Importing laion_clap asks the hub for three tokenizers and appends the package's
 offers a `training` of its own; building a model asks for RoBERTa's weights, which the checkpoint replaces anyway.
 Offline, transformers may even hand out an EMPTY tokenizer without a word. So import and construction run with those
 look-ups answered locally, the path is put back, and a tokenizer of any but the expected size is refused.
+
+LAION's checkpoints also hold the state of their optimiser, with numpy's numbers in it, and laion-clap itself reads them
+with pickle wide open. Here only tensors and plain numbers are let in, and every weight of the model must be there.
 """
 
+import pickle
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -21,8 +25,9 @@ from shards.errors import BadInput, Unavailable
 
 CHECKPOINT = "630k-audioset-best.pt"
 VOCABULARY = 50_265
-MAX_TOKENS = 77
+MAX_SAMPLES = 480_000
 BATCH = 16
+TEXT_BATCH = 64
 
 _importing = threading.Lock()
 
@@ -51,13 +56,21 @@ class LaionClapEncoder:
                 ) from error
             self.module = laion_clap.CLAP_Module(enable_fusion=False, device="cpu", amodel="HTSAT-tiny")
         if checkpoint is not None:
-            self.module.model.load_state_dict(read_checkpoint(folder / checkpoint), strict=False)
+            fill(self.module.model, read_checkpoint(folder / checkpoint))
         self.module.model.eval().to(device or best_device())
 
     def embed_sounds(self, sounds: NDArray[np.float32]) -> Embeddings:
-        """Embed (n, samples) mono sounds at 48 kHz; shorter ones than ten seconds are repeated by laion-clap."""
+        """Embed (n, samples) mono sounds at 48 kHz; those shorter than ten seconds are repeated by laion-clap.
+
+        Raises:
+            BadInput: longer than ten seconds, of which laion-clap would take a random part.
+        """
         import torch
 
+        if sounds.shape[1] > MAX_SAMPLES:
+            raise BadInput(
+                f"{sounds.shape[1]} samples are more than CLAP hears", remedy="give parts of ten seconds at most"
+            )
         parts = []
         for first in range(0, len(sounds), BATCH):
             with torch.inference_mode():
@@ -65,11 +78,14 @@ class LaionClapEncoder:
         return np.concatenate(parts).astype(np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
-        """Embed n texts."""
+        """Embed n texts, each cut at 77 tokens by laion-clap."""
         import torch
 
-        with torch.inference_mode():
-            return np.asarray(self.module.get_text_embedding(list(texts)), np.float32)
+        parts = []
+        for first in range(0, len(texts), TEXT_BATCH):
+            with torch.inference_mode():
+                parts.append(self.module.get_text_embedding(list(texts[first : first + TEXT_BATCH])))
+        return np.concatenate(parts).astype(np.float32)
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -94,25 +110,51 @@ def load_tokenizer(folder: Path) -> Any:
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The tensors of a laion-clap checkpoint by their names in the model; objects other than tensors are refused.
+    """The tensors of a laion-clap checkpoint by their names in the model; anything but tensors and numbers is refused.
 
     Raises:
-        BadInput: it cannot be read as tensors alone.
+        BadInput: it cannot be read so.
     """
-    import pickle
-
     import torch
 
+    number_types = [type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8")]
+    # numpy 1 and 2 write the same function under two names.
+    numbers = [(_plain_number, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError) as error:
+        with torch.serialization.safe_globals([*numbers, (np.dtype, "numpy.dtype"), *number_types]):
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
+        state: dict[str, Any] = loaded.get("state_dict", loaded)
+        names = {name: name.removeprefix("module.") for name in state}
+    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, AttributeError) as error:
+        reason = str(error) if isinstance(error, OSError) else "it holds something else, or is cut short"
         raise BadInput(
-            f"{path} is no checkpoint of plain tensors: {str(error).splitlines()[0]}",
-            remedy="clapboard weights verify clap",
+            f"{path} is no checkpoint of tensors and numbers: {reason}", remedy="clapboard weights verify clap"
         ) from error
-    state = loaded.get("state_dict", loaded)
     # Position ids are a buffer that newer transformers build themselves.
-    return {name.removeprefix("module."): value for name, value in state.items() if "position_ids" not in name}
+    return {names[name]: value for name, value in state.items() if not name.endswith("position_ids")}
+
+
+def _plain_number(dtype: Any, data: bytes) -> Any:
+    """What `numpy.core.multiarray.scalar` does for numbers; for objects that would unpickle `data` in old numpy."""
+    if dtype.kind not in "fiub":
+        raise pickle.UnpicklingError(f"a scalar of kind {dtype.kind!r}")
+    return np.frombuffer(data, dtype)[0]
+
+
+def fill(model: Any, state: dict[str, Any]) -> None:
+    """Load every weight of the model; a part left at random would give embeddings that look right and mean nothing.
+
+    Raises:
+        BadInput: weights are missing, too many, or of another shape.
+    """
+    try:
+        model.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        faults = [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
+        raise BadInput(
+            f"the checkpoint is not of HTSAT-tiny with RoBERTa: {faults[0][:200]}",
+            remedy=f"only {CHECKPOINT} of lukewys/laion_clap fits: clapboard weights verify clap",
+        ) from error
 
 
 @contextmanager

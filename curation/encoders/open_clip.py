@@ -22,20 +22,21 @@ class OpenClipEncoder:
 
     def __init__(self, weights: Path, *, model: str = MODEL, device: str | None = None) -> None:
         import open_clip
-        from open_clip.factory import load_checkpoint
+        from safetensors import SafetensorError
 
+        if weights.suffix != ".safetensors" or not weights.is_file():
+            raise BadInput(f"{weights} is no safetensors file", remedy="clapboard weights fetch clip")
         self._device = device or best_device()
-        self._model, _, self._preprocess = open_clip.create_model_and_transforms(model, pretrained=None)
         self._tokenize = open_clip.get_tokenizer(model)
-        if weights.suffix != ".safetensors":
-            raise BadInput(f"{weights.name} is no safetensors file", remedy="clapboard weights fetch clip")
         try:
-            load_checkpoint(self._model, str(weights))
-        except (RuntimeError, OSError, ValueError) as error:
+            # Given a file that is there, open_clip asks no hub; a file without any tensor ends its reader's iteration.
+            made = open_clip.create_model_and_transforms(model, pretrained=str(weights), weights_only=True)
+        except (SafetensorError, RuntimeError, OSError, ValueError, StopIteration) as error:
+            reason = next(iter(str(error).splitlines()), "it is empty")
             raise BadInput(
-                f"{weights} does not hold a {model}: {str(error).splitlines()[0]}",
-                remedy="clapboard weights verify clip",
+                f"{weights} does not hold a {model}: {reason}", remedy="clapboard weights verify clip"
             ) from error
+        self._model, _, self._preprocess = made
         self._model.eval().to(self._device)
 
     def embed_images(self, images: NDArray[np.uint8]) -> Embeddings:
@@ -54,6 +55,9 @@ class OpenClipEncoder:
         """Embed n texts."""
         import torch
 
-        with torch.inference_mode():
-            found = self._model.encode_text(self._tokenize(list(texts)).to(self._device), normalize=True)
-        return np.asarray(found.float().cpu().numpy())
+        parts = []
+        for first in range(0, len(texts), BATCH):
+            tokens = self._tokenize(list(texts[first : first + BATCH])).to(self._device)
+            with torch.inference_mode():
+                parts.append(self._model.encode_text(tokens, normalize=True).float().cpu().numpy())
+        return np.concatenate(parts)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from curation.encoders.base import AudioTextEncoder
 from curation.media.timeline import Window
 from curation.scores.base import Columns, Need
+from shards.errors import Unavailable
 from shards.weights import require
 
 TEMPLATE = "the sound of {}"
@@ -28,9 +30,11 @@ class ClapScore:
         self._given = encoder
 
     def check(self) -> None:
-        """Raise `Unavailable` where the weights are absent."""
+        """Raise `Unavailable` where the weights or the package are absent."""
         if self._given is None:
             require("clap")
+            if find_spec("laion_clap") is None:
+                raise Unavailable("laion-clap is not installed", remedy="use Python below 3.13, for which it is built")
 
     @cached_property
     def encoder(self) -> AudioTextEncoder:

@@ -1,5 +1,6 @@
 """`clapboard snapshot` and `clapboard weights`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -91,6 +92,19 @@ def fetch(name: NameArgument) -> None:
     with progress(f"fetching {name}") as advance:
         folder = fetch_weights(name, progress=advance)
     typer.echo(f"{name}: {folder}")
+
+
+@weights_app.command()
+def add(
+    name: NameArgument,
+    path: Annotated[Path, typer.Argument(help="A file or folder that holds them.", exists=True)],
+    link: Annotated[bool, typer.Option("--link", help="Link instead of copying.")] = False,
+) -> None:
+    """Take weights that are on this machine already, and note their digests; nothing is asked of the hub."""
+    from shards.weights import add_local
+
+    state = add_local(name, path, link=link)
+    typer.echo(f"{name}: {state.path}" if state.present else f"{name}: not whole yet: {state.why}")
 
 
 @weights_app.command("verify")

@@ -73,12 +73,12 @@ def render(report: Report, *, folder: Path | None = None) -> str:
 
 
 def headline(report: Report) -> tuple[Figure, ...]:
-    """The run in a line: rows in, clips accepted, judged by a person and published, time; what is unknown lacks."""
+    """The run in a line: rows in, clips accepted, reviewed and published, time; what is unknown lacks."""
     stages = {stage.name: stage for stage in report.funnel}
     counts = (
         (_entered(stages.get("source rows")), "source rows in"),
         (_left(stages.get("clips merged"), "accept"), "clips accepted"),
-        (_left(stages.get("clips reviewed"), "accepted", "rejected"), "judged by a person"),
+        (_left(stages.get("clips reviewed"), "accepted", "rejected"), "reviewed"),
         (report.published, "clips published"),
     )
     figures = [Figure(f"{count:,}", label) for count, label in counts if count is not None]

@@ -1,14 +1,16 @@
 """CLIP and CLAP run the libraries' real code at random weights, and give the libraries' own numbers."""
 
 import json
+import pickle
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
 import torch
 
-from curation.encoders.laion_clap import LaionClapEncoder, load_tokenizer, read_checkpoint
+from curation.encoders.laion_clap import LaionClapEncoder, fill, load_tokenizer, read_checkpoint
 from curation.encoders.open_clip import OpenClipEncoder
 from curation.media.timeline import Timeline, Window
 from curation.scores.clap import ClapScore, sound_parts
@@ -109,6 +111,33 @@ def test_refuses_weights_of_another_model(tmp_path, clip_weights):
         OpenClipEncoder(tmp_path / "other.safetensors", model=TINY_CLIP)
 
 
+@pytest.mark.parametrize("damage", ["cut short", "no tensors", "gone"])
+def test_refuses_a_clip_file_that_is_damaged(tmp_path, clip_weights, damage):
+    from safetensors.torch import save_file
+
+    path = tmp_path / "open_clip_model.safetensors"
+    if damage == "cut short":
+        path.write_bytes(clip_weights[0].read_bytes()[:-1000])
+    elif damage == "no tensors":
+        save_file({}, path)
+    with pytest.raises(BadInput):
+        OpenClipEncoder(path, model=TINY_CLIP)
+
+
+def test_texts_do_not_depend_on_how_they_are_batched(clip_weights):
+    encoder = OpenClipEncoder(clip_weights[0], model=TINY_CLIP, device="cpu")
+    texts = [f"{n} bees" for n in range(70)]
+    np.testing.assert_allclose(encoder.embed_texts(texts)[-1:], encoder.embed_texts(texts[-1:]), atol=1e-5)
+
+
+def test_the_default_models_tokenizer_ships_inside_open_clip():
+    import open_clip
+
+    tokens = open_clip.get_tokenizer("ViT-B-32")(["a cat"])
+    assert tokens.shape == (1, 77)
+    assert tokens[0, :4].tolist() == [49406, 320, 2368, 49407]
+
+
 def test_clap_gives_what_laion_clap_gives_when_called_directly(clap):
     sounds = sound_parts(window(), clap.rate_hz)
     assert sounds.shape == (3, 96_000)
@@ -118,6 +147,25 @@ def test_clap_gives_what_laion_clap_gives_when_called_directly(clap):
     words = clap.embed_texts(["the sound of a bee"])[0]
     assert score[0]["audio_text_min"] == pytest.approx((found @ words).min(), abs=1e-4)
     assert np.isnan(score[1]["audio_text_min"])
+    direct = clap.module.get_text_embedding(["a bee", "abc"])
+    np.testing.assert_allclose(clap.embed_texts(["a bee", "abc"]), direct, atol=1e-6)
+    assert not np.allclose(direct[0], direct[1], atol=1e-4), "the tokenizer does not tell texts apart"
+
+
+def test_clap_refuses_sounds_of_which_it_would_hear_a_random_part(clap):
+    with pytest.raises(BadInput, match="ten seconds"):
+        clap.embed_sounds(np.zeros((1, clap.rate_hz * 11), np.float32))
+
+
+def test_a_checkpoint_must_hold_every_weight_of_the_model(clap):
+    model = clap.module.model
+    state = dict(model.state_dict()) | {"logit_scale_a": torch.tensor(2.5)}
+    fill(model, state)
+    assert model.logit_scale_a.item() == 2.5
+    with pytest.raises(BadInput, match="audio_projection"):
+        fill(model, {name: value for name, value in state.items() if name != "audio_projection.0.weight"})
+    with pytest.raises(BadInput, match="HTSAT-tiny"):
+        fill(model, state | {"audio_projection.0.weight": torch.zeros(3)})
 
 
 def test_refuses_a_tokenizer_that_knows_too_few_words(tmp_path):
@@ -129,12 +177,42 @@ def test_refuses_a_tokenizer_that_knows_too_few_words(tmp_path):
         load_tokenizer(tmp_path / "nowhere")
 
 
+def as_numpy_1_wrote_it(path):
+    """The same checkpoint with numpy's function under its old name, as in LAION's files."""
+    old = path.with_name("old.pt")
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(old, "w") as out:
+        for entry in archive.infolist():
+            renamed = archive.read(entry).replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
+            out.writestr(entry.filename, renamed)
+    return old
+
+
+def test_reads_a_checkpoint_with_the_numbers_of_an_optimiser_in_it(tmp_path):
+    weights = {"module.a": torch.ones(2), "module.text_branch.embeddings.position_ids": torch.arange(3)}
+    torch.save({"epoch": 3, "state_dict": weights, "optimizer": {"lr": np.float64(1e-4)}}, tmp_path / "new.pt")
+    for path in (tmp_path / "new.pt", as_numpy_1_wrote_it(tmp_path / "new.pt")):
+        state = read_checkpoint(path)
+        assert list(state) == ["a"]
+        assert torch.equal(state["a"], torch.ones(2))
+
+
+class SmuggledScalar:
+    """Pickles as numpy's scalar of an object, whose bytes old numpy would unpickle."""
+
+    def __reduce__(self):
+        scalar = np.float64(1).__reduce__()[0]
+        return scalar, (np.dtype("O"), pickle.dumps("code"))
+
+
 def test_a_checkpoint_that_holds_code_is_refused(tmp_path):
-    torch.save({"state_dict": {"module.a": torch.ones(2)}}, tmp_path / "good.pt")
-    assert list(read_checkpoint(tmp_path / "good.pt")) == ["a"]
-    torch.save({"state_dict": {"a": subprocess.Popen}}, tmp_path / "bad.pt")
-    with pytest.raises(BadInput, match="plain tensors"):
-        read_checkpoint(tmp_path / "bad.pt")
+    for name, content in (("code.pt", subprocess.Popen), ("object.pt", SmuggledScalar()), ("list.pt", [1])):
+        torch.save({"state_dict": {"a": content}} if name != "list.pt" else content, tmp_path / name)
+        with pytest.raises(BadInput, match="tensors and numbers"):
+            read_checkpoint(tmp_path / name)
+    (tmp_path / "cut.pt").write_bytes((tmp_path / "code.pt").read_bytes()[:100])
+    for name in ("cut.pt", "nowhere.pt"):
+        with pytest.raises(BadInput, match="tensors and numbers"):
+            read_checkpoint(tmp_path / name)
 
 
 def test_absent_weights_are_named_with_the_command_that_fetches_them(tmp_path, monkeypatch):
@@ -155,6 +233,7 @@ from curation.encoders.laion_clap import hub_free
 with hub_free(object()):
     import laion_clap
 assert sys.path == before, "the import path was changed"
+assert sys.modules["laion_clap.training.data"].bert_tokenizer is None, "a tokenizer came from somewhere"
 import training, shards
 assert Path(training.__file__).parent.parent == Path(shards.__file__).parent.parent, training.__file__
 print("ours")
