@@ -1,0 +1,88 @@
+"""The command line: quick to start, errors are sentences, JSON is only JSON, the README names what there is."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from flows.cli.app import app
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+HEAVY = {"torch", "prefect", "av", "sqlalchemy", "diffusers", "transformers", "numpy", "pyarrow", "fastapi", "yaml"}
+
+
+def commands() -> list[tuple[str, ...]]:
+    found = []
+    for name, command in get_command(app).commands.items():
+        below = getattr(command, "commands", None)
+        found += [(name, sub) for sub in below] if below else [(name,)]
+    return found
+
+
+def clapboard(*arguments: str) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-c", "from flows.cli import main; main()"]
+    return subprocess.run([*program, *arguments], capture_output=True, text=True, timeout=120)
+
+
+def test_the_command_tree_imports_nothing_heavy():
+    code = f"import flows.cli.app, sys; print(sorted({HEAVY!r} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_every_command_explains_itself(command):
+    shown = CliRunner().invoke(app, [*command, "--help"])
+    assert shown.exit_code == 0
+    assert "Usage" in shown.output
+
+
+def test_the_readme_names_every_command():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = readme[readme.index("## Commands") : readme.index("## On a schedule")]
+    named = set(re.findall(r"\b[a-z]+\b", " ".join(re.findall(r"`([^`]+)`", table))))
+    assert {word for command in commands() for word in command} <= named
+
+
+def test_an_error_is_a_sentence_with_a_remedy_and_a_code_of_its_own(tmp_path):
+    home = ["--home", str(tmp_path)]
+    for arguments, code, words in (
+        (["curate", "nowhere.csv", *home], 2, "there is no file or folder nowhere.csv"),
+        (["snapshot", "show", "auto", *home], 4, "there is no snapshot 'auto'"),
+        (["train", "--stage", "1", "--set", "nonsense=1", "--dry-run"], 2, "nonsense"),
+        (["score", "--scores", "magic", "x.mp4"], 2, "there is no score 'magic'"),
+    ):
+        done = clapboard(*arguments)
+        assert done.returncode == code, done.stderr
+        assert words in done.stderr
+        assert "mend:" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_json_output_is_json_alone(tmp_path):
+    (tmp_path / "page.mp4").write_text("<html>")
+    done = clapboard("score", str(tmp_path / "page.mp4"), "--json")
+    assert json.loads(done.stdout)["outcome"] == "not_a_video"
+    done = clapboard("train", "--stage", "1", "--dry-run", "--json")
+    facts = json.loads(done.stdout)
+    share = facts["trainable_parameters"] / (facts["trainable_parameters"] + facts["backbone_parameters"])
+    assert 0.005 < share <= 0.019
+
+
+def test_the_wheel_carries_presets_pages_and_migrations(tmp_path):
+    import zipfile
+
+    build = [sys.executable, "-m", "uv", "build", "--wheel", "--no-build-isolation", "--python", sys.executable]
+    subprocess.run([*build, "--out-dir", str(tmp_path)], cwd=ROOT, check=True, capture_output=True, timeout=120)
+    names = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
+    assert {
+        "flows/recipes/demo.yaml",
+        "flows/report/templates/report.html.j2",
+        "curation/review/static/review.js",
+        "curation/ledger/migrations/versions/0001_the_first_tables.py",
+    } <= names
+    assert not any(name.startswith(("tests/", "bench/", "tools/")) for name in names)
