@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curation.ledger.open import Ledger, open_ledger
+from shards.errors import BadInput
 
 
 def default_home() -> Path:
@@ -58,5 +59,22 @@ class Home:
 
     def ledger(self) -> Ledger:
         """Open this home's ledger, making the folder and the schema when they are not there."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        self.make()
         return open_ledger(self.ledger_url)
+
+    def make(self) -> None:
+        """Make the home's folder, if it is not there.
+
+        Raises:
+            BadInput: it cannot be made or written to.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(
+                f"the home {self.root} cannot be made: {error.strerror}", remedy="name another --home"
+            ) from error
+        if not os.access(self.root, os.W_OK):
+            raise BadInput(
+                f"the home {self.root} cannot be written to", remedy="check its rights, or name another --home"
+            )

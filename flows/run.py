@@ -1,7 +1,8 @@
 """Run a flow from the command line: have a server, show progress, hand back the flow's summary."""
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from curation.home import Home
@@ -10,7 +11,10 @@ from flows.cli.show import bars
 from flows.progress import listening
 from flows.server import prefect_server
 from flows.summary import CurateSummary, PublishSummary, TrainSummary
+from shards.errors import ClapboardError
 from training.config import Stage
+
+LOCK = ".lock"
 
 
 def run_curate(sources: Sequence[str], *, home: Home, recipe: Recipe, retry: bool = False) -> CurateSummary:
@@ -49,12 +53,29 @@ def run_train(*, home: Home, stage: int, settings: dict[str, object], backbone: 
         )
 
 
-def stage_set(home: Home) -> ExitStack:
-    """A server to talk to and bars on the terminal, for the length of a `with` block."""
-    stack = ExitStack()
-    stack.enter_context(prefect_server(home))
-    stack.enter_context(listening(stack.enter_context(bars())))
-    return stack
+@contextmanager
+def stage_set(home: Home) -> Iterator[None]:
+    """The home to ourselves, a server to talk to, bars on the terminal, for the length of a `with` block."""
+    with alone_in(home), prefect_server(home), bars() as listener, listening(listener):
+        yield
+
+
+@contextmanager
+def alone_in(home: Home) -> Iterator[None]:
+    """Hold a home for one command: two at once would do the same work twice, and one would stop the other's server.
+
+    Raises:
+        ClapboardError: another command works there. The system drops the lock when its holder ends, however it ends.
+    """
+    home.make()
+    with (home.root / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ClapboardError(
+                f"another command is working in {home.root}", remedy="wait until it is done, or name another --home"
+            ) from error
+        yield
 
 
 def as_given(source: str) -> str:
