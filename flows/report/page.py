@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from curation.decide.policy import Band
 from curation.funnel import Stage
+from curation.review.words import web_link
 from flows.report import plots
 from flows.report import words as say
 from flows.report.cards import data_uri, sheets
@@ -115,7 +116,7 @@ def _environment(folder: Path | None) -> Environment:
         "words": say.words,
         "number": say.number,
         "duration": say.duration,
-        "web_link": say.web_link,
+        "web_link": web_link,
         "remedy": lambda outcome: say.coded(say.remedy(outcome)),
         "coded": say.coded,
         "tone": say.tone,

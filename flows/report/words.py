@@ -2,7 +2,6 @@
 
 import math
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 from markupsafe import Markup, escape
 
@@ -89,15 +88,6 @@ def duration(seconds: float) -> str:
 def span(start_us: int, end_us: int) -> str:
     """A span of a video: "0:03.20-0:06.40" with a dash fit for print."""
     return f"{_clock(start_us)}–{_clock(end_us)}"
-
-
-def web_link(link: str) -> str:
-    """`link` if it is an http(s) address, else "": what comes from a source list is never trusted as a target."""
-    try:
-        parts = urlsplit(link)
-    except ValueError:
-        return ""
-    return link if parts.scheme in ("http", "https") and parts.netloc else ""
 
 
 def _clock(time_us: int) -> str:
