@@ -93,7 +93,12 @@ def publish_selection(
             progress(done + 1, len(ids))
     samples = _samples(ledger, selection, home=home, settings=settings)
     published = publish(
-        home.snapshots, name or selection.value, samples, recipe=recipe, parents=parents, clips_per_shard=clips_per_shard
+        home.snapshots,
+        name or selection.value,
+        samples,
+        recipe=recipe,
+        parents=parents,
+        clips_per_shard=clips_per_shard,
     )
     with ledger.session() as session:
         content = published.snapshot.manifest["content"]
