@@ -70,7 +70,8 @@ def fetch_video(
         video.path, video.sha256, video.bytes = str(got.path), got.sha256, got.bytes
         video.uploader = got.metadata.uploader
         if changed:
-            video.analysis = None
+            # Without its key the analysis counts as another's: the old bytes' windows and scores go.
+            video.analysis = video.analysis_key = None
         _fill_licence(session, video_id, got.metadata.licence)
     return Outcome.OK
 
