@@ -5,12 +5,11 @@ the cutter's settings, so a run that was killed goes on where it stopped, to the
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -23,6 +22,7 @@ from curation.media.cut import cut
 from curation.media.failures import MediaFailure
 from curation.media.settings import CutSettings
 from curation.outcomes import Outcome
+from curation.recipe import Recipe
 from curation.review.queue import Verdict, latest_verdicts
 from shards.files import write_atomic
 from shards.schema import ClipRecord, Sample
@@ -74,11 +74,7 @@ def publish_selection(
     selection: Selection,
     *,
     home: Home,
-    settings: CutSettings,
-    recipe: dict[str, Any],
-    clips_per_shard: int,
-    parents: Sequence[str] = (),
-    name: str | None = None,
+    recipe: Recipe,
     progress: Callable[[int, int], None] | None = None,
 ) -> Published:
     """Cut what is missing and publish the selection's clips.
@@ -88,17 +84,16 @@ def publish_selection(
     """
     ids = clips_to_publish(ledger, selection)
     for done, clip_id in enumerate(ids):
-        cut_clip(ledger, clip_id, home=home, settings=settings)
+        cut_clip(ledger, clip_id, home=home, settings=recipe.cut)
         if progress:
             progress(done + 1, len(ids))
-    samples = _samples(ledger, selection, home=home, settings=settings)
+    samples = _samples(ledger, selection, home=home, settings=recipe.cut)
     published = publish(
         home.snapshots,
-        name or selection.value,
+        selection.value,
         samples,
-        recipe=recipe,
-        parents=parents,
-        clips_per_shard=clips_per_shard,
+        recipe=recipe.publishing_settings(),
+        clips_per_shard=recipe.publish.clips_per_shard,
     )
     with ledger.session() as session:
         content = published.snapshot.manifest["content"]

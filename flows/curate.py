@@ -130,15 +130,8 @@ def publish_accepted(home: Home, recipe: Recipe) -> Published | None:
         ids = clips_to_publish(ledger, Selection.AUTO)
         if not ids:
             return None
-        return publish_selection(
-            ledger,
-            Selection.AUTO,
-            home=home,
-            settings=recipe.cut,
-            recipe=recipe.publishing_settings(),
-            clips_per_shard=recipe.publish.clips_per_shard,
-            progress=Step("cutting", len(ids)).show,
-        )
+        step = Step("cutting", len(ids))
+        return publish_selection(ledger, Selection.AUTO, home=home, recipe=recipe, progress=step.show)
 
 
 def usable_scores(recipe: Recipe) -> tuple[list[str], list[NotRun]]:

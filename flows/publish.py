@@ -27,14 +27,6 @@ def publish_curated(params: PublishParams) -> PublishSummary:
     home, recipe = Home(params.home.absolute()), params.recipe
     with home.ledger() as ledger:
         step = Step("cutting", len(clips_to_publish(ledger, Selection.CURATED)))
-        published = publish_selection(
-            ledger,
-            Selection.CURATED,
-            home=home,
-            settings=recipe.cut,
-            recipe=recipe.publishing_settings(),
-            clips_per_shard=recipe.publish.clips_per_shard,
-            progress=step.show,
-        )
+        published = publish_selection(ledger, Selection.CURATED, home=home, recipe=recipe, progress=step.show)
     clips = int(published.snapshot.manifest["counts"]["clips"])
     return PublishSummary(snapshot=published.snapshot.id, clips=clips, fresh=published.fresh)
