@@ -49,8 +49,8 @@ wheel-test: $(READY) ## build the wheel, install it with plain pip in an empty e
 	cd build/wheel && env -u VIRTUAL_ENV PATH=/usr/bin:/bin venv/bin/clapboard doctor \
 	  && venv/bin/clapboard demo --quick --home demo
 
-bench: $(READY) ## analysis against raw decoding of the same file: make bench FILE=clip.mp4
-	$(BIN)/python -m bench.analysis $(FILE)
+bench: $(READY) ## the benchmarks by name; measure one with: make bench NAME=analysis
+	$(BIN)/clapboard bench $(NAME)
 
 lock: $(READY) ## resolve the dependencies anew into requirements.lock
 	$(BIN)/python tools/lock.py

@@ -1,23 +1,34 @@
-"""How fast is the one-pass analysis, against bare decoding of the same file by the same library?
+"""How fast is the one-pass analysis, against bare decoding of the same files by the same library?
 
-    python -m bench.analysis FILE... [--runs 5]
-
-Prints frames a second of both and their ratio (median of paired runs), and a JSON line with the machine's facts. Both
-decode picture and sound with one decoder thread.
+Both decode picture and sound with one decoder thread; the ratio is the median of runs taken in turn.
 """
 
 import argparse
-import json
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
+from bench.media import media_files
+from bench.result import Goal, Result, Row
 from curation.media.analyse import analyse
 from curation.media.container import open_media
+from curation.media.failures import MediaFailure
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What this benchmark can be told."""
+    parser.add_argument("files", nargs="*", type=Path, help="media files or folders; default: the corpus's real/")
+    parser.add_argument("--runs", type=int, default=5, help="pairs of runs a file")
+
+
+def run(arguments: argparse.Namespace) -> Result:
+    """Measure every file."""
+    files = [path for path in media_files(arguments.files) if _has_both_tracks(path)]
+    rows = [measure(path, arguments.runs) for path in files]
+    ratio = statistics.median(float(row["ratio"] or 0) for row in rows)
+    goal = Goal("analysis against bare PyAV decoding, median over files", ">= 0.80", f"{ratio:.3f}", ratio >= 0.80)
+    return Result(rows, [goal])
 
 
 def bare_decode(path: Path) -> int:
@@ -30,8 +41,8 @@ def bare_decode(path: Path) -> int:
     return frames
 
 
-def measure(path: Path, runs: int) -> dict[str, object]:
-    """Median seconds of both, taken in turn, and the median of the paired ratios."""
+def measure(path: Path, runs: int) -> Row:
+    """Frames a second of both, taken in turn, and the median of the paired ratios."""
     frames = bare_decode(path)
     analyse(path)
     pairs = [(_seconds(lambda: bare_decode(path)), _seconds(lambda: analyse(path))) for _ in range(runs)]
@@ -45,24 +56,15 @@ def measure(path: Path, runs: int) -> dict[str, object]:
     }
 
 
+def _has_both_tracks(path: Path) -> bool:
+    try:
+        with open_media(path):
+            return True
+    except MediaFailure:
+        return False
+
+
 def _seconds(work: Callable[[], object]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
-
-
-def main() -> None:
-    """Entry point."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", nargs="+", type=Path)
-    parser.add_argument("--runs", type=int, default=5)
-    arguments = parser.parse_args()
-    found = [measure(path, arguments.runs) for path in arguments.files]
-    for one in found:
-        print(f"{one['file']}: bare {one['bare_fps']} fps, analysis {one['analysis_fps']} fps, ratio {one['ratio']}")
-    machine = {"processor": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
-    print(json.dumps({"bench": "analysis", "av": version("av"), "machine": machine, "results": found}))
-
-
-if __name__ == "__main__":
-    main()

@@ -8,12 +8,14 @@ decision  what the policy in force says about a window
 clip      merged windows of one band: the unit that is reviewed and published
 verdict   a person's answer on a clip; rows are only ever added
 snapshot  what was published
+fingerprint  what duplicates of a video are found by
+takedown  what had to be removed, why, and from which snapshots
 """
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, Integer, String, func
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, Integer, LargeBinary, String, func
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -43,7 +45,10 @@ class SourceEntry(Base):
 
 
 class Video(Base):
-    """A distinct link or local file. `fetch` and `analysis` are outcomes, None until tried."""
+    """A distinct link or local file. `fetch` and `analysis` are outcomes, None until tried.
+
+    `extractor` is the site's module and version of yt-dlp; a fetch is not tried again before `retry_at`.
+    """
 
     __tablename__ = "video"
 
@@ -57,6 +62,10 @@ class Video(Base):
     sha256: Mapped[str | None]
     bytes: Mapped[int | None]
     uploader: Mapped[str | None]
+    site_licence: Mapped[str | None]
+    title: Mapped[str | None]
+    extractor: Mapped[str | None]
+    retry_at: Mapped[datetime | None]
     analysis: Mapped[str | None] = mapped_column(index=True)
     analysis_detail: Mapped[str] = mapped_column(default="")
     analysis_key: Mapped[str | None]
@@ -102,7 +111,10 @@ class DecisionRow(Base):
 
 
 class ClipRow(Base):
-    """Merged windows of one band; `current` is False once a re-decision no longer proposes it."""
+    """Merged windows of one band; `current` is False once a re-decision no longer proposes it.
+
+    `duplicate_of` names the better copy (a clip's id, or "LIST:NAME" of a benchmark's) that keeps this one out.
+    """
 
     __tablename__ = "clip"
 
@@ -119,6 +131,7 @@ class ClipRow(Base):
     audit: Mapped[bool]
     current: Mapped[bool]
     cut: Mapped[str | None]
+    duplicate_of: Mapped[str | None]
 
     __table_args__ = (Index("clip_current_band", "current", "band"),)
 
@@ -146,4 +159,34 @@ class SnapshotRow(Base):
     id: Mapped[str] = mapped_column(String(80), primary_key=True)
     content: Mapped[str]
     clips: Mapped[int]
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class FingerprintRow(Base):
+    """Fingerprints of a whole video, one per `version` of the method; a clip's are a slice in time.
+
+    `role` is "source", or the name of the list of benchmark media that it stands for.
+    """
+
+    __tablename__ = "fingerprint"
+
+    video_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    role: Mapped[str] = mapped_column(default="source")
+    picture: Mapped[bytes] = mapped_column(LargeBinary)
+    sound: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class TakedownRow(Base):
+    """A removal on somebody's demand: never fetched or published again."""
+
+    __tablename__ = "takedown"
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True
+    )
+    video_id: Mapped[str] = mapped_column(String(40), index=True)
+    link: Mapped[str]
+    reason: Mapped[str] = mapped_column(default="")
+    snapshots: Mapped[list[Any]] = mapped_column(default=list)
     at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -15,6 +15,9 @@ from curation.media.timeline import Timeline
 from curation.media.waveform import Waveform, WaveformBuilder
 from curation.outcomes import Outcome
 
+STILL_HZ = 4
+"""Stills a second, for fingerprints."""
+
 MISSING_SHARE = 0.05
 MISSING_US = 500_000
 """A pass that ends earlier than declared by more than both of these was cut short [ours]."""
@@ -56,6 +59,9 @@ class _Curves:
         self._next_slot = 0
         self._thumb_at: list[int] = []
         self._thumbs: list[Any] = []
+        self._next_still = 0
+        self._still_at: list[int] = []
+        self._stills: list[Any] = []
         self._rows: list[tuple[float, float, float]] = []
         self._usual_us = self._last_us = frame_us
         self.origin_us = 0
@@ -85,6 +91,11 @@ class _Curves:
         if slot >= self._next_slot:
             self._next_slot = slot + 1
             self._add_thumbnail(frame, at)
+        slot = int(at * STILL_HZ / 1e6)
+        if slot >= self._next_still:
+            self._next_still = slot + 1
+            self._still_at.append(at)
+            self._stills.append(self._lens.still(frame))
 
     def timeline(self, sound: Waveform) -> Timeline:
         """The finished timeline."""
@@ -102,6 +113,8 @@ class _Curves:
             audio_start_us=sound.start_us - self.origin_us,
             rate_hz=sound.rate_hz,
             waveform=sound.samples[0].astype(np.float32) / 32768,
+            still_us=np.array(self._still_at, np.int64),
+            stills=np.stack(self._stills),
         )
 
     def _place(self, frame: Any) -> int:

@@ -13,6 +13,7 @@ LUMA_COLUMNS = 80
 """About so many columns of luma are looked at: mean differences keep their value, noise stays below 0.001."""
 
 PLANAR_8BIT = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"})
+STILL_PX = 32
 _TINTS = 8
 
 Plane = NDArray[np.uint8]
@@ -27,6 +28,7 @@ class Lens:
         self._thumb_px = thumb_px
         self._area = Interpolation.AREA
         self._convert, self._shrink, self._colour = VideoReformatter(), VideoReformatter(), VideoReformatter()
+        self._squeeze = VideoReformatter()
 
     def look(self, frame: Any) -> tuple[Plane, NDArray[np.float32]]:
         """Strided luma (rows, columns) and a colour histogram (bins,) that sums to 2, of the frame as stored."""
@@ -45,6 +47,13 @@ class Lens:
         small = self._shrink.reformat(frame, format="yuv420p", interpolation=self._area, threads=1, **size)
         image: Plane = np.asarray(self._colour.reformat(small, format="rgb24", threads=1).to_ndarray(), np.uint8)
         return upright(image, frame.rotation)
+
+    def still(self, frame: Any) -> Plane:
+        """(32, 32) uint8 luma of the whole picture, upright."""
+        small = self._squeeze.reformat(
+            frame, format="gray", interpolation=self._area, threads=1, width=STILL_PX, height=STILL_PX
+        )
+        return upright(np.asarray(small.to_ndarray(), np.uint8), frame.rotation)
 
 
 def strided_planes(frame: Any) -> tuple[Plane, Plane, Plane]:

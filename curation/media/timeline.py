@@ -4,7 +4,7 @@ Times are integer microseconds on the source's own clock, counted from its first
 (so a clip's start means the same to every tool); sound carries where its first sample lies on that clock.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ class Timeline:
         audio_start_us: where the first sample of `waveform` lies.
         rate_hz: sample rate of `waveform`.
         waveform: (samples,) float32 mono in [-1, 1].
+        still_us: (stills,) int64, times of the stills, a few a second.
+        stills: (stills, 32, 32) uint8, the upright luma picture squeezed into a square; fingerprints are made of them.
     """
 
     width_px: int
@@ -40,6 +42,8 @@ class Timeline:
     audio_start_us: int
     rate_hz: int
     waveform: NDArray[np.float32]
+    still_us: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    stills: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 32, 32), np.uint8))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from importlib.metadata import version as installed_version
 
 import typer
 
-from flows.cli import curate, data, machine, review, train
+from flows.cli import bench, curate, data, machine, review, train
 
 app = typer.Typer(
     name="clapboard",
@@ -45,3 +45,7 @@ app.add_typer(data.snapshot_app, name="snapshot", rich_help_panel="Looking")
 app.add_typer(data.weights_app, name="weights", rich_help_panel="This machine")
 app.command(rich_help_panel="This machine")(machine.doctor)
 app.command(rich_help_panel="This machine")(machine.serve)
+app.command(
+    rich_help_panel="This machine",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+)(bench.bench)

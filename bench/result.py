@@ -1,0 +1,92 @@
+"""What a benchmark finds: rows, and goals met or missed; saved as JSON with the facts of the machine."""
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+Cell = str | int | float | bool | None
+Row = dict[str, Cell]
+
+RESULTS = Path(__file__).with_name("results")
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """One figure that was aimed at: what it is, what was wanted, what was found, and whether that is enough."""
+
+    what: str
+    wanted: str
+    found: str
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The outcome of one benchmark.
+
+    Attributes:
+        rows: a table, every row with the same columns.
+        goals: what was aimed at.
+        notes: sentences that a reader of the figures needs.
+        packages: distributions whose versions matter here.
+    """
+
+    rows: Sequence[Row]
+    goals: Sequence[Goal] = ()
+    notes: Sequence[str] = ()
+    packages: Sequence[str] = field(default=("av", "numpy"))
+
+
+def machine_facts() -> dict[str, Cell]:
+    """Processor, cores, memory in GiB, system and Python of this machine; no name or address of it."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gib": round(memory),
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "load_before": round(os.getloadavg()[0], 2),
+    }
+
+
+def document(name: str, arguments: Sequence[str], result: Result, *, machine: dict[str, Cell]) -> dict[str, object]:
+    """All of a run as one JSON document; `machine` was looked at before the run, so its load is that of others."""
+    return {
+        "bench": name,
+        "command": " ".join(["clapboard bench", name, *arguments]),
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": machine,
+        "versions": {one: _version(one) for one in ("clapboard", *result.packages)},
+        "goals": [asdict(goal) for goal in result.goals],
+        "rows": list(result.rows),
+        "notes": list(result.notes),
+    }
+
+
+def save(document: dict[str, object], folder: Path = RESULTS) -> Path:
+    """Write the document as `folder/NAME.json`; the newest run of a benchmark replaces the one before."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{document['bench']}.json"
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
