@@ -22,7 +22,7 @@ from curation.home import Home, default_home
 from curation.ingest import fetch_video, register, videos_to_fetch
 from curation.measure import measure_video, videos_to_measure
 from curation.outcomes import Outcome
-from curation.publish import Selection, clips_to_publish, publish_selection
+from curation.publish import NothingToPublish, Selection, publish_selection
 from curation.recipe import Recipe
 from curation.review.queue import flagged
 from curation.scores.registry import build
@@ -62,7 +62,7 @@ def curate(params: CurateParams) -> CurateSummary:
         fetched = _in_batches(fetch_batch, _ids_to_fetch(home, params), home, recipe, "fetching", governor)
     with _timed(seconds, "measure"):
         scores, not_run = usable_scores(recipe)
-        measured = _in_batches(measure_batch, _ids_to_measure(home, recipe, scores), home, recipe, "measuring")
+        measured = _in_batches(measure_batch, _ids_to_measure(home, recipe, scores), home, recipe, "measuring", scores)
     with _timed(seconds, "decide"):
         decided = decide_windows(home, recipe)
     with _timed(seconds, "publish"):
@@ -105,9 +105,9 @@ def fetch_batch(ids: Sequence[str], home: Home, recipe: Recipe, step: Step, gove
 
 
 @task(cache_policy=NO_CACHE)
-def measure_batch(ids: Sequence[str], home: Home, recipe: Recipe, step: Step) -> int:
-    """Decode and score a batch of videos."""
-    scores = build(usable_scores(recipe)[0])
+def measure_batch(ids: Sequence[str], home: Home, recipe: Recipe, step: Step, names: Sequence[str]) -> int:
+    """Decode a batch of videos and measure the named scores."""
+    scores = build(names)
     with home.ledger() as ledger:
         for video_id in ids:
             step.tick(measure_video(ledger, video_id, scores, recipe=recipe))
@@ -127,11 +127,10 @@ def decide_windows(home: Home, recipe: Recipe) -> Decided:
 def publish_accepted(home: Home, recipe: Recipe) -> Published | None:
     """Cut and publish what the policy accepted; None when that is nothing."""
     with home.ledger() as ledger:
-        ids = clips_to_publish(ledger, Selection.AUTO)
-        if not ids:
+        try:
+            return publish_selection(ledger, Selection.AUTO, home=home, recipe=recipe, progress=Step("cutting").show)
+        except NothingToPublish:
             return None
-        step = Step("cutting", len(ids))
-        return publish_selection(ledger, Selection.AUTO, home=home, recipe=recipe, progress=step.show)
 
 
 def usable_scores(recipe: Recipe) -> tuple[list[str], list[NotRun]]:

@@ -27,9 +27,9 @@ def listening(listener: Listener) -> Iterator[None]:
 
 
 class Step:
-    """A named piece of work of known length; `tick` may be called from many threads."""
+    """A named piece of work; `tick` counts towards a known total and may be called from many threads."""
 
-    def __init__(self, name: str, total: int) -> None:
+    def __init__(self, name: str, total: int = 0) -> None:
         self.name = name
         self.total = total
         self.done = 0

@@ -6,7 +6,7 @@ from prefect import flow
 from pydantic import BaseModel, ConfigDict, Field
 
 from curation.home import Home, default_home
-from curation.publish import Selection, clips_to_publish, publish_selection
+from curation.publish import Selection, publish_selection
 from curation.recipe import Recipe
 from flows.progress import Step
 from flows.summary import PublishSummary
@@ -26,7 +26,7 @@ def publish_curated(params: PublishParams) -> PublishSummary:
     """Cut and publish the clips whose newest verdict is yes."""
     home, recipe = Home(params.home.absolute()), params.recipe
     with home.ledger() as ledger:
-        step = Step("cutting", len(clips_to_publish(ledger, Selection.CURATED)))
-        published = publish_selection(ledger, Selection.CURATED, home=home, recipe=recipe, progress=step.show)
+        progress = Step("cutting").show
+        published = publish_selection(ledger, Selection.CURATED, home=home, recipe=recipe, progress=progress)
     clips = int(published.snapshot.manifest["counts"]["clips"])
     return PublishSummary(snapshot=published.snapshot.id, clips=clips, fresh=published.fresh)

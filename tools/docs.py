@@ -1,4 +1,6 @@
-"""Write docs/recipes.md and docs/outcomes.md from the code, or check that they still say what the code says.
+"""Write the pages that come from the code and from kept measurements, or check that they still say the same.
+
+docs/recipes.md and docs/outcomes.md come from the code, docs/benchmarks.md from bench/results/.
 
 python tools/docs.py            write
 python tools/docs.py --check    fail if a file is stale
@@ -10,6 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from bench.page import benchmarks
 from curation.outcomes import Outcome
 from curation.recipe import Recipe
 
@@ -66,7 +69,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="only say whether a file is stale")
     check = parser.parse_args().check
     stale = False
-    for name, text in (("recipes.md", recipes()), ("outcomes.md", outcomes())):
+    for name, text in (("recipes.md", recipes()), ("outcomes.md", outcomes()), ("benchmarks.md", benchmarks())):
         path = DOCS / name
         if check and (not path.is_file() or path.read_text() != text):
             sys.stderr.write(f"docs/{name} is stale; write it anew with `make docs`\n")

@@ -60,7 +60,7 @@ def flagged(ledger: Ledger, *, waiting_only: bool = True) -> list[Item]:
         select(ClipRow, SourceEntry, Video)
         .join(SourceEntry, SourceEntry.id == ClipRow.source_id)
         .join(Video, Video.id == ClipRow.video_id)
-        .where(ClipRow.current, (ClipRow.band == Band.REVIEW) | ClipRow.audit)
+        .where(ClipRow.current, ClipRow.duplicate_of.is_(None), (ClipRow.band == Band.REVIEW) | ClipRow.audit)
         .order_by(func.abs(ClipRow.p_good - 0.5), ClipRow.id)
     )
     with ledger.session() as session:

@@ -15,10 +15,10 @@ from urllib.parse import urlencode
 import uvicorn
 from fastapi import FastAPI
 
+from curation.cutting import cut_clip, cut_files
 from curation.home import Home
 from curation.ledger.open import Ledger
 from curation.media.settings import CutSettings
-from curation.publish import cut_clip, cut_media
 from curation.review.app import Media, create_app
 from curation.review.security import ENTER_PATH
 from shards.errors import BadInput
@@ -75,11 +75,11 @@ def previews(ledger: Ledger, *, home: Home, settings: CutSettings) -> Media:
     one_at_a_time = Lock()
 
     def preview(clip_id: str) -> Path | None:
-        if made := cut_media(home, clip_id, settings):
-            return made
-        with one_at_a_time:
-            cut_clip(ledger, clip_id, home=home, settings=settings)
-        return cut_media(home, clip_id, settings)
+        files = cut_files(home, clip_id, settings)
+        if not files.there:
+            with one_at_a_time:
+                cut_clip(ledger, clip_id, home=home, settings=settings)
+        return files.mp4 if files.there else None
 
     return preview
 

@@ -71,6 +71,15 @@ def serve_folder(folder: Path, *, port: int | None = None) -> Iterator[Loopback]
             thread.join(STOP_WITHIN_S)
 
 
+def is_free(port: int) -> bool:
+    """Whether nothing listens at a port of this machine's loopback."""
+    try:
+        _listening_socket(port).close()
+    except Unavailable:
+        return False
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class _Counting:
     """Passes requests on to `app` and counts the answers."""

@@ -16,7 +16,7 @@ import typer
 from curation.home import Home
 from curation.recipe import Recipe, load_recipe
 from flows.demo.answers import Answered, Judged, answer_queue, judge, links_of
-from flows.demo.loopback import serve_folder
+from flows.demo.loopback import is_free, serve_folder
 from flows.demo.planted import Planted, plant, write_sources
 from flows.demo.postcard import animate_postcard
 from flows.demo.report import write_demo_report
@@ -30,6 +30,7 @@ from training.config import Stage
 
 SEED = 7
 STEPS = 8
+USUAL_PORT = 28613
 QUICK: dict[str, object] = {"steps": 8, "pretrain": {"steps": 8}}
 """Enough steps to see that training runs, too few to learn anything."""
 
@@ -187,9 +188,14 @@ def _done(count: int, word: str) -> str:
 
 
 def _port(root: Path) -> int | None:
-    """The port of the first run: links hold it, and must stay what they are."""
+    """The port of the first run: links hold it, and must stay what they are.
+
+    A first run takes the usual port if it is free, so that two homes give the same clip ids and the same figures.
+    """
     note = root / "demo.json"
-    return int(json.loads(note.read_text())["port"]) if note.is_file() else None
+    if note.is_file():
+        return int(json.loads(note.read_text())["port"])
+    return USUAL_PORT if is_free(USUAL_PORT) else None
 
 
 def _keep_port(root: Path, base_url: str) -> None:

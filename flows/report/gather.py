@@ -8,13 +8,13 @@ from pathlib import Path
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from curation.cutting import cut_files
 from curation.decide.policy import Band, Policy
 from curation.home import Home
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, DecisionRow, ScoreRow, SourceEntry, Video, WindowRow
 from curation.media.settings import CutSettings
 from curation.outcomes import Outcome
-from curation.publish import cut_media
 from curation.review.queue import Verdict, latest_verdicts
 from flows.report.data import ClipCard, Histogram, Threshold
 
@@ -35,7 +35,8 @@ def cards(ledger: Ledger, *, home: Home, settings: CutSettings) -> tuple[ClipCar
         found = []
         for clip, entry, video in session.execute(_clips()).tuples():
             verdict = verdicts.get(clip.id)
-            cut = cut_media(home, clip.id, settings)
+            files = cut_files(home, clip.id, settings)
+            cut = files.mp4 if files.there else None
             found.append(
                 ClipCard(
                     clip_id=clip.id,

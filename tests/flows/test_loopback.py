@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from flows.demo.loopback import serve_folder
+from flows.demo.loopback import is_free, serve_folder
 from shards.errors import BadInput, Unavailable
 
 
@@ -61,3 +61,10 @@ def test_says_so_when_port_or_folder_cannot_be_used(folder):
             pass
     with pytest.raises(BadInput, match="no folder"), serve_folder(folder / "absent"):
         pass
+
+
+def test_a_port_in_use_is_not_free(tmp_path):
+    with serve_folder(tmp_path) as server:
+        port = int(server.base_url.rpartition(":")[2])
+        assert not is_free(port)
+    assert is_free(port)

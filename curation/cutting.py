@@ -1,0 +1,97 @@
+"""Cut clips on disk: each is cut once per setting of the cutter and kept, so that nothing is encoded twice.
+
+A clip's files lie in the home's cut folder under its id; the facts come last, and a clip without them counts as not
+cut, so a run that was killed goes on where it stopped.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from curation.home import Home
+from curation.ledger.open import Ledger
+from curation.ledger.tables import ClipRow, Video
+from curation.media.cut import CutClip, cut
+from curation.media.failures import MediaFailure
+from curation.media.settings import CutSettings
+from curation.outcomes import Outcome
+from shards.files import write_atomic
+
+Cutter = Callable[..., CutClip]
+"""`curation.media.cut.cut`, or the same done elsewhere, such as in a sandboxed worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutFacts:
+    """What the cutter reported about a clip, kept beside its files."""
+
+    frames: int
+    width_px: int
+    height_px: int
+    rate_hz: int
+
+
+@dataclass(frozen=True, slots=True)
+class CutFiles:
+    """Where one clip's cut lies, whether or not it is there yet."""
+
+    stem: Path
+
+    @property
+    def mp4(self) -> Path:
+        """Picture and sound."""
+        return self.stem.with_suffix(".mp4")
+
+    @property
+    def flac(self) -> Path:
+        """The exact sound."""
+        return self.stem.with_suffix(".flac")
+
+    @property
+    def there(self) -> bool:
+        """Whether the clip was cut, whole."""
+        return self._facts.is_file()
+
+    @property
+    def _facts(self) -> Path:
+        return self.stem.with_suffix(".json")
+
+    def facts(self) -> CutFacts:
+        """What the cutter reported."""
+        return CutFacts(**json.loads(self._facts.read_text(encoding="utf-8")))
+
+    def write(self, made: CutClip) -> None:
+        """Put a cut clip on the disk."""
+        write_atomic(self.mp4, made.mp4)
+        write_atomic(self.flac, made.flac)
+        facts = CutFacts(made.frames, made.width_px, made.height_px, made.rate_hz)
+        write_atomic(self._facts, json.dumps(asdict(facts)).encode())
+
+    def remove(self) -> None:
+        """Delete the cut; the facts first, so that a half-removed clip counts as not cut."""
+        for path in (self._facts, self.mp4, self.flac):
+            path.unlink(missing_ok=True)
+
+
+def cut_files(home: Home, clip_id: str, settings: CutSettings) -> CutFiles:
+    """The files of one clip under one setting of the cutter."""
+    return CutFiles(home.cuts / settings.digest() / clip_id)
+
+
+def cut_clip(ledger: Ledger, clip_id: str, *, home: Home, settings: CutSettings, cutter: Cutter = cut) -> Outcome:
+    """Cut one clip unless it is there, and record how that went; never raises for the video's own fault."""
+    with ledger.session() as session:
+        clip = session.get_one(ClipRow, clip_id)
+        source = Path(session.get_one(Video, clip.video_id).path or "")
+        start_us, end_us, before = clip.start_us, clip.end_us, clip.cut
+    outcome, files = Outcome.OK, cut_files(home, clip_id, settings)
+    if not files.there:
+        try:
+            files.write(cutter(source, start_us=start_us, end_us=end_us, settings=settings))
+        except MediaFailure as failure:
+            outcome = failure.outcome
+    if outcome != before:
+        with ledger.session() as session:
+            session.get_one(ClipRow, clip_id).cut = outcome
+    return outcome
