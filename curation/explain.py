@@ -1,12 +1,23 @@
 """The full story of one item, from its link to its decision, as one nested record."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from curation.ledger.open import Ledger
-from curation.ledger.tables import ClipRow, DecisionRow, ScoreRow, SourceEntry, VerdictRow, Video, WindowRow
+from curation.ledger.tables import (
+    ClipRow,
+    DecisionRow,
+    ScoreRow,
+    SourceEntry,
+    TakedownRow,
+    VerdictRow,
+    Video,
+    WindowRow,
+)
 from curation.outcomes import Outcome
 from shards.errors import BadInput
 
@@ -32,8 +43,10 @@ def _video_id(session: Session, item: str) -> str | None:
         if found := session.scalar(select(table.video_id).where(table.id == item)):
             return found
     if len(item) >= 4:
-        starts = or_(ClipRow.id.startswith(item, autoescape=True), ClipRow.video_id.startswith(item, autoescape=True))
-        return session.scalar(select(ClipRow.video_id).where(starts))
+        # A range, unlike LIKE, is what an index answers; ids are hexadecimal, so "g" lies behind them all.
+        for column, video in ((ClipRow.id, ClipRow.video_id), (Video.id, Video.id)):
+            if found := session.scalar(select(video).where(column >= item, column < f"{item}g").limit(1)):
+                return found
     return None
 
 
@@ -46,7 +59,9 @@ def _video_story(session: Session, video_id: str) -> dict[str, Any]:
         "video_id": video.id,
         "rows": [_row_story(entry) for entry in entries],
         "fetch": _step(video.fetch, video.fetch_detail)
-        | {"path": video.path, "sha256": video.sha256, "bytes": video.bytes, "at": video.fetched_at},
+        | {"path": video.path, "sha256": video.sha256, "bytes": video.bytes, "at": video.fetched_at}
+        | {"retry_at": video.retry_at, "title": video.title, "uploader": video.uploader, "by": video.extractor}
+        | {"site_licence": video.site_licence, "taken_down": _takedowns(session, video_id)},
         "analysis": _step(video.analysis, video.analysis_detail)
         | {"seconds": _seconds(video.duration_us), "cuts_s": [_seconds(cut) for cut in video.cuts_us]},
         "windows": _window_stories(session, video_id),
@@ -65,27 +80,32 @@ def _row_story(entry: SourceEntry) -> dict[str, Any]:
 
 
 def _window_stories(session: Session, video_id: str) -> list[dict[str, Any]]:
-    windows = session.scalars(
-        select(WindowRow).where(WindowRow.video_id == video_id).order_by(WindowRow.start_us)
-    ).all()
-    stories = []
-    for window in windows:
-        scores = session.scalars(select(ScoreRow).where(ScoreRow.window_id == window.id)).all()
-        decision = session.get(DecisionRow, window.id)
-        stories.append(
-            {
-                "id": window.id,
-                "start_s": _seconds(window.start_us),
-                "end_s": _seconds(window.end_us),
-                "scores": {name: value for score in scores for name, value in score.columns.items()},
-                "score_versions": {score.name: score.version for score in scores},
-                "band": decision.band if decision else None,
-                "p_good": decision.p_good if decision else None,
-                "reasons": [_step(reason, "") for reason in decision.reasons] if decision else [],
-                "policy": decision.policy if decision else None,
-            }
-        )
-    return stories
+    of_video = select(WindowRow, DecisionRow).outerjoin(DecisionRow, DecisionRow.window_id == WindowRow.id)
+    windows = session.execute(of_video.where(WindowRow.video_id == video_id).order_by(WindowRow.start_us)).all()
+    measured = select(ScoreRow).join(WindowRow, WindowRow.id == ScoreRow.window_id)
+    scores: dict[str, list[ScoreRow]] = defaultdict(list)
+    for score in session.scalars(measured.where(WindowRow.video_id == video_id).order_by(ScoreRow.version)):
+        scores[score.window_id].append(score)
+    return [_window_story(window, decision, scores[window.id]) for window, decision in windows]
+
+
+def _window_story(window: WindowRow, decision: DecisionRow | None, scores: Sequence[ScoreRow]) -> dict[str, Any]:
+    return {
+        "id": window.id,
+        "start_s": _seconds(window.start_us),
+        "end_s": _seconds(window.end_us),
+        "scores": {name: value for score in scores for name, value in score.columns.items()},
+        "score_versions": {score.name: score.version for score in scores},
+        "band": decision.band if decision else None,
+        "p_good": decision.p_good if decision else None,
+        "reasons": [_step(reason, "") for reason in decision.reasons] if decision else [],
+        "policy": decision.policy if decision else None,
+    }
+
+
+def _takedowns(session: Session, video_id: str) -> list[dict[str, Any]]:
+    rows = session.scalars(select(TakedownRow).where(TakedownRow.video_id == video_id).order_by(TakedownRow.id))
+    return [{"at": row.at, "reason": row.reason, "snapshots": row.snapshots} for row in rows]
 
 
 def _clip_story(session: Session, clip: ClipRow) -> dict[str, Any]:
@@ -98,6 +118,7 @@ def _clip_story(session: Session, clip: ClipRow) -> dict[str, Any]:
         "current": clip.current,
         "audit": clip.audit,
         "cut": clip.cut,
+        "duplicate_of": clip.duplicate_of,
         "verdicts": [
             {"verdict": one.verdict, "reviewer": one.reviewer, "reason": one.reason, "at": one.at} for one in verdicts
         ],

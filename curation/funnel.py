@@ -1,17 +1,19 @@
 """The accounting identity: at every stage, what went in equals the sum of what came out, reason by reason."""
 
+import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import String, case, cast, func, select, true
 from sqlalchemy.orm import Session
 
 from curation.decide.policy import Band
 from curation.ledger.open import Ledger
-from curation.ledger.tables import ClipRow, DecisionRow, SourceEntry, Video, WindowRow
+from curation.ledger.tables import ClipRow, DecisionRow, SourceEntry, VerdictRow, Video, WindowRow
 from curation.outcomes import Outcome
-from curation.review.queue import Verdict, latest_verdicts
+from curation.review.queue import Verdict
 
 UNTRIED = "not_tried_yet"
 
@@ -40,70 +42,90 @@ def funnel(ledger: Ledger) -> list[Stage]:
             _spans(session),
             _windows(session),
             _clips(session),
+            _kept(session),
             _cuts(session),
             _queue(session),
         ]
 
 
 def _rows(session: Session) -> Stage:
-    return Stage("source rows", _count(session, SourceEntry.id), _tally(session.scalars(select(SourceEntry.outcome))))
+    return Stage("source rows", _count(session, SourceEntry.id), _tally(session, SourceEntry.outcome))
 
 
 def _videos(session: Session) -> Stage:
-    return Stage("videos fetched", _count(session, Video.id), _tally(session.scalars(select(Video.fetch))))
+    return Stage("videos fetched", _count(session, Video.id), _tally(session, Video.fetch))
 
 
 def _analysed(session: Session) -> Stage:
-    fetched = select(Video.analysis).where(Video.fetch == Outcome.OK)
-    entered = _tally(session.scalars(select(Video.fetch)))[Outcome.OK]
-    return Stage("videos analysed", entered, _tally(session.scalars(fetched)))
+    fetched = Video.fetch == Outcome.OK
+    return Stage("videos analysed", _count(session, Video.id, fetched), _tally(session, Video.analysis, fetched))
 
 
 def _spans(session: Session) -> Stage:
-    rows = (
-        select(SourceEntry.id, SourceEntry.proposal)
-        .join(Video, Video.id == SourceEntry.video_id)
-        .where(SourceEntry.outcome == Outcome.OK, Video.analysis == Outcome.OK)
-    )
-    found = session.execute(rows).tuples().all()
-    return Stage("rows cut into windows", len(found), _tally(proposal for _, proposal in found))
+    analysed = select(Video.id).where(Video.analysis == Outcome.OK)
+    usable = (SourceEntry.outcome == Outcome.OK) & SourceEntry.video_id.in_(analysed)
+    entered, outcomes = _count(session, SourceEntry.id, usable), _tally(session, SourceEntry.proposal, usable)
+    return Stage("rows cut into windows", entered, outcomes)
 
 
 def _windows(session: Session) -> Stage:
-    decisions = session.execute(select(DecisionRow.band, DecisionRow.reasons)).tuples().all()
+    # Reasons are compared as the database keeps them: there are few different ones, and a million windows.
+    reasons = cast(DecisionRow.reasons, String)
+    rows = session.execute(select(DecisionRow.band, reasons, func.count()).group_by(DecisionRow.band, reasons)).all()
     outcomes = Counter({Band.ACCEPT.value: 0, Band.REVIEW.value: 0})
-    outcomes.update(_decision_name(band, reasons) for band, reasons in decisions)
-    if undecided := _count(session, WindowRow.id) - len(decisions):
+    for band, why, count in rows:
+        outcomes[_decision_name(band, json.loads(why))] += count
+    entered = _count(session, WindowRow.id)
+    if undecided := entered - outcomes.total():
         outcomes[UNTRIED] = undecided
-    return Stage("windows decided", _count(session, WindowRow.id), dict(outcomes))
+    return Stage("windows decided", entered, dict(outcomes))
 
 
 def _clips(session: Session) -> Stage:
-    bands = session.scalars(select(ClipRow.band).where(ClipRow.current)).all()
-    return Stage("clips merged", len(bands), Counter({Band.ACCEPT.value: 0, Band.REVIEW.value: 0}) + _tally(bands))
+    bands = {Band.ACCEPT.value: 0, Band.REVIEW.value: 0}
+    return Stage(
+        "clips merged",
+        _count(session, ClipRow.id, ClipRow.current),
+        bands | _tally(session, ClipRow.band, ClipRow.current),
+    )
+
+
+def _kept(session: Session) -> Stage:
+    kept = case((ClipRow.duplicate_of.is_(None), Outcome.OK), else_=Outcome.DUPLICATE_CLIP)
+    entered = _count(session, ClipRow.id, ClipRow.current)
+    return Stage("clips without a better copy", entered, _tally(session, kept, ClipRow.current))
 
 
 def _cuts(session: Session) -> Stage:
-    accepted = select(ClipRow.cut).where(ClipRow.current, ClipRow.band == Band.ACCEPT)
-    cuts = session.scalars(accepted).all()
-    return Stage("accepted clips cut", len(cuts), _tally(cuts))
+    accepted = ClipRow.current & (ClipRow.band == Band.ACCEPT) & ClipRow.duplicate_of.is_(None)
+    return Stage("accepted clips cut", _count(session, ClipRow.id, accepted), _tally(session, ClipRow.cut, accepted))
 
 
 def _queue(session: Session) -> Stage:
-    flagged = select(ClipRow.id).where(ClipRow.current, (ClipRow.band == Band.REVIEW) | ClipRow.audit)
-    ids = session.scalars(flagged).all()
-    verdicts = latest_verdicts(session)
-    words = [f"{Verdict(verdicts[i].verdict)}ed" if i in verdicts else "waiting" for i in ids]
-    return Stage("clips reviewed", len(ids), dict(Counter(words)))
+    flagged = ClipRow.current & ClipRow.duplicate_of.is_(None) & ((ClipRow.band == Band.REVIEW) | ClipRow.audit)
+    newest = select(func.max(VerdictRow.id)).group_by(VerdictRow.clip_id)
+    answered = (
+        select(VerdictRow.verdict, func.count())
+        .join(ClipRow, ClipRow.id == VerdictRow.clip_id)
+        .where(flagged, VerdictRow.id.in_(newest))
+        .group_by(VerdictRow.verdict)
+    )
+    outcomes = {f"{Verdict(verdict)}ed": count for verdict, count in session.execute(answered)}
+    entered = _count(session, ClipRow.id, flagged)
+    if waiting := entered - sum(outcomes.values()):
+        outcomes["waiting"] = waiting
+    return Stage("clips reviewed", entered, outcomes)
 
 
 def _decision_name(band: str, reasons: Sequence[str]) -> str:
     return f"reject: {reasons[0]}" if band == Band.REJECT else band
 
 
-def _count(session: Session, column: object) -> int:
-    return session.scalar(select(func.count(column))) or 0  # type: ignore[arg-type]
+def _count(session: Session, column: Any, where: Any = true()) -> int:
+    return session.scalar(select(func.count(column)).where(where)) or 0
 
 
-def _tally(values: Iterable[str | None]) -> Counter[str]:
-    return Counter(UNTRIED if value is None else value for value in values)
+def _tally(session: Session, column: Any, where: Any = true()) -> dict[str, int]:
+    """How often each value occurs; what is not there yet was not tried."""
+    rows = session.execute(select(column, func.count()).where(where).group_by(column))
+    return {UNTRIED if value is None else str(value): count for value, count in rows}

@@ -1,11 +1,13 @@
 """Source rows into the ledger, and videos onto the disk; each row and each link once."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from curation.fetch.download import fetch, take_local
@@ -14,31 +16,42 @@ from curation.fetch.governor import Governor
 from curation.fetch.settings import FetchSettings
 from curation.home import Home
 from curation.ledger.open import Ledger
-from curation.ledger.tables import SourceEntry, Video
+from curation.ledger.tables import SourceEntry, TakedownRow, Video
+from curation.ledger.upsert import upsert
 from curation.outcomes import Outcome
 from curation.sources.base import RowFault, SourceRow
-from curation.sources.read import Reading
+
+ROWS_AT_ONCE = 5_000
+"""Rows in a transaction of `register`."""
 
 
-def register(ledger: Ledger, reading: Reading) -> int:
-    """Write rows and faults into the ledger; returns how many it did not know yet."""
-    with ledger.session() as session:
-        known = set(session.scalars(select(SourceEntry.id)))
-        entries = [_entry(row) for row in reading.rows] + [_fault_entry(fault) for fault in reading.faults]
-        for row in reading.rows:
-            if session.get(Video, row.source_id) is None:
-                session.add(Video(id=row.source_id, link=row.link or str(row.path), local=row.link is None, cuts_us=[]))
-                session.flush()
-        for entry in entries:
-            _upsert(session, entry)
-        return len({entry.id for entry in entries} - known)
+def register(ledger: Ledger, rows: Iterable[SourceRow | RowFault]) -> int:
+    """Write rows and faults into the ledger as they are read; returns how many it did not know yet.
+
+    A row that is there keeps its id and what was found out since; its words are taken anew. Rows of videos that were
+    taken down become faults.
+    """
+    waiting, new = iter(rows), 0
+    while batch := list(islice(waiting, ROWS_AT_ONCE)):
+        with ledger.session() as session:
+            new += _register(session, batch)
+    return new
 
 
 def videos_to_fetch(ledger: Ledger, *, retry: bool = False) -> list[str]:
-    """Ids of videos never tried, lost from the disk, or failed in a way that another try may mend."""
+    """Ids of videos never tried, lost from the disk, or failed in a way that another try may mend.
+
+    What has to wait until a set time is left alone until then. With `retry`, all that failed is tried again; what was
+    taken down never is.
+    """
+    due = Video.retry_at.is_(None) | (Video.retry_at <= datetime.now(UTC))
+    passed = Video.fetch.in_(PASSING) & due
+    failed = Video.fetch.not_in((Outcome.OK, Outcome.TAKEN_DOWN))
+    wanted = select(Video.id).where(Video.fetch.is_(None) | (failed if retry else passed))
+    there = select(Video.id, Video.path).where(Video.fetch == Outcome.OK)
     with ledger.session() as session:
-        videos = session.scalars(select(Video).order_by(Video.id)).all()
-        return [video.id for video in videos if _wants_fetch(video, retry=retry)]
+        lost = [video_id for video_id, path in session.execute(there) if path is None or not Path(path).is_file()]
+        return sorted({*session.scalars(wanted), *lost})
 
 
 def fetch_video(
@@ -68,7 +81,9 @@ def fetch_video(
         changed = video.sha256 not in (None, got.sha256)
         video.fetch, video.fetch_detail, video.fetched_at = Outcome.OK, "", datetime.now(UTC)
         video.path, video.sha256, video.bytes = str(got.path), got.sha256, got.bytes
-        video.uploader = got.metadata.uploader
+        video.uploader, video.title = got.metadata.uploader, got.metadata.title
+        video.extractor, video.site_licence = got.metadata.extractor, got.metadata.licence
+        video.retry_at = None
         if changed:
             # Without its key the analysis counts as another's: the old bytes' windows and scores go.
             video.analysis = video.analysis_key = None
@@ -81,64 +96,83 @@ def entry_id(*parts: object) -> str:
     return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:20]
 
 
-def _entry(row: SourceRow) -> SourceEntry:
-    return SourceEntry(
-        id=entry_id(row.source_id, row.start_us, row.end_us),
-        table_name=row.table,
-        row=row.row,
-        video_id=row.source_id,
-        start_us=row.start_us,
-        end_us=row.end_us,
-        caption=row.caption,
-        label=row.label,
-        licence=row.licence,
-        outcome=Outcome.OK,
-        detail="",
-    )
+def _register(session: Session, batch: Sequence[SourceRow | RowFault]) -> int:
+    rows = [one for one in batch if isinstance(one, SourceRow)]
+    gone = _taken_down(session, [row.source_id for row in rows])
+    videos = {row.source_id: _video(row) for row in rows}
+    entries = {
+        entry["id"]: entry
+        for entry in (
+            _fault_entry(one)
+            if isinstance(one, RowFault)
+            else _entry(one, Outcome.TAKEN_DOWN if one.source_id in gone else Outcome.OK)
+            for one in batch
+        )
+    }
+    known = set(session.scalars(select(SourceEntry.id).where(SourceEntry.id.in_(entries))))
+    upsert(session, Video, list(videos.values()), update=())
+    upsert(session, SourceEntry, list(entries.values()), update=("caption", "label", "outcome"))
+    stated = [entry for key, entry in entries.items() if key in known and entry["licence"]]
+    upsert(session, SourceEntry, stated, update=("licence",))
+    return len(entries.keys() - known)
 
 
-def _fault_entry(fault: RowFault) -> SourceEntry:
-    return SourceEntry(
-        id=entry_id("fault", fault.table, fault.row, fault.outcome),
-        table_name=fault.table,
-        row=fault.row,
-        caption="",
-        label="",
-        licence="",
-        outcome=fault.outcome,
-        detail=fault.detail,
-    )
+def _taken_down(session: Session, video_ids: Sequence[str]) -> set[str]:
+    return set(session.scalars(select(TakedownRow.video_id).where(TakedownRow.video_id.in_(video_ids))))
 
 
-def _upsert(session: Session, entry: SourceEntry) -> None:
-    there = session.get(SourceEntry, entry.id)
-    if there is None:
-        session.add(entry)
-        session.flush()
-        return
-    there.caption, there.label = entry.caption, entry.label
-    there.licence = entry.licence or there.licence
+def _video(row: SourceRow) -> dict[str, Any]:
+    return {
+        "id": row.source_id,
+        "link": row.link or str(row.path),
+        "local": row.link is None,
+        "fetch_detail": "",
+        "analysis_detail": "",
+        "cuts_us": [],
+    }
 
 
-def _wants_fetch(video: Video, *, retry: bool) -> bool:
-    if video.fetch is None:
-        return True
-    if video.fetch == Outcome.OK:
-        return video.path is None or not Path(video.path).is_file()
-    return retry or video.fetch in PASSING
+def _entry(row: SourceRow, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "id": entry_id(row.source_id, row.start_us, row.end_us),
+        "table_name": row.table,
+        "row": row.row,
+        "video_id": row.source_id,
+        "start_us": row.start_us,
+        "end_us": row.end_us,
+        "caption": row.caption,
+        "label": row.label,
+        "licence": row.licence,
+        "outcome": outcome,
+        "detail": "",
+    }
+
+
+def _fault_entry(fault: RowFault) -> dict[str, Any]:
+    return {
+        "id": entry_id("fault", fault.table, fault.row, fault.outcome),
+        "table_name": fault.table,
+        "row": fault.row,
+        "video_id": None,
+        "start_us": None,
+        "end_us": None,
+        "caption": "",
+        "label": "",
+        "licence": "",
+        "outcome": fault.outcome,
+        "detail": fault.detail,
+    }
 
 
 def _record_failure(ledger: Ledger, video_id: str, failure: FetchFailure) -> None:
     with ledger.session() as session:
         video = session.get_one(Video, video_id)
         video.fetch, video.fetch_detail, video.fetched_at = failure.outcome, failure.detail, datetime.now(UTC)
+        video.retry_at = failure.retry_at
 
 
 def _fill_licence(session: Session, video_id: str, licence: str | None) -> None:
     """A row that names no licence takes the one that the site states."""
     if licence:
-        entries: Sequence[SourceEntry] = session.scalars(
-            select(SourceEntry).where(SourceEntry.video_id == video_id, SourceEntry.licence == "")
-        ).all()
-        for entry in entries:
-            entry.licence = licence
+        silent = update(SourceEntry).where(SourceEntry.video_id == video_id, SourceEntry.licence == "")
+        session.execute(silent.values(licence=licence))

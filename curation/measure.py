@@ -3,15 +3,16 @@
 All rows of a video land in one transaction, so a crash costs at most the video at hand.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sqlalchemy import Select, delete, exists, select
+from sqlalchemy import Exists, Select, delete, exists, select
 from sqlalchemy.orm import Session
 
 from curation.clips import clip_id, propose
 from curation.ledger.open import Ledger
 from curation.ledger.tables import DecisionRow, ScoreRow, SourceEntry, Video, WindowRow
+from curation.ledger.upsert import upsert
 from curation.media.analyse import analyse
 from curation.media.failures import MediaFailure
 from curation.media.shots import find_shots
@@ -20,21 +21,33 @@ from curation.outcomes import Outcome
 from curation.recipe import Recipe
 from curation.scores.base import Columns, Score
 
+Analyser = Callable[..., Timeline]
+"""`curation.media.analyse.analyse`, or the same done elsewhere, such as in a sandboxed worker."""
+
 
 def videos_to_measure(ledger: Ledger, scores: Sequence[Score], *, recipe: Recipe) -> list[str]:
     """Ids of fetched videos never decoded, decoded under other settings, with new rows, or lacking a score."""
-    key = recipe.measuring_key()
+    fetched = select(Video.id).where(Video.fetch == Outcome.OK)
+    other = fetched.where(Video.analysis_key.is_distinct_from(recipe.measuring_key()) | Video.analysis.is_(None))
+    usable = fetched.where(Video.analysis == Outcome.OK)
+    new_rows = usable.join(SourceEntry, SourceEntry.video_id == Video.id).where(
+        SourceEntry.outcome == Outcome.OK, SourceEntry.proposal.is_(None)
+    )
     with ledger.session() as session:
-        videos = session.scalars(select(Video).where(Video.fetch == Outcome.OK).order_by(Video.id)).all()
-        return [video.id for video in videos if _is_stale(session, video, scores, key)]
+        stale = {*session.scalars(other), *session.scalars(new_rows)}
+        for score in scores:
+            stale.update(session.scalars(_videos_lacking(score)))
+    return sorted(stale)
 
 
-def measure_video(ledger: Ledger, video_id: str, scores: Sequence[Score], *, recipe: Recipe) -> Outcome:
+def measure_video(
+    ledger: Ledger, video_id: str, scores: Sequence[Score], *, recipe: Recipe, analyser: Analyser = analyse
+) -> Outcome:
     """Decode one video and record its windows and scores, or why it cannot be decoded; never raises for that."""
     with ledger.session() as session:
         path = Path(session.get_one(Video, video_id).path or "")
     try:
-        timeline = analyse(path, settings=recipe.analysis)
+        timeline = analyser(path, settings=recipe.analysis)
     except MediaFailure as failure:
         return _record_failure(ledger, video_id, failure, recipe.measuring_key())
     shots = find_shots(timeline)
@@ -52,22 +65,21 @@ def measure_video(ledger: Ledger, video_id: str, scores: Sequence[Score], *, rec
     return Outcome.OK
 
 
-def _is_stale(session: Session, video: Video, scores: Sequence[Score], key: str) -> bool:
-    if video.analysis is None or video.analysis_key != key:
-        return True
-    if video.analysis != Outcome.OK:
-        return False
-    if any(entry.proposal is None for entry in _rows_of(session, video.id)):
-        return True
-    return any(session.scalars(_windows_lacking(video.id, score).limit(1)).first() for score in scores)
+def _videos_lacking(score: Score) -> Select[tuple[str]]:
+    usable = select(Video.id).where(Video.fetch == Outcome.OK, Video.analysis == Outcome.OK)
+    rows = select(WindowRow.video_id).where(WindowRow.crosses_cut.is_(False), ~_has(score))
+    return rows.where(WindowRow.video_id.in_(usable)).distinct()
 
 
 def _windows_lacking(video_id: str, score: Score) -> Select[tuple[WindowRow]]:
-    has = exists().where(
+    order = select(WindowRow).order_by(WindowRow.start_us, WindowRow.id)
+    return order.where(WindowRow.video_id == video_id, WindowRow.crosses_cut.is_(False), ~_has(score))
+
+
+def _has(score: Score) -> Exists:
+    return exists().where(
         ScoreRow.window_id == WindowRow.id, ScoreRow.name == score.name, ScoreRow.version == score.version
     )
-    order = select(WindowRow).order_by(WindowRow.start_us, WindowRow.id)
-    return order.where(WindowRow.video_id == video_id, WindowRow.crosses_cut.is_(False), ~has)
 
 
 def _propose_windows(
@@ -83,6 +95,7 @@ def _propose_windows(
     settings = recipe.clips
     if last - first < settings.window_s * 1_000_000:
         return Outcome.TOO_SHORT
+    rows = []
     for proposal in propose(
         shots,
         window_us=round(settings.window_s * 1_000_000),
@@ -90,19 +103,18 @@ def _propose_windows(
         frame_us=timeline.frame_us,
         span_us=(first, last),
     ):
-        key = clip_id(entry.video_id or "", proposal.start_us, proposal.end_us)
-        if session.get(WindowRow, key) is None:
-            session.add(
-                WindowRow(
-                    id=key,
-                    video_id=entry.video_id,
-                    source_id=entry.id,
-                    shot=proposal.shot,
-                    start_us=proposal.start_us,
-                    end_us=proposal.end_us,
-                    crosses_cut=proposal.crosses_cut,
-                )
-            )
+        rows.append(
+            {
+                "id": clip_id(entry.video_id or "", proposal.start_us, proposal.end_us),
+                "video_id": entry.video_id,
+                "source_id": entry.id,
+                "shot": proposal.shot,
+                "start_us": proposal.start_us,
+                "end_us": proposal.end_us,
+                "crosses_cut": proposal.crosses_cut,
+            }
+        )
+    upsert(session, WindowRow, rows, update=())
     return Outcome.OK
 
 
@@ -113,8 +125,11 @@ def _score_windows(session: Session, video_id: str, timeline: Timeline, scores: 
         if not rows:
             continue
         windows = [Window(timeline, row.start_us, row.end_us, words.get(row.source_id, "")) for row in rows]
-        for row, columns in zip(rows, score.score(windows), strict=True):
-            session.add(ScoreRow(window_id=row.id, name=score.name, version=score.version, columns=_storable(columns)))
+        measured = [
+            {"window_id": row.id, "name": score.name, "version": score.version, "columns": _storable(columns)}
+            for row, columns in zip(rows, score.score(windows), strict=True)
+        ]
+        upsert(session, ScoreRow, measured, update=("columns",))
 
 
 def _storable(columns: Columns) -> dict[str, float | None]:

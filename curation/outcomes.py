@@ -38,6 +38,7 @@ class Outcome(StrEnum):
     SERVER_ERROR = "server_error"
     DISK_FULL = "disk_full"
     FETCH_FAILED = "fetch_failed"
+    TAKEN_DOWN = "taken_down"
 
     # media
     EMPTY_FILE = "empty_file"
@@ -59,6 +60,7 @@ class Outcome(StrEnum):
     WEAK_SYNC = "weak_synchrony"
     MISMATCH = "meaning_mismatch"
     AUDIT = "random_audit"
+    DUPLICATE_CLIP = "duplicate_clip"
 
     # verdicts of a reviewer
     REJECTED_BY_REVIEWER = "rejected_by_reviewer"
@@ -94,6 +96,7 @@ REMEDIES: dict[Outcome, str] = {
     Outcome.SERVER_ERROR: "the server failed (5xx); the next run tries again",
     Outcome.DISK_FULL: "free disk space or move `--home`, then run again",
     Outcome.FETCH_FAILED: "see `clapboard explain LINK` for the downloader's own words",
+    Outcome.TAKEN_DOWN: "somebody demanded its removal; it is never fetched again",
     Outcome.EMPTY_FILE: "the file has no bytes; fetch it again",
     Outcome.NOT_A_VIDEO: "the file is no video container; link to the video itself",
     Outcome.TRUNCATED: "the file ends before its own index says; fetch it again",
@@ -111,6 +114,7 @@ REMEDIES: dict[Outcome, str] = {
     Outcome.WEAK_SYNC: "sound and motion agree, but not surely; a reviewer decides",
     Outcome.MISMATCH: "picture or sound does not fit the caption; a reviewer decides",
     Outcome.AUDIT: "drawn at random so that a person checks the automatic decisions",
+    Outcome.DUPLICATE_CLIP: "a better copy of it is there, or it is in a benchmark; `clapboard explain` shows which",
     Outcome.REJECTED_BY_REVIEWER: "a person said no; `clapboard explain` shows who and why",
 }
 

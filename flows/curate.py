@@ -26,7 +26,7 @@ from curation.publish import NothingToPublish, Selection, publish_selection
 from curation.recipe import Recipe
 from curation.review.queue import flagged
 from curation.scores.registry import build
-from curation.sources.read import read_sources
+from curation.sources.read import iter_sources
 from flows.artifacts import leave_funnel, leave_not_run, leave_queue
 from flows.progress import Step
 from flows.summary import CurateSummary, NotRun
@@ -90,7 +90,7 @@ def curate(params: CurateParams) -> CurateSummary:
 def read_rows(sources: Sequence[str], home: Home) -> int:
     """Source lists into the ledger; returns how many rows are new."""
     with home.ledger() as ledger:
-        return register(ledger, read_sources(sources))
+        return register(ledger, iter_sources(sources))
 
 
 @task(cache_policy=NO_CACHE)

@@ -96,12 +96,14 @@ def probability(columns: Mapping[str, float], policy: Policy) -> float:
 
 def _failed_gates(columns: Mapping[str, float], policy: Policy) -> tuple[Outcome, ...]:
     motion = columns.get("motion_mean", math.nan)
-    failed = (
-        (Outcome.SILENT, columns.get("peak_amplitude", math.nan) < policy.min_peak),
-        (Outcome.STATIC_PICTURE, motion < policy.min_motion),
-        (Outcome.TOO_MUCH_MOTION, motion > policy.max_motion),
-    )
-    return tuple(outcome for outcome, is_so in failed if is_so)
+    failed = []
+    if columns.get("peak_amplitude", math.nan) < policy.min_peak:
+        failed.append(Outcome.SILENT)
+    if motion < policy.min_motion:
+        failed.append(Outcome.STATIC_PICTURE)
+    if motion > policy.max_motion:
+        failed.append(Outcome.TOO_MUCH_MOTION)
+    return tuple(failed)
 
 
 def _why_offset(columns: Mapping[str, float], policy: Policy) -> Outcome:

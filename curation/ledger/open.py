@@ -4,11 +4,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, event
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import Engine, create_engine, event, func, make_url, select
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 from sqlalchemy.orm import Session
 
 from shards.errors import BadInput
+
+PRAGMAS = (
+    "busy_timeout=30000",
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "foreign_keys=ON",
+    # 128 MiB: ids are hashes, so a million rows are written all over the tree.
+    "cache_size=-131072",
+)
+MIGRATION_LOCK = 0x636C6170
+"""Held by the process that migrates a PostgreSQL ledger; any number, the same in all processes."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 
@@ -37,24 +48,42 @@ def open_ledger(url: str) -> Ledger:
     """The ledger at an SQLAlchemy URL, its schema migrated to the newest.
 
     Raises:
-        BadInput: the database cannot be opened or is not a ledger.
+        BadInput: the URL is none, its driver is not installed, or the database cannot be opened or is not a ledger.
     """
-    engine = create_engine(url)
+    engine = _engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _tune_sqlite)
     try:
         _migrate(engine)
     except DatabaseError as error:
         raise BadInput(
-            f"the ledger at {url} cannot be opened: {error.orig}",
+            f"the ledger at {engine.url.render_as_string(hide_password=True)} cannot be opened: {error.orig}",
             remedy="check the path, its rights and the disk; or name another --home",
         ) from error
     return Ledger(engine)
 
 
+def _engine(url: str) -> Engine:
+    try:
+        place = make_url(url)
+    except ArgumentError as error:
+        raise BadInput(
+            "the ledger's URL cannot be parsed", remedy="sqlite:///FILE or postgresql://HOST/NAME"
+        ) from error
+    if place.drivername in ("postgres", "postgresql"):
+        place = place.set(drivername="postgresql+psycopg")
+    try:
+        # A server may have gone and come back between two runs of a worker.
+        return create_engine(place, pool_pre_ping=place.get_backend_name() != "sqlite")
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise BadInput(
+            f"there is no driver here for {place.drivername} ledgers", remedy="pip install 'clapboard[postgres]'"
+        ) from error
+
+
 def _tune_sqlite(connection: object, _record: object) -> None:
     cursor = connection.cursor()  # type: ignore[attr-defined]
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=30000"):
+    for pragma in PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -67,9 +96,17 @@ def _migrate(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    with engine.begin() as connection:
-        newest = ScriptDirectory.from_config(config).get_current_head()
+    newest = ScriptDirectory.from_config(config).get_current_head()
+    with engine.connect() as connection:
+        # Without a lock: a ledger that is up to date can be opened while another process writes for a minute.
         if MigrationContext.configure(connection).get_current_revision() == newest:
             return
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    with engine.begin() as connection:
+        # Workers may start at once: one migrates, the others wait and find it done.
+        if engine.dialect.name == "postgresql":
+            connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        if MigrationContext.configure(connection).get_current_revision() != newest:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")

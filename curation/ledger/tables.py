@@ -53,7 +53,7 @@ class Video(Base):
     __tablename__ = "video"
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    link: Mapped[str]
+    link: Mapped[str] = mapped_column(index=True)
     local: Mapped[bool]
     fetch: Mapped[str | None] = mapped_column(index=True)
     fetch_detail: Mapped[str] = mapped_column(default="")
@@ -79,12 +79,14 @@ class WindowRow(Base):
     __tablename__ = "window"
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    video_id: Mapped[str] = mapped_column(ForeignKey("video.id"), index=True)
+    video_id: Mapped[str] = mapped_column(ForeignKey("video.id"))
     source_id: Mapped[str] = mapped_column(ForeignKey("source.id"))
     shot: Mapped[int]
     start_us: Mapped[int]
     end_us: Mapped[int]
     crosses_cut: Mapped[bool]
+
+    __table_args__ = (Index("window_video_start", "video_id", "start_us"),)
 
 
 class ScoreRow(Base):

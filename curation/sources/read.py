@@ -27,7 +27,19 @@ class Reading:
 
 
 def read_sources(sources: Sequence[str | Path]) -> Reading:
-    """Read all sources in order; the first row of a span wins, later ones are faults.
+    """Read all sources into memory; see `iter_sources`."""
+    rows: list[SourceRow] = []
+    faults: list[RowFault] = []
+    for one in iter_sources(sources):
+        if isinstance(one, RowFault):
+            faults.append(one)
+        else:
+            rows.append(one)
+    return Reading(rows, faults)
+
+
+def iter_sources(sources: Sequence[str | Path]) -> Read:
+    """Read all sources in order, row by row; the first row of a span wins, later ones are faults.
 
     A source that is not there stops everything even when others are: it is a slip of the hand, best mended before an
     hour of fetching.
@@ -37,21 +49,23 @@ def read_sources(sources: Sequence[str | Path]) -> Reading:
     """
     if not sources:
         raise BadInput("there is no source to curate", remedy="name a CSV or JSONL table, a folder, a file or a link")
-    rows: list[SourceRow] = []
-    faults: list[RowFault] = []
-    seen: dict[tuple[str, int | None, int | None], SourceRow] = {}
+    # Lists have millions of rows, so of each only two numbers are kept: what it is, and where it stood.
+    seen: dict[int, int] = {}
+    tables: list[str] = []
     for position, source in enumerate(sources, start=1):
         for one in _read(source, position):
             if isinstance(one, RowFault):
-                faults.append(one)
+                yield one
                 continue
-            first = seen.setdefault((one.source_id, one.start_us, one.end_us), one)
-            if first is one:
-                rows.append(one)
+            if not tables or tables[-1] != one.table:
+                tables.append(one.table)
+            key, here = hash((one.source_id, one.start_us, one.end_us)), len(tables) - 1 + (one.row << 24)
+            first = seen.setdefault(key, here)
+            if first == here:
+                yield one
             else:
-                detail = f"the same as {first.table}:{first.row}"
-                faults.append(RowFault(one.table, one.row, Outcome.DUPLICATE_ROW, detail))
-    return Reading(rows, faults)
+                detail = f"the same as {tables[first & 0xFFFFFF]}:{first >> 24}"
+                yield RowFault(one.table, one.row, Outcome.DUPLICATE_ROW, detail)
 
 
 def _read(source: str | Path, position: int) -> Read:

@@ -1,14 +1,18 @@
 """What the tests of the review page share: a tiny film, two flagged clips, and two browsers."""
 
 import shutil
+import uuid
 
 import av
 import numpy as np
 import pytest
+from sqlalchemy import create_engine, make_url, text
 from starlette.testclient import TestClient
 
+from bench.postgres import binaries, postgres_server
 from curation.decide.policy import Band
 from curation.home import Home
+from curation.ledger.open import open_ledger
 from curation.ledger.tables import ClipRow, SourceEntry, Video
 from curation.review.app import create_app
 
@@ -30,6 +34,36 @@ def ledger_file(tmp_path_factory):
     with home.ledger():
         pass
     return home.root / "ledger.sqlite"
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """The URL of an empty PostgreSQL server."""
+    if binaries() is None:
+        pytest.skip("PostgreSQL is not installed (no initdb)")
+    with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request, tmp_path):
+    """The URL of an empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    server = make_url(request.getfixturevalue("postgres"))
+    name = f"ledger_{uuid.uuid4().hex}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return server.set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def any_ledger(ledger_url):
+    """An open ledger, once on SQLite and once on PostgreSQL."""
+    with open_ledger(ledger_url) as ledger:
+        yield ledger
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from curation.ledger.tables import ScoreRow, Video, WindowRow
 from curation.measure import measure_video, videos_to_measure
 from curation.recipe import Recipe
 from curation.scores.registry import build
-from curation.sources.read import read_sources
+from curation.sources.read import iter_sources
 from training.world import FilmSpec, draw, write_film
 
 
@@ -17,7 +17,7 @@ def test_a_file_that_changed_keeps_no_window_or_score_of_the_old_one(tmp_path):
     film, home, recipe, scores = tmp_path / "film.mp4", Home(tmp_path / "home"), Recipe(), build(["loudness"])
     write_film(draw(FilmSpec(scene="playing_drum", seed=1, duration_s=4.0)), film)
     with home.ledger() as ledger:
-        register(ledger, read_sources([str(film)]))
+        register(ledger, iter_sources([str(film)]))
         [video_id] = videos_to_fetch(ledger)
         fetch_video(ledger, video_id, home=home, settings=FetchSettings())
         measure_video(ledger, video_id, scores, recipe=recipe)

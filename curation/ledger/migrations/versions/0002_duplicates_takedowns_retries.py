@@ -37,9 +37,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("ix_takedown_video_id", "takedown", ["video_id"])
+    op.create_index("ix_video_link", "video", ["link"])
+    op.drop_index("ix_window_video_id", "window")
+    op.create_index("window_video_start", "window", ["video_id", "start_us"])
 
 
 def downgrade() -> None:
+    op.drop_index("window_video_start", "window")
+    op.create_index("ix_window_video_id", "window", ["video_id"])
+    op.drop_index("ix_video_link", "video")
     op.drop_table("takedown")
     op.drop_table("fingerprint")
     with op.batch_alter_table("clip") as clip:

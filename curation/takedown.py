@@ -1,0 +1,108 @@
+"""Take something down: on somebody's demand a video leaves this machine and every snapshot, and never comes back.
+
+The ledger keeps what was demanded and which snapshots were touched; pictures, sound, scores and fingerprints go.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from curation.home import Home
+from curation.ledger.open import Ledger
+from curation.ledger.tables import (
+    ClipRow,
+    DecisionRow,
+    FingerprintRow,
+    ScoreRow,
+    SourceEntry,
+    TakedownRow,
+    Video,
+    WindowRow,
+)
+from curation.outcomes import Outcome
+from curation.sources.base import canonical_link
+from shards.errors import BadInput
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What a take-down removed from a home, and which videos and clips it was about."""
+
+    video_ids: tuple[str, ...]
+    clip_ids: tuple[str, ...]
+    files: int
+
+
+def videos_of(ledger: Ledger, item: str) -> list[str]:
+    """Ids of the videos behind a link, a path, a video id or a clip id.
+
+    Raises:
+        BadInput: the ledger knows no such thing.
+    """
+    names = {item, canonical_link(item)}
+    with ledger.session() as session:
+        clips = select(ClipRow.video_id).where(ClipRow.id == item)
+        found = session.scalars(
+            select(Video.id).where(or_(Video.id == item, Video.link.in_(names), Video.id.in_(clips))).order_by(Video.id)
+        ).all()
+    if not found:
+        raise BadInput(f"the ledger knows no {item}", remedy="give a link, a path, a video id or a clip id of it")
+    return list(found)
+
+
+def forget(ledger: Ledger, video_ids: Sequence[str], *, home: Home, reason: str) -> Forgotten:
+    """Remove all that a home holds of some videos, and note the demand; snapshots are the caller's next step.
+
+    Local source files that were only ever used where they lie are not deleted: they are not ours.
+    """
+    removed, clip_ids = 0, list[str]()
+    for video_id in video_ids:
+        with ledger.session() as session:
+            clips = session.scalars(select(ClipRow.id).where(ClipRow.video_id == video_id)).all()
+        # Files first: a crash in between leaves the row that leads back here.
+        removed += _remove_files(home, video_id, clips)
+        with ledger.session() as session:
+            _forget_rows(session, video_id, reason)
+        clip_ids += clips
+    return Forgotten(tuple(video_ids), tuple(sorted(clip_ids)), removed)
+
+
+def note_snapshots(ledger: Ledger, video_ids: Sequence[str], snapshots: Sequence[str]) -> None:
+    """Note in the newest take-down of each video which snapshots it changed."""
+    with ledger.session() as session:
+        for video_id in video_ids:
+            newest = select(TakedownRow).where(TakedownRow.video_id == video_id).order_by(TakedownRow.id.desc())
+            if row := session.scalars(newest.limit(1)).first():
+                row.snapshots = list(snapshots)
+
+
+def _forget_rows(session: Session, video_id: str, reason: str) -> None:
+    video = session.get_one(Video, video_id)
+    session.add(TakedownRow(video_id=video_id, link=video.link, reason=reason, snapshots=[], at=datetime.now(UTC)))
+    windows = select(WindowRow.id).where(WindowRow.video_id == video_id)
+    session.execute(delete(ScoreRow).where(ScoreRow.window_id.in_(windows)))
+    session.execute(delete(DecisionRow).where(DecisionRow.window_id.in_(windows)))
+    session.execute(delete(WindowRow).where(WindowRow.video_id == video_id))
+    session.execute(delete(FingerprintRow).where(FingerprintRow.video_id == video_id))
+    # Clips stay as bare spans, since verdicts are kept for ever and point at them.
+    session.execute(update(ClipRow).where(ClipRow.video_id == video_id).values(current=False, cut=None, scores={}))
+    session.execute(update(SourceEntry).where(SourceEntry.video_id == video_id).values(caption="", proposal=None))
+    video.fetch, video.fetch_detail, video.fetched_at = Outcome.TAKEN_DOWN, reason, datetime.now(UTC)
+    video.path = video.sha256 = video.bytes = video.uploader = video.title = None
+    video.analysis = video.analysis_key = video.duration_us = None
+    video.analysis_detail, video.cuts_us = "", []
+
+
+def _remove_files(home: Home, video_id: str, clip_ids: Sequence[str]) -> int:
+    """Delete downloads and cuts; returns how many files that were."""
+    paths: list[Path] = list(home.videos.glob(f"{video_id}.*"))
+    for folder in home.cuts.glob("*"):
+        for clip_id in clip_ids:
+            paths += folder.glob(f"{clip_id}.*")
+    for path in paths:
+        path.unlink(missing_ok=True)
+    return len(paths)
