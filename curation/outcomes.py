@@ -49,6 +49,9 @@ class Outcome(StrEnum):
     TOO_SHORT = "too_short"
     SPAN_OUTSIDE = "span_outside_video"
     DECODE_FAILED = "decode_failed"
+    DECODE_TIMED_OUT = "decode_timed_out"
+    DECODER_CRASHED = "decoder_crashed"
+    TOO_MUCH_MEMORY = "too_much_memory"
 
     # decisions on windows
     SHOT_CHANGE = "shot_change"
@@ -105,6 +108,9 @@ REMEDIES: dict[Outcome, str] = {
     Outcome.TOO_SHORT: "shorter than one window (`clips.window_s`); lengthen the span or shorten the window",
     Outcome.SPAN_OUTSIDE: "start lies behind the video's end; correct the row",
     Outcome.DECODE_FAILED: "the decoder gave up; re-encode the file or drop it",
+    Outcome.DECODE_TIMED_OUT: "raise `sandbox.deadline_s` and `sandbox.cpu_s`, or drop the file",
+    Outcome.DECODER_CRASHED: "the file made the decoder crash in its own process; re-encode the file or drop it",
+    Outcome.TOO_MUCH_MEMORY: "raise `sandbox.memory_gib` or drop the file",
     Outcome.SHOT_CHANGE: "the window runs over a cut; its parts inside one shot are windows of their own",
     Outcome.SILENT: "peak amplitude below `policy.min_peak`; nothing to mend",
     Outcome.STATIC_PICTURE: "motion below `policy.min_motion`; nothing to mend",

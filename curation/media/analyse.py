@@ -1,5 +1,6 @@
 """One decode pass over picture and sound: everything that scores and shot detection look at, and nothing twice."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from curation.media.container import OpenMedia, open_media
 from curation.media.decode import Kind, decoded, frame_time_us, time_us
 from curation.media.failures import MediaFailure
-from curation.media.pixels import Lens
+from curation.media.pixels import Lens, colour_histogram
 from curation.media.settings import AnalysisSettings
 from curation.media.timeline import Timeline
 from curation.media.waveform import Waveform, WaveformBuilder
@@ -18,20 +19,26 @@ from curation.outcomes import Outcome
 STILL_HZ = 4
 """Stills a second, for fingerprints."""
 
+STILL_MOTION = 0.02
+"""Below this mean luma difference no two frames can lie on two sides of a cut [ours]."""
+
+MAX_THUMBNAILS = 8_000
+"""About half a GiB at the usual size."""
+
 MISSING_SHARE = 0.05
 MISSING_US = 500_000
 """A pass that ends earlier than declared by more than both of these was cut short [ours]."""
 
 
-def analyse(path: Path, *, settings: AnalysisSettings | None = None) -> Timeline:
-    """Decode a file once and measure its curves.
+def analyse(path: Path, *, settings: AnalysisSettings | None = None, thumbnails: bool = True) -> Timeline:
+    """Decode a file once and measure its curves; without `thumbnails`, which few scores need, a good part faster.
 
     Raises:
         MediaFailure: the file cannot be used; its outcome says why.
     """
     settings = settings or AnalysisSettings()
     with open_media(path, settings) as media:
-        curves = _Curves(settings, frame_us=_usual_frame_us(media))
+        curves = _Curves(settings, frame_us=_usual_frame_us(media), thumbnails=thumbnails)
         builder = WaveformBuilder(rate_hz=settings.rate_hz)
         for kind, frame in decoded(media):
             if kind is Kind.PICTURE:
@@ -50,16 +57,14 @@ def analyse(path: Path, *, settings: AnalysisSettings | None = None) -> Timeline
 class _Curves:
     """Gathers what the picture frames of a pass say."""
 
-    def __init__(self, settings: AnalysisSettings, *, frame_us: int) -> None:
+    def __init__(self, settings: AnalysisSettings, *, frame_us: int, thumbnails: bool) -> None:
         self._settings = settings
         self._lens = Lens(thumb_px=settings.thumb_px)
-        self._luma: Any = None
+        self._planes: tuple[Any, Any, Any] | None = None
         self._colours: Any = None
         self._size = (0, 0)
-        self._next_slot = 0
-        self._thumb_at: list[int] = []
-        self._thumbs: list[Any] = []
-        self._next_still = 0
+        self._thumbs = _Thumbnails(self._lens, hz=settings.thumb_hz if thumbnails else 0.0)
+        self._next_still_us = 0
         self._still_at: list[int] = []
         self._stills: list[Any] = []
         self._rows: list[tuple[float, float, float]] = []
@@ -80,22 +85,31 @@ class _Curves:
         self._check(frame, at)
         self.times_us.append(at)
         self._last_us = time_us(frame.duration, frame.time_base) if frame.duration else self._usual_us
-        luma, colours = self._lens.look(frame)
-        motion = change = 0.0
-        if self._luma is not None and self._luma.shape == luma.shape:
-            motion = _mean(np.maximum(luma, self._luma) - np.minimum(luma, self._luma))
-            change = float(np.abs(colours - self._colours).sum()) / 4
-        self._rows.append((_mean(luma), motion, change))
-        self._luma, self._colours = luma, colours
-        slot = int(at * self._settings.thumb_hz / 1e6)
-        if slot >= self._next_slot:
-            self._next_slot = slot + 1
-            self._add_thumbnail(frame, at)
-        slot = int(at * STILL_HZ / 1e6)
-        if slot >= self._next_still:
-            self._next_still = slot + 1
+        planes = self._lens.look(frame)
+        self._rows.append((_mean(planes[0]), *self._difference(planes)))
+        self._planes = planes
+        self._thumbs.add(frame, at)
+        if at >= self._next_still_us:
+            self._next_still_us = (at * STILL_HZ // 1_000_000 + 1) * 1_000_000 // STILL_HZ
             self._still_at.append(at)
             self._stills.append(self._lens.still(frame))
+
+    def _difference(self, planes: tuple[Any, Any, Any]) -> tuple[float, float]:
+        """Mean luma difference and colour change to the frame before.
+
+        Colours are compared only where the luma moves: a cut moves it, and most frames of most videos do not.
+        """
+        before, known = self._planes, self._colours
+        self._colours = None
+        if before is None or before[0].shape != planes[0].shape:
+            return 0.0, 0.0
+        luma, old = planes[0], before[0]
+        motion = _mean(np.maximum(luma, old) - np.minimum(luma, old))
+        if motion < STILL_MOTION:
+            return motion, 0.0
+        known = colour_histogram(*before) if known is None else known
+        self._colours = colour_histogram(*planes)
+        return motion, float(np.abs(self._colours - known).sum()) / 4
 
     def timeline(self, sound: Waveform) -> Timeline:
         """The finished timeline."""
@@ -108,8 +122,8 @@ class _Curves:
             luma=luma,
             motion=motion,
             colour_change=change,
-            thumb_us=np.array(self._thumb_at, np.int64),
-            thumbs=np.stack(self._thumbs),
+            thumb_us=np.array(self._thumbs.at_us, np.int64),
+            thumbs=self._thumbs.stacked(),
             audio_start_us=sound.start_us - self.origin_us,
             rate_hz=sound.rate_hz,
             waveform=sound.samples[0].astype(np.float32) / 32768,
@@ -132,13 +146,34 @@ class _Curves:
         if at_us > self._settings.max_duration_s * 1e6:
             raise MediaFailure(Outcome.TOO_LARGE, f"longer than {self._settings.max_duration_s:.0f} s")
 
-    def _add_thumbnail(self, frame: Any, at_us: int) -> None:
+
+class _Thumbnails:
+    """Small pictures at a steady rate; a long video gets fewer a second rather than ever more memory."""
+
+    def __init__(self, lens: Lens, *, hz: float) -> None:
+        self._lens = lens
+        self._every_us = 1e6 / hz if hz else math.inf
+        self._next_us = 0.0 if hz else math.inf
+        self._images: list[NDArray[np.uint8]] = []
+        self.at_us: list[int] = []
+
+    def add(self, frame: Any, at_us: int) -> None:
+        """Take a frame if it is time for one."""
+        if at_us < self._next_us:
+            return
+        self._next_us = (at_us // self._every_us + 1) * self._every_us
         image = self._lens.thumbnail(frame)
-        if self._thumbs and image.shape != self._thumbs[0].shape:
+        if self._images and image.shape != self._images[0].shape:
             # The picture changed its shape midway: keep the frame before rather than a hole in time.
-            image = self._thumbs[-1]
-        self._thumb_at.append(at_us)
-        self._thumbs.append(image)
+            image = self._images[-1]
+        self.at_us.append(at_us)
+        self._images.append(image)
+        if len(self._images) >= MAX_THUMBNAILS:
+            self._images, self.at_us, self._every_us = self._images[::2], self.at_us[::2], 2 * self._every_us
+
+    def stacked(self) -> NDArray[np.uint8]:
+        """(thumbs, height, width, 3)."""
+        return np.stack(self._images) if self._images else np.zeros((0, 0, 0, 3), np.uint8)
 
 
 def _mean(image: NDArray[np.uint8]) -> float:

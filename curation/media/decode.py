@@ -38,6 +38,8 @@ def decoded(media: OpenMedia) -> Iterator[tuple[Kind, Any]]:
         try:
             frames = packet.decode()
         except av.FFmpegError as error:
+            if isinstance(error, MemoryError):
+                raise
             broken[kind] += 1
             if broken[kind] > MAX_BROKEN_PACKETS:
                 raise MediaFailure(Outcome.DECODE_FAILED, f"{broken[kind]} packets in a row: {error}") from error

@@ -30,13 +30,12 @@ class Lens:
         self._convert, self._shrink, self._colour = VideoReformatter(), VideoReformatter(), VideoReformatter()
         self._squeeze = VideoReformatter()
 
-    def look(self, frame: Any) -> tuple[Plane, NDArray[np.float32]]:
-        """Strided luma (rows, columns) and a colour histogram (bins,) that sums to 2, of the frame as stored."""
+    def look(self, frame: Any) -> tuple[Plane, Plane, Plane]:
+        """Strided planes Y, U and V of the frame as stored; see `strided_planes`."""
         if frame.format.name not in PLANAR_8BIT:
             size = {"width": 2 * LUMA_COLUMNS, "height": _even(2 * LUMA_COLUMNS * frame.height / frame.width)}
             frame = self._convert.reformat(frame, format="yuv420p", interpolation=self._area, threads=1, **size)
-        luma, blue, red = strided_planes(frame)
-        return luma, colour_histogram(luma, blue, red)
+        return strided_planes(frame)
 
     def thumbnail(self, frame: Any) -> NDArray[np.uint8]:
         """(height, width, 3) uint8 RGB, upright, of the wanted height and the picture's own shape to an even width."""
@@ -62,7 +61,11 @@ def strided_planes(frame: Any) -> tuple[Plane, Plane, Plane]:
     luma, blue, red = (plane_view(frame, index) for index in range(3))
     # Half as many columns of colour as of luma, whatever the subsampling.
     chroma_step = max(1, 2 * step * blue.shape[1] // frame.width)
-    return luma[::step, ::step].copy(), blue[::chroma_step, ::chroma_step], red[::chroma_step, ::chroma_step]
+    return (
+        luma[::step, ::step].copy(),
+        blue[::chroma_step, ::chroma_step].copy(),
+        red[::chroma_step, ::chroma_step].copy(),
+    )
 
 
 def colour_histogram(luma: Plane, blue: Plane, red: Plane) -> NDArray[np.float32]:

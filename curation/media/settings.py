@@ -10,7 +10,9 @@ class AnalysisSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    thumb_hz: float = Field(default=10.0, gt=0, description="thumbnails a second")
+    thumb_hz: float = Field(
+        default=4.0, gt=0, description="thumbnails a second, where a score needs them; fewer in videos of hours"
+    )
     thumb_px: int = Field(default=112, ge=16, description="height of a thumbnail")
     rate_hz: int = Field(default=16_000, ge=8_000, description="sample rate of the mono waveform")
     max_pixels: int = Field(default=4096 * 4096, ge=1, description="refuse larger pictures before decoding")

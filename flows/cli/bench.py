@@ -25,6 +25,10 @@ def bench(
     """Measure speed and exactness: `clapboard bench NAME --help` shows what a benchmark can be told."""
     from flows.cli.show import print_json, table
 
+    # What follows a name is for that benchmark, `--help` too; so the command's own help is asked for by hand.
+    if name == "--help":
+        typer.echo(context.get_help())
+        return
     if name is None:
         table("benchmarks", ["name", "measures"], [[one, _headline(one)] for one in names()])
         return

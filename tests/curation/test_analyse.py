@@ -80,7 +80,7 @@ def outcome_of(path, **settings):
 
 
 def test_times_counts_and_curves_are_those_of_the_film(anvil, mp4):
-    line = analyse(mp4)
+    line = analyse(mp4, settings=AnalysisSettings(thumb_hz=10))
     assert (line.width_px, line.height_px) == (160, 120)
     assert line.frame_us.tolist() == [round(k * 1e6 / 24) for k in range(96)]
     assert line.duration_us == pytest.approx(4_000_000, abs=2)
@@ -115,7 +115,7 @@ def test_every_container_gives_the_same_picture_at_the_same_times(mp4, folder, s
 
 def test_keeps_uneven_frame_times_and_starts_them_at_zero(folder):
     times = [0.5, 0.54, 0.7, 0.71, 1.2, 1.9]
-    line = analyse(write_frames(folder / "uneven.mkv", times))
+    line = analyse(write_frames(folder / "uneven.mkv", times), settings=AnalysisSettings(thumb_hz=10))
     assert line.frame_us.tolist() == [round((at - 0.5) * 1e6) for at in times]
     assert line.audio_start_us == pytest.approx(-500_000, abs=1000)
     assert np.all(np.diff(line.luma) > 0)
@@ -218,3 +218,18 @@ def test_real_files_end_as_their_content_says(corpus):
         "sync.webm": 1503,
         "vp9cake.webm": 240,
     }
+
+
+def test_thumbnails_cost_nothing_where_no_score_wants_them(mp4):
+    line = analyse(mp4, thumbnails=False)
+    assert line.thumbs.shape[0] == len(line.thumb_us) == 0
+    assert len(line.stills) == 16
+
+
+def test_a_long_video_gets_fewer_thumbnails_a_second_and_still_covers_all_of_it(mp4, monkeypatch):
+    monkeypatch.setattr("curation.media.analyse.MAX_THUMBNAILS", 8)
+    line = analyse(mp4, settings=AnalysisSettings(thumb_hz=10))
+    assert len(line.thumbs) == len(line.thumb_us) < 8
+    assert line.thumb_us[0] == 0
+    assert line.thumb_us[-1] > 3_000_000
+    assert np.ptp(np.diff(line.thumb_us)) <= 84_000

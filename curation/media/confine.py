@@ -1,0 +1,62 @@
+"""Confine this very process: what a worker does to itself before it opens the first untrusted file.
+
+Limits come from the kernel, so they hold whatever a decoder does. What a kernel may not offer (an empty network) is
+tried, and reported.
+"""
+
+import ctypes
+import os
+import resource
+import threading
+
+PR_SET_NO_NEW_PRIVS = 38
+CLONE_NEWUSER = 0x1000_0000
+CLONE_NEWNET = 0x4000_0000
+
+
+def limit(*, memory_bytes: int, file_bytes: int, files: int = 64) -> None:
+    """Cap address space, size of written files and open files; no core dumps, no new privileges."""
+    for what, most in (
+        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_FSIZE, file_bytes),
+        (resource.RLIMIT_NOFILE, files),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        _, hard = resource.getrlimit(what)
+        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (least, least))
+    _prctl(PR_SET_NO_NEW_PRIVS, 1)
+
+
+def allow_cpu(seconds: float) -> None:
+    """Let this process use so much more processor time; the kernel ends it (SIGXCPU) when that is gone."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime + seconds) + 1, hard))
+
+
+def leave_network() -> bool:
+    """Move into a network that holds nothing, not even loopback; False where the kernel does not allow that.
+
+    To be called while there is one thread only.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "unshare"):
+        return False
+    return any(libc.unshare(flags) == 0 for flags in (CLONE_NEWNET, CLONE_NEWUSER | CLONE_NEWNET))
+
+
+def end_with(lifeline: int) -> None:
+    """End this process at once when the other end of a pipe closes, which happens however its holder ends."""
+
+    def wait() -> None:
+        os.read(lifeline, 1)
+        os._exit(1)
+
+    threading.Thread(target=wait, name="lifeline", daemon=True).start()
+
+
+def _prctl(option: int, value: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if hasattr(libc, "prctl"):
+        libc.prctl(option, value, 0, 0, 0)

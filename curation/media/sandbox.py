@@ -1,0 +1,213 @@
+"""Decode untrusted files in processes that may die: killed at a deadline, capped in memory, without a network.
+
+`MediaWorkers` offers the analysis and the cut as they are, with the same arguments and the same failures; a worker does
+many jobs, so that starting it costs nothing a video.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from queue import LifoQueue
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from curation.media.cut import CutClip
+from curation.media.failures import MediaFailure
+from curation.media.settings import AnalysisSettings, CutSettings
+from curation.media.timeline import Timeline
+from curation.media.wire import WireError, receive, send, unpacked
+from curation.outcomes import Outcome
+
+Made = TypeVar("Made")
+
+GIB = 1 << 30
+START_WITHIN_S = 60.0
+KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT")
+
+
+class SandboxSettings(BaseModel):
+    """What a process that decodes untrusted files may use."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    memory_gib: float = Field(4.0, gt=0.5, description="address space of a worker")
+    deadline_s: float = Field(900.0, gt=0, description="longest time for one video or clip")
+    cpu_s: float = Field(900.0, gt=0, description="most processor time for one video or clip")
+    file_gib: float = Field(1.0, gt=0, description="largest file a worker may write while it cuts")
+    jobs_per_worker: int = Field(500, ge=1, description="a worker is replaced after so many jobs")
+
+
+class MediaWorkers:
+    """A pool of confined processes; threads may share it, each call borrows one worker.
+
+    Workers start when they are first needed. They end with the `with` block, and when this process ends in whatever
+    way.
+    """
+
+    def __init__(self, count: int | None = None, settings: SandboxSettings | None = None) -> None:
+        self.settings = settings or SandboxSettings()
+        self.count = count or os.cpu_count() or 1
+        self._idle: LifoQueue[_Worker | None] = LifoQueue()
+        for _ in range(self.count):
+            self._idle.put(None)
+
+    def __enter__(self) -> "MediaWorkers":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End all workers that are not at work."""
+        while not self._idle.empty():
+            if worker := self._idle.get_nowait():
+                worker.end()
+
+    def analyse(self, path: Path, *, settings: AnalysisSettings | None = None, thumbnails: bool = True) -> Timeline:
+        """`curation.media.analyse.analyse` in a worker.
+
+        Raises:
+            MediaFailure: as there, or the worker crashed, ran out of memory or did not end in time.
+        """
+        chosen = (settings or AnalysisSettings()).model_dump(mode="json")
+        return self._made(Timeline, {"job": "analyse", "settings": chosen, "thumbnails": thumbnails}, path)
+
+    def cut(
+        self, source: Path, *, start_us: int, end_us: int, sound_offset_us: int = 0, settings: CutSettings | None = None
+    ) -> CutClip:
+        """`curation.media.cut.cut` in a worker.
+
+        Raises:
+            MediaFailure: as there, or the worker crashed, ran out of memory or did not end in time.
+        """
+        job = {"job": "cut", "settings": (settings or CutSettings()).model_dump(mode="json")}
+        span = {"start_us": start_us, "end_us": end_us, "sound_offset_us": sound_offset_us}
+        return self._made(CutClip, job | span, source)
+
+    def offline(self) -> bool:
+        """Whether workers on this machine have no network."""
+        with self._borrowed() as worker:
+            return worker.offline
+
+    def _made(self, kind: type[Made], job: dict[str, Any], path: Path) -> Made:
+        with self._borrowed() as worker:
+            head, blobs = worker.ask(job | {"path": str(path.absolute()), "cpu_s": self.settings.cpu_s})
+        if "outcome" in head:
+            raise MediaFailure(Outcome(head["outcome"]), str(head.get("detail", "")))
+        try:
+            return unpacked(kind, head.get("made") or {}, blobs)
+        except WireError as error:
+            raise MediaFailure(Outcome.DECODER_CRASHED, f"it answered nonsense: {error}") from error
+
+    @contextmanager
+    def _borrowed(self) -> "Iterator[_Worker]":
+        worker = self._idle.get()
+        try:
+            worker = worker or _Worker(self.settings)
+            yield worker
+        finally:
+            if worker and (worker.ended or worker.jobs >= self.settings.jobs_per_worker):
+                worker.end()
+                worker = None
+            self._idle.put(worker)
+
+
+class _Worker:
+    """One process and the pipes to it."""
+
+    def __init__(self, settings: SandboxSettings) -> None:
+        self.jobs = 0
+        self.ended = False
+        self._settings = settings
+        # Cuts are written there; it goes with the worker, also when that is killed.
+        self._folder = tempfile.mkdtemp(prefix="clapboard-worker-")
+        lifeline, self._lifeline = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "curation.media.worker", *self._limits(), str(lifeline)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=self._environment(),
+                pass_fds=(lifeline,),
+                start_new_session=True,
+            )
+        finally:
+            os.close(lifeline)
+        self.offline = bool(self._talk(None, START_WITHIN_S)[0].get("offline"))
+
+    def ask(self, job: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+        """Have a job done.
+
+        Raises:
+            MediaFailure: the worker did not live to answer it.
+        """
+        self.jobs += 1
+        return self._talk(job, self._settings.deadline_s)
+
+    def end(self) -> None:
+        """Kill the process with all it started, reap it, remove its folder."""
+        self.ended = True
+        self._kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                with suppress(BrokenPipeError):
+                    pipe.close()
+        if self._lifeline >= 0:
+            os.close(self._lifeline)
+            self._lifeline = -1
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _talk(self, job: dict[str, Any] | None, within_s: float) -> tuple[dict[str, Any], list[bytes]]:
+        process, late = self._process, threading.Event()
+        assert process.stdin and process.stdout
+
+        def give_up() -> None:
+            late.set()
+            self._kill()
+
+        timer = threading.Timer(within_s, give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            if job is not None:
+                send(process.stdin, job)
+            return receive(process.stdout, max_bytes=int(self._settings.memory_gib * GIB))
+        except (WireError, OSError) as error:
+            self.end()
+            raise self._why(process.returncode, late=late.is_set(), told=str(error)) from error
+        except BaseException:
+            # Ctrl-C between question and answer: the next borrower must not read an answer to another's question.
+            self.end()
+            raise
+        finally:
+            timer.cancel()
+
+    def _why(self, code: int, *, late: bool, told: str) -> MediaFailure:
+        if late:
+            return MediaFailure(Outcome.DECODE_TIMED_OUT, f"it was not done after {self._settings.deadline_s:g} s")
+        if code == -signal.SIGXCPU:
+            return MediaFailure(Outcome.DECODE_TIMED_OUT, f"it used {self._settings.cpu_s:g} s of processor time")
+        if code == -signal.SIGKILL:
+            return MediaFailure(Outcome.TOO_MUCH_MEMORY, "the system killed its process")
+        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        return MediaFailure(Outcome.DECODER_CRASHED, f"{name}; {told}")
+
+    def _kill(self) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _limits(self) -> tuple[str, str]:
+        return str(int(self._settings.memory_gib * GIB)), str(int(self._settings.file_gib * GIB))
+
+    def _environment(self) -> dict[str, str]:
+        """Nothing of ours but what Python needs; one thread, since there is a worker for each core."""
+        kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
+        paths = os.pathsep.join(path for path in sys.path if path)
+        return kept | {"PYTHONPATH": paths, "TMPDIR": self._folder, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
