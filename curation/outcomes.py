@@ -46,6 +46,7 @@ class Outcome(StrEnum):
     TRUNCATED = "truncated"
     NO_VIDEO = "no_video_track"
     NO_AUDIO = "no_audio_track"
+    UNKNOWN_CODEC = "codec_not_allowed"
     TOO_SHORT = "too_short"
     SPAN_OUTSIDE = "span_outside_video"
     DECODE_FAILED = "decode_failed"
@@ -105,6 +106,7 @@ REMEDIES: dict[Outcome, str] = {
     Outcome.TRUNCATED: "the file ends before its own index says; fetch it again",
     Outcome.NO_VIDEO: "there is no picture track; choose another format",
     Outcome.NO_AUDIO: "there is no sound track; choose a format with sound",
+    Outcome.UNKNOWN_CODEC: "its codec is not among those that web video uses; re-encode it, to H.264 and AAC say",
     Outcome.TOO_SHORT: "shorter than one window (`clips.window_s`); lengthen the span or shorten the window",
     Outcome.SPAN_OUTSIDE: "start lies behind the video's end; correct the row",
     Outcome.DECODE_FAILED: "the decoder gave up; re-encode the file or drop it",

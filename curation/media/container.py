@@ -2,9 +2,10 @@
 
 libav guesses formats from content, and some formats are lists of other files or addresses. So the container is
 recognised by our own look at its first bytes, and libav is told which one demuxer to use, with files as the only
-protocol.
+protocol, and which decoders it may open: those that web video needs, and none of the hundreds that only attackers do.
 """
 
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,24 @@ from typing import Any
 from curation.media.failures import MediaFailure
 from curation.media.settings import AnalysisSettings
 from curation.outcomes import Outcome
+
+PICTURE_CODECS = frozenset(
+    {"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "mpeg2video", "mpeg1video", "h263", "flv", "theora"}
+    | {"msmpeg4v2", "msmpeg4", "msmpeg4v3", "wmv1", "wmv2", "wmv3", "vc1", "mjpeg", "prores"}
+)
+SOUND_CODECS = frozenset(
+    {"aac", "mp3", "mp3float", "mp2", "mp2float", "opus", "libopus", "vorbis", "libvorbis", "flac", "alac", "ac3"}
+    | {"eac3", "wmav1", "wmav2", "speex", "libspeex", "amrnb", "amrwb", "pcm_s16le", "pcm_s16be", "pcm_s24le"}
+    | {"pcm_s32le", "pcm_f32le", "pcm_u8", "pcm_mulaw", "pcm_alaw", "adpcm_ms", "adpcm_ima_wav", "adpcm_swf"}
+)
+OPTIONS = {
+    "protocol_whitelist": "file",
+    "codec_whitelist": ",".join(sorted(PICTURE_CODECS | SOUND_CODECS)),
+    # A file with more tracks is refused by ourselves, with a better word.
+    "max_streams": "1000",
+    "probesize": "10000000",
+    "analyzeduration": "10000000",
+}
 
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"pnot")
 
@@ -58,7 +77,9 @@ def open_media(path: Path, settings: AnalysisSettings | None = None) -> Iterator
 
     demuxer = _demuxer(path)
     try:
-        container = av.open(str(path), format=demuxer, options={"protocol_whitelist": "file"})
+        container = av.open(str(path), format=demuxer, options=OPTIONS)
+    except MemoryError:
+        raise
     except (av.FFmpegError, ValueError) as error:
         broken = demuxer == "mov" and not _has_index(path)
         outcome = Outcome.TRUNCATED if broken else Outcome.NOT_A_VIDEO
@@ -69,10 +90,13 @@ def open_media(path: Path, settings: AnalysisSettings | None = None) -> Iterator
 
 def _demuxer(path: Path) -> str:
     try:
+        # A pipe or a device would be waited for, or never end.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise MediaFailure(Outcome.NOT_A_VIDEO, "it is no regular file")
         with path.open("rb") as file:
             head = file.read(400)
-    except OSError as error:
-        raise MediaFailure(Outcome.FILE_MISSING, str(error.strerror)) from error
+    except (OSError, ValueError) as error:
+        raise MediaFailure(Outcome.FILE_MISSING, getattr(error, "strerror", None) or str(error)) from error
     if not head:
         raise MediaFailure(Outcome.EMPTY_FILE)
     demuxer = sniff(head)
@@ -103,27 +127,39 @@ def _has_index(path: Path) -> bool:
 def _checked(container: Any, settings: AnalysisSettings) -> OpenMedia:
     import av
 
+    if len(container.streams) > settings.max_tracks:
+        raise MediaFailure(Outcome.TOO_LARGE, f"{len(container.streams)} tracks")
     pictures = [one for one in container.streams.video if not one.disposition & av.stream.Disposition.attached_pic]
     if not pictures:
         raise MediaFailure(Outcome.NO_VIDEO)
     if not container.streams.audio:
         raise MediaFailure(Outcome.NO_AUDIO)
     video, audio = pictures[0], container.streams.audio[0]
-    if video.codec_context is None or audio.codec_context is None:
-        raise MediaFailure(Outcome.DECODE_FAILED, "libav has no decoder for one of its tracks")
+    for stream, allowed in ((video, PICTURE_CODECS), (audio, SOUND_CODECS)):
+        if stream.codec_context is None:
+            raise MediaFailure(Outcome.UNKNOWN_CODEC, f"libav has no decoder for its {stream.type} track")
+        if stream.codec_context.name not in allowed:
+            raise MediaFailure(Outcome.UNKNOWN_CODEC, f"its {stream.type} track is {stream.codec_context.name}")
     # One worker a core scales better than threads inside a decoder.
     video.codec_context.thread_count = 1
-    _check_size(container, video, settings)
+    # The header is checked below; a frame may say otherwise.
+    video.codec_context.options = {"max_pixels": str(settings.max_pixels)}
+    _check_size(container, video, audio, settings)
     _check_whole(container, (video, audio))
     return OpenMedia(container, video, audio)
 
 
-def _check_size(container: Any, video: Any, settings: AnalysisSettings) -> None:
-    pixels = video.codec_context.width * video.codec_context.height
-    if pixels > settings.max_pixels:
-        raise MediaFailure(Outcome.TOO_LARGE, f"{pixels} pixels a frame")
-    if (container.duration or 0) / 1e6 > settings.max_duration_s:
-        raise MediaFailure(Outcome.TOO_LARGE, f"{container.duration / 1e6:.0f} s long")
+def _check_size(container: Any, video: Any, audio: Any, settings: AnalysisSettings) -> None:
+    duration_s = (container.duration or 0) / 1e6
+    for found, most, words in (
+        (video.codec_context.width * video.codec_context.height, settings.max_pixels, "pixels a frame"),
+        (duration_s, settings.max_duration_s, "seconds long"),
+        (float(video.average_rate or 0), settings.max_fps, "frames a second"),
+        (audio.codec_context.channels, settings.max_channels, "channels"),
+        (audio.codec_context.sample_rate, settings.max_sound_hz, "samples a second"),
+    ):
+        if found > most:
+            raise MediaFailure(Outcome.TOO_LARGE, f"{found:.0f} {words}, where {most:.0f} are allowed")
 
 
 def _check_whole(container: Any, streams: tuple[Any, ...]) -> None:

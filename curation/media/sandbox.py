@@ -63,10 +63,15 @@ class MediaWorkers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End all workers that are not at work."""
-        while not self._idle.empty():
-            if worker := self._idle.get_nowait():
+        self.close()
+
+    def close(self) -> None:
+        """End all workers that are not at work; the next job would start new ones."""
+        idle = [self._idle.get_nowait() for _ in range(self._idle.qsize())]
+        for worker in idle:
+            if worker:
                 worker.end()
+            self._idle.put(None)
 
     def analyse(self, path: Path, *, settings: AnalysisSettings | None = None, thumbnails: bool = True) -> Timeline:
         """`curation.media.analyse.analyse` in a worker.

@@ -17,6 +17,10 @@ class AnalysisSettings(BaseModel):
     rate_hz: int = Field(default=16_000, ge=8_000, description="sample rate of the mono waveform")
     max_pixels: int = Field(default=4096 * 4096, ge=1, description="refuse larger pictures before decoding")
     max_duration_s: float = Field(default=4 * 3600, gt=0, description="refuse longer videos before decoding")
+    max_fps: float = Field(default=480.0, gt=0, description="refuse pictures at a higher rate")
+    max_tracks: int = Field(default=64, ge=2, description="refuse files with more tracks")
+    max_channels: int = Field(default=24, ge=1, description="refuse sound of more channels")
+    max_sound_hz: int = Field(default=384_000, ge=8_000, description="refuse sound at a higher rate")
 
 
 class CutSettings(BaseModel):
