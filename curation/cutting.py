@@ -5,7 +5,8 @@ cut, so a run that was killed goes on where it stopped.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, Video
 from curation.media.cut import CutClip, cut
 from curation.media.failures import MediaFailure
+from curation.media.sandbox import MediaWorkers
 from curation.media.settings import CutSettings
 from curation.outcomes import Outcome
 from shards.files import write_atomic
@@ -77,6 +79,30 @@ class CutFiles:
 def cut_files(home: Home, clip_id: str, settings: CutSettings) -> CutFiles:
     """The files of one clip under one setting of the cutter."""
     return CutFiles(home.cuts / settings.digest() / clip_id)
+
+
+def cut_clips(
+    ledger: Ledger,
+    ids: Sequence[str],
+    *,
+    home: Home,
+    settings: CutSettings,
+    workers: MediaWorkers,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
+    """Cut those clips that are not cut yet, as many at a time as there are workers."""
+
+    def one(clip_id: str) -> None:
+        cut_clip(ledger, clip_id, home=home, settings=settings, cutter=workers.cut)
+
+    with ThreadPoolExecutor(workers.count, thread_name_prefix="cut") as threads:
+        try:
+            for done, _ in enumerate(threads.map(one, ids)):
+                if progress:
+                    progress(done + 1, len(ids))
+        except BaseException:
+            threads.shutdown(cancel_futures=True)
+            raise
 
 
 def cut_clip(ledger: Ledger, clip_id: str, *, home: Home, settings: CutSettings, cutter: Cutter = cut) -> Outcome:

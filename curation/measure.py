@@ -19,7 +19,7 @@ from curation.media.shots import find_shots
 from curation.media.timeline import Timeline, Window
 from curation.outcomes import Outcome
 from curation.recipe import Recipe
-from curation.scores.base import Columns, Score
+from curation.scores.base import Columns, Need, Score
 
 Analyser = Callable[..., Timeline]
 """`curation.media.analyse.analyse`, or the same done elsewhere, such as in a sandboxed worker."""
@@ -43,26 +43,53 @@ def videos_to_measure(ledger: Ledger, scores: Sequence[Score], *, recipe: Recipe
 def measure_video(
     ledger: Ledger, video_id: str, scores: Sequence[Score], *, recipe: Recipe, analyser: Analyser = analyse
 ) -> Outcome:
-    """Decode one video and record its windows and scores, or why it cannot be decoded; never raises for that."""
+    """Decode one video and record its windows and scores, or why it cannot be decoded; never raises for that.
+
+    A video that was measured before and lacks some scores is decoded only as far as those need it.
+    """
+    key = recipe.measuring_key()
     with ledger.session() as session:
         path = Path(session.get_one(Video, video_id).path or "")
+        anew = _to_be_proposed(session, video_id, key)
+        if not anew:
+            scores = [score for score in scores if session.scalars(_windows_lacking(video_id, score).limit(1)).first()]
+    needs = frozenset[Need]().union(*(score.needs for score in scores))
     try:
-        timeline = analyser(path, settings=recipe.analysis)
+        timeline = analyser(
+            path,
+            settings=recipe.analysis,
+            thumbnails=Need.THUMBNAILS in needs,
+            pictures=anew or bool(needs & {Need.CURVES, Need.THUMBNAILS}),
+        )
     except MediaFailure as failure:
-        return _record_failure(ledger, video_id, failure, recipe.measuring_key())
-    shots = find_shots(timeline)
+        return _record_failure(ledger, video_id, failure, key)
     with ledger.session() as session:
-        video = session.get_one(Video, video_id)
-        if video.analysis_key != recipe.measuring_key():
-            _forget_windows(session, video_id)
-        video.analysis, video.analysis_detail = Outcome.OK, ""
-        video.analysis_key, video.duration_us = recipe.measuring_key(), timeline.duration_us
-        video.cuts_us = [start for start, _ in shots[1:]]
-        for entry in _rows_of(session, video_id):
-            entry.proposal = _propose_windows(session, entry, timeline, shots, recipe)
-        session.flush()
+        if anew:
+            _propose_all(session, video_id, timeline, recipe)
         _score_windows(session, video_id, timeline, scores)
     return Outcome.OK
+
+
+def _to_be_proposed(session: Session, video_id: str, key: str) -> bool:
+    """Whether the windows of some row of a video have to be found, which takes its pictures."""
+    video = session.get_one(Video, video_id)
+    if video.analysis != Outcome.OK or video.analysis_key != key:
+        return True
+    return any(entry.proposal is None for entry in _rows_of(session, video_id))
+
+
+def _propose_all(session: Session, video_id: str, timeline: Timeline, recipe: Recipe) -> None:
+    """Record what the decode pass says about a video, and the windows of all its rows."""
+    shots = find_shots(timeline, recipe.shots)
+    video = session.get_one(Video, video_id)
+    if video.analysis_key != recipe.measuring_key():
+        _forget_windows(session, video_id)
+    video.analysis, video.analysis_detail = Outcome.OK, ""
+    video.analysis_key, video.duration_us = recipe.measuring_key(), timeline.duration_us
+    video.cuts_us = [start for start, _ in shots[1:]]
+    for entry in _rows_of(session, video_id):
+        entry.proposal = _propose_windows(session, entry, timeline, shots, recipe)
+    session.flush()
 
 
 def _videos_lacking(score: Score) -> Select[tuple[str]]:

@@ -13,12 +13,12 @@ from importlib.metadata import version as installed_version
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from curation.cutting import Cutter, cut_clip, cut_files
+from curation.cutting import cut_clips, cut_files
 from curation.decide.policy import Band
 from curation.home import Home
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, ScoreRow, SnapshotRow, SourceEntry, VerdictRow, Video, WindowRow
-from curation.media.cut import cut
+from curation.media.sandbox import MediaWorkers
 from curation.outcomes import Outcome
 from curation.recipe import Recipe
 from curation.review.queue import Verdict
@@ -50,7 +50,7 @@ def publish_selection(
     *,
     home: Home,
     recipe: Recipe,
-    cutter: Cutter = cut,
+    workers: MediaWorkers,
     progress: Callable[[int, int], None] | None = None,
 ) -> Published:
     """Cut what is missing and publish the selection's clips.
@@ -58,11 +58,9 @@ def publish_selection(
     Raises:
         NothingToPublish: the selection is empty.
     """
-    ids = clips_to_publish(ledger, selection)
-    for done, clip_id in enumerate(ids):
-        cut_clip(ledger, clip_id, home=home, settings=recipe.cut, cutter=cutter)
-        if progress:
-            progress(done + 1, len(ids))
+    cut_clips(
+        ledger, clips_to_publish(ledger, selection), home=home, settings=recipe.cut, workers=workers, progress=progress
+    )
     with ledger.session() as session:
         samples = list(_samples(session, selection, home, recipe))
     if not samples:

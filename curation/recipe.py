@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from curation.decide.policy import Policy
 from curation.fetch.settings import FetchSettings
-from curation.media.settings import AnalysisSettings, CutSettings
+from curation.media.settings import AnalysisSettings, CutSettings, SandboxSettings, ShotSettings
 from shards.errors import BadInput
 
 
@@ -21,6 +21,7 @@ class ClipSettings(BaseModel):
     window_s: float = Field(3.0, gt=0, description="length of a scored window")
     stride_s: float = Field(0.5, gt=0, description="distance of two windows' starts")
     max_s: float = Field(10.0, gt=0, description="longest merged clip; longer ones are split evenly")
+    most_per_video: int = Field(0, ge=0, description="keep the best so many accepted, and flagged, clips; 0 keeps all")
 
 
 class ReviewSettings(BaseModel):
@@ -46,6 +47,8 @@ class Recipe(BaseModel):
 
     fetch: FetchSettings = Field(default_factory=FetchSettings)
     analysis: AnalysisSettings = Field(default_factory=AnalysisSettings)
+    shots: ShotSettings = Field(default_factory=ShotSettings)
+    sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
     clips: ClipSettings = Field(default_factory=ClipSettings)
     scores: list[str] = Field(default=["motion", "loudness", "sync"], description="scores that must run")
     optional_scores: list[str] = Field(default=["clip", "clap"], description="scores that run where weights are there")
@@ -56,12 +59,13 @@ class Recipe(BaseModel):
 
     def measuring_key(self) -> str:
         """A digest of what decides windows and curves; videos measured under another key are measured again."""
-        parts = f"{self.analysis.model_dump_json()}{self.clips.window_s}{self.clips.stride_s}"
+        decoding = self.analysis.model_dump_json() + self.shots.model_dump_json()
+        parts = f"{decoding}{self.clips.window_s}{self.clips.stride_s}"
         return hashlib.sha256(parts.encode()).hexdigest()[:12]
 
     def publishing_settings(self) -> dict[str, Any]:
         """What a snapshot's manifest tells of the recipe: all that shaped its clips, nothing about the machine."""
-        return self.model_dump(mode="json", exclude={"fetch", "optional_scores"})
+        return self.model_dump(mode="json", exclude={"fetch", "optional_scores", "sandbox"})
 
 
 def load_recipe(path: Path) -> Recipe:

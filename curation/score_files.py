@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from curation.media.analyse import analyse
 from curation.media.failures import MediaFailure
+from curation.media.sandbox import MediaWorkers
 from curation.media.timeline import Window
+from curation.scores.base import Need, Score
 from curation.scores.registry import build
 
 
@@ -20,13 +21,15 @@ def score_files(files: Sequence[Path], names: Sequence[str]) -> Iterator[dict[st
     scores = build(names)
     for score in scores:
         score.check()
-    for file in files:
-        try:
-            timeline = analyse(file)
-        except MediaFailure as failure:
-            lost = {"outcome": failure.outcome.value, "detail": failure.detail, "remedy": failure.remedy}
-            yield {"file": str(file)} | lost
-            continue
-        window = Window(timeline, 0, timeline.duration_us)
-        columns = {name: value for score in scores for name, value in score.score([window])[0].items()}
-        yield {"file": str(file)} | columns
+    with MediaWorkers(count=1) as workers:
+        for file in files:
+            yield {"file": str(file)} | _columns(file, scores, workers)
+
+
+def _columns(file: Path, scores: Sequence[Score], workers: MediaWorkers) -> dict[str, Any]:
+    try:
+        timeline = workers.analyse(file, thumbnails=any(Need.THUMBNAILS in score.needs for score in scores))
+    except MediaFailure as failure:
+        return {"outcome": failure.outcome.value, "detail": failure.detail, "remedy": failure.remedy}
+    window = Window(timeline, 0, timeline.duration_us)
+    return {name: value for score in scores for name, value in score.score([window])[0].items()}

@@ -21,6 +21,7 @@ from curation.funnel import funnel
 from curation.home import Home, default_home
 from curation.ingest import fetch_video, register, videos_to_fetch
 from curation.measure import measure_video, videos_to_measure
+from curation.media.sandbox import MediaWorkers
 from curation.outcomes import Outcome
 from curation.publish import NothingToPublish, Selection, publish_selection
 from curation.recipe import Recipe
@@ -60,13 +61,15 @@ def curate(params: CurateParams) -> CurateSummary:
         # One governor for all batches: a host counts the videos of the whole run, not of a thread.
         governor = Governor(videos_per_hour=recipe.fetch.videos_per_hour)
         fetched = _in_batches(fetch_batch, _ids_to_fetch(home, params), home, recipe, "fetching", governor)
-    with _timed(seconds, "measure"):
-        scores, not_run = usable_scores(recipe)
-        measured = _in_batches(measure_batch, _ids_to_measure(home, recipe, scores), home, recipe, "measuring", scores)
-    with _timed(seconds, "decide"):
-        decided = decide_windows(home, recipe)
-    with _timed(seconds, "publish"):
-        published = publish_accepted(home, recipe)
+    with MediaWorkers(settings=recipe.sandbox) as workers:
+        with _timed(seconds, "measure"):
+            scores, not_run = usable_scores(recipe)
+            stale = _ids_to_measure(home, recipe, scores)
+            measured = _in_batches(measure_batch, stale, home, recipe, "measuring", scores, workers)
+        with _timed(seconds, "decide"):
+            decided = decide_windows(home, recipe)
+        with _timed(seconds, "publish"):
+            published = publish_accepted(home, recipe, workers)
     with home.ledger() as ledger:
         waiting = len(flagged(ledger))
         leave_funnel(funnel(ledger))
@@ -105,30 +108,39 @@ def fetch_batch(ids: Sequence[str], home: Home, recipe: Recipe, step: Step, gove
 
 
 @task(cache_policy=NO_CACHE)
-def measure_batch(ids: Sequence[str], home: Home, recipe: Recipe, step: Step, names: Sequence[str]) -> int:
+def measure_batch(
+    ids: Sequence[str], home: Home, recipe: Recipe, step: Step, names: Sequence[str], workers: MediaWorkers
+) -> int:
     """Decode a batch of videos and measure the named scores."""
     scores = build(names)
     with home.ledger() as ledger:
         for video_id in ids:
-            step.tick(measure_video(ledger, video_id, scores, recipe=recipe))
+            step.tick(measure_video(ledger, video_id, scores, recipe=recipe, analyser=workers.analyse))
     return len(ids)
 
 
 @task(cache_policy=NO_CACHE)
 def decide_windows(home: Home, recipe: Recipe) -> Decided:
     """Decide every window and merge neighbours into clips; reads scores, opens no file."""
-    longest = round(recipe.clips.max_s * 1_000_000)
-    share = recipe.review.audit_share
     with home.ledger() as ledger:
-        return decide_all(ledger, recipe.policy, max_clip_us=longest, audit_share=share)
+        return decide_all(
+            ledger,
+            recipe.policy,
+            max_clip_us=round(recipe.clips.max_s * 1_000_000),
+            audit_share=recipe.review.audit_share,
+            max_clips_per_video=recipe.clips.most_per_video,
+        )
 
 
 @task(cache_policy=NO_CACHE)
-def publish_accepted(home: Home, recipe: Recipe) -> Published | None:
+def publish_accepted(home: Home, recipe: Recipe, workers: MediaWorkers) -> Published | None:
     """Cut and publish what the policy accepted; None when that is nothing."""
+    progress = Step("cutting").show
     with home.ledger() as ledger:
         try:
-            return publish_selection(ledger, Selection.AUTO, home=home, recipe=recipe, progress=Step("cutting").show)
+            return publish_selection(
+                ledger, Selection.AUTO, home=home, recipe=recipe, workers=workers, progress=progress
+            )
         except NothingToPublish:
             return None
 

@@ -41,6 +41,7 @@ def examine(home: Home) -> list[Finding]:
         _packages,
         _training_is_ours,
         _ffmpeg,
+        _sandbox,
         _gpu,
         lambda: _disk(home),
         lambda: _server(home),
@@ -80,6 +81,16 @@ def _ffmpeg() -> Finding:
         return Finding("ffmpeg", State.BLOCKED, lack.message, lack.remedy)
     said = subprocess.run([binary, "-version"], capture_output=True, text=True, check=False, timeout=20).stdout
     return Finding("ffmpeg", State.OK, f"{' '.join(said.split()[:3])} ({binary})")
+
+
+def _sandbox() -> Finding:
+    from curation.media.sandbox import MediaWorkers
+
+    with MediaWorkers(count=1) as workers:
+        if workers.offline():
+            return Finding("sandbox", State.OK, "files are decoded in processes without a network")
+    remedy = "allow unprivileged user namespaces, or give the machine or container no network it can do without"
+    return Finding("sandbox", State.LACKING, "files are decoded in processes that could reach the network", remedy)
 
 
 def _gpu() -> Finding:

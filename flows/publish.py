@@ -6,6 +6,7 @@ from prefect import flow
 from pydantic import BaseModel, ConfigDict, Field
 
 from curation.home import Home, default_home
+from curation.media.sandbox import MediaWorkers
 from curation.publish import Selection, publish_selection
 from curation.recipe import Recipe
 from flows.progress import Step
@@ -25,8 +26,10 @@ class PublishParams(BaseModel):
 def publish_curated(params: PublishParams) -> PublishSummary:
     """Cut and publish the clips whose newest verdict is yes."""
     home, recipe = Home(params.home.absolute()), params.recipe
-    with home.ledger() as ledger:
-        progress = Step("cutting").show
-        published = publish_selection(ledger, Selection.CURATED, home=home, recipe=recipe, progress=progress)
+    progress = Step("cutting").show
+    with home.ledger() as ledger, MediaWorkers(settings=recipe.sandbox) as workers:
+        published = publish_selection(
+            ledger, Selection.CURATED, home=home, recipe=recipe, workers=workers, progress=progress
+        )
     clips = int(published.snapshot.manifest["counts"]["clips"])
     return PublishSummary(snapshot=published.snapshot.id, clips=clips, fresh=published.fresh)

@@ -30,8 +30,13 @@ MISSING_US = 500_000
 """A pass that ends earlier than declared by more than both of these was cut short [ours]."""
 
 
-def analyse(path: Path, *, settings: AnalysisSettings | None = None, thumbnails: bool = True) -> Timeline:
-    """Decode a file once and measure its curves; without `thumbnails`, which few scores need, a good part faster.
+def analyse(
+    path: Path, *, settings: AnalysisSettings | None = None, thumbnails: bool = True, pictures: bool = True
+) -> Timeline:
+    """Decode a file once and measure its curves.
+
+    Without `thumbnails`, which few scores need, that is a good part faster; without `pictures` many times, but then
+    the curves hold the first frame alone, by which the sound is placed, and whether the picture is whole is not known.
 
     Raises:
         MediaFailure: the file cannot be used; its outcome says why.
@@ -40,7 +45,7 @@ def analyse(path: Path, *, settings: AnalysisSettings | None = None, thumbnails:
     with open_media(path, settings) as media:
         curves = _Curves(settings, frame_us=_usual_frame_us(media), thumbnails=thumbnails)
         builder = WaveformBuilder(rate_hz=settings.rate_hz)
-        for kind, frame in decoded(media):
+        for kind, frame in decoded(media, one_picture=not pictures):
             if kind is Kind.PICTURE:
                 curves.add(frame)
             else:
@@ -50,7 +55,8 @@ def analyse(path: Path, *, settings: AnalysisSettings | None = None, thumbnails:
             raise MediaFailure(Outcome.NO_VIDEO, "not one frame of its picture track can be decoded")
         if sound is None:
             raise MediaFailure(Outcome.NO_AUDIO, "not one sample of its sound track can be decoded")
-        _check_complete(media, curves, sound)
+        if pictures:
+            _check_complete(media, curves, sound)
     return curves.timeline(sound)
 
 

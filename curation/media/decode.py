@@ -24,17 +24,21 @@ class Kind(StrEnum):
     SOUND = "sound"
 
 
-def decoded(media: OpenMedia) -> Iterator[tuple[Kind, Any]]:
+def decoded(media: OpenMedia, *, one_picture: bool = False) -> Iterator[tuple[Kind, Any]]:
     """Every frame of both tracks with its presentation time; in order within each track.
+
+    With `one_picture`, the sound and the first picture alone: the other pictures are read, but not decoded.
 
     Raises:
         MediaFailure: the container breaks off (TRUNCATED) or a decoder gives up (DECODE_FAILED).
     """
     import av
 
-    broken = dict.fromkeys(Kind, 0)
+    broken, seen = dict.fromkeys(Kind, 0), False
     for packet in _packets(media):
         kind = Kind.PICTURE if packet.stream is media.video else Kind.SOUND
+        if kind is Kind.PICTURE and seen:
+            continue
         try:
             frames = packet.decode()
         except av.FFmpegError as error:
@@ -48,6 +52,7 @@ def decoded(media: OpenMedia) -> Iterator[tuple[Kind, Any]]:
             broken[kind] = 0
         for frame in frames:
             yield kind, frame
+        seen = one_picture and (seen or (kind is Kind.PICTURE and bool(frames)))
 
 
 def frame_time_us(frame: Any) -> int | None:

@@ -17,11 +17,9 @@ from pathlib import Path
 from queue import LifoQueue
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from curation.media.cut import CutClip
 from curation.media.failures import MediaFailure
-from curation.media.settings import AnalysisSettings, CutSettings
+from curation.media.settings import AnalysisSettings, CutSettings, SandboxSettings
 from curation.media.timeline import Timeline
 from curation.media.wire import WireError, receive, send, unpacked
 from curation.outcomes import Outcome
@@ -33,18 +31,6 @@ START_WITHIN_S = 60.0
 KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
 
-class SandboxSettings(BaseModel):
-    """What a process that decodes untrusted files may use."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    memory_gib: float = Field(4.0, gt=0.5, description="address space of a worker")
-    deadline_s: float = Field(900.0, gt=0, description="longest time for one video or clip")
-    cpu_s: float = Field(900.0, gt=0, description="most processor time for one video or clip")
-    file_gib: float = Field(1.0, gt=0, description="largest file a worker may write while it cuts")
-    jobs_per_worker: int = Field(500, ge=1, description="a worker is replaced after so many jobs")
-
-
 class MediaWorkers:
     """A pool of confined processes; threads may share it, each call borrows one worker.
 
@@ -54,7 +40,7 @@ class MediaWorkers:
 
     def __init__(self, count: int | None = None, settings: SandboxSettings | None = None) -> None:
         self.settings = settings or SandboxSettings()
-        self.count = count or os.cpu_count() or 1
+        self.count = count or self.settings.workers or os.cpu_count() or 1
         self._idle: LifoQueue[_Worker | None] = LifoQueue()
         for _ in range(self.count):
             self._idle.put(None)
@@ -73,14 +59,17 @@ class MediaWorkers:
                 worker.end()
             self._idle.put(None)
 
-    def analyse(self, path: Path, *, settings: AnalysisSettings | None = None, thumbnails: bool = True) -> Timeline:
+    def analyse(
+        self, path: Path, *, settings: AnalysisSettings | None = None, thumbnails: bool = True, pictures: bool = True
+    ) -> Timeline:
         """`curation.media.analyse.analyse` in a worker.
 
         Raises:
             MediaFailure: as there, or the worker crashed, ran out of memory or did not end in time.
         """
         chosen = (settings or AnalysisSettings()).model_dump(mode="json")
-        return self._made(Timeline, {"job": "analyse", "settings": chosen, "thumbnails": thumbnails}, path)
+        job = {"job": "analyse", "settings": chosen, "thumbnails": thumbnails, "pictures": pictures}
+        return self._made(Timeline, job, path)
 
     def cut(
         self, source: Path, *, start_us: int, end_us: int, sound_offset_us: int = 0, settings: CutSettings | None = None

@@ -23,6 +23,31 @@ class AnalysisSettings(BaseModel):
     max_sound_hz: int = Field(default=384_000, ge=8_000, description="refuse sound at a higher rate")
 
 
+class ShotSettings(BaseModel):
+    """When a frame begins a new shot: only where colours and luma both change at once, far beyond their neighbours."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    colour_change: float = Field(
+        default=0.15, ge=0, le=1, description="least distance of its colour histogram to the frame before"
+    )
+    motion: float = Field(default=0.04, ge=0, le=1, description="least mean luma difference to the frame before")
+    prominence: float = Field(default=4.0, ge=1, description="how many times the median of its neighbours both must be")
+
+
+class SandboxSettings(BaseModel):
+    """What a process that decodes untrusted files may use."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    workers: int = Field(default=0, ge=0, description="processes that decode and cut; 0 takes one a core")
+    memory_gib: float = Field(default=4.0, gt=0.5, description="address space of a worker")
+    deadline_s: float = Field(default=900.0, gt=0, description="longest time for one video or clip")
+    cpu_s: float = Field(default=900.0, gt=0, description="most processor time for one video or clip")
+    file_gib: float = Field(default=1.0, gt=0, description="largest file a worker may write while it cuts")
+    jobs_per_worker: int = Field(default=500, ge=1, description="a worker is replaced after so many jobs")
+
+
 class CutSettings(BaseModel):
     """How published clips are encoded."""
 

@@ -4,30 +4,15 @@ A cut changes the colours of the whole picture and its luma at one frame, far be
 impact moves much but changes few colours; a flash changes the light for a few frames and then comes back [ours].
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from curation.media.settings import ShotSettings
 from curation.media.timeline import Timeline
 
 NEIGHBOURS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class ShotSettings:
-    """When a frame begins a new shot.
-
-    Attributes:
-        colour_change: least distance of its colour histogram to the frame before.
-        motion: least mean luma difference to the frame before.
-        prominence: how many times the median of its neighbours both must be.
-    """
-
-    colour_change: float = 0.15
-    motion: float = 0.04
-    prominence: float = 4.0
 
 
 def find_shots(timeline: Timeline, settings: ShotSettings | None = None) -> list[tuple[int, int]]:

@@ -60,7 +60,7 @@ def _analyse(job: dict[str, Any]) -> Any:
     from curation.media.settings import AnalysisSettings
 
     settings = AnalysisSettings.model_validate(job["settings"])
-    return analyse(Path(job["path"]), settings=settings, thumbnails=job["thumbnails"])
+    return analyse(Path(job["path"]), settings=settings, thumbnails=job["thumbnails"], pictures=job["pictures"])
 
 
 def _cut(job: dict[str, Any]) -> Any:

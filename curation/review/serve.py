@@ -15,9 +15,11 @@ from urllib.parse import urlencode
 import uvicorn
 from fastapi import FastAPI
 
-from curation.cutting import cut_clip, cut_files
+from curation.cutting import Cutter, cut_clip, cut_files
 from curation.home import Home
 from curation.ledger.open import Ledger
+from curation.media.cut import cut
+from curation.media.sandbox import MediaWorkers
 from curation.media.settings import CutSettings
 from curation.review.app import Media, create_app
 from curation.review.security import ENTER_PATH
@@ -49,11 +51,11 @@ def serve(
     Raises:
         BadInput: the host is not a loopback address, or the port is taken.
     """
-    with _listen(host, port) as listener, home.ledger() as ledger:
+    with _listen(host, port) as listener, home.ledger() as ledger, MediaWorkers(count=1) as workers:
         token = secrets.token_urlsafe(32)
         app = create_app(
             ledger,
-            media=previews(ledger, home=home, settings=settings),
+            media=previews(ledger, home=home, settings=settings, cutter=workers.cut),
             token=token,
             reviewer=reviewer,
             publish_command=shlex.join(["clapboard", "publish", "--home", str(home.root)]),
@@ -69,16 +71,16 @@ def entry_link(host: str, port: int, token: str) -> str:
     return f"http://{name}:{port}{ENTER_PATH}?{urlencode({'token': token})}"
 
 
-def previews(ledger: Ledger, *, home: Home, settings: CutSettings) -> Media:
+def previews(ledger: Ledger, *, home: Home, settings: CutSettings, cutter: Cutter = cut) -> Media:
     """A function from clip id to mp4, cutting the clip when that was not done yet."""
-    # A cut holds its frames in memory, and the page asks for the next clip while one is still being made.
+    # One at a time: a cut holds its frames in memory, and the page asks for the next while one is being made.
     one_at_a_time = Lock()
 
     def preview(clip_id: str) -> Path | None:
         files = cut_files(home, clip_id, settings)
         if not files.there:
             with one_at_a_time:
-                cut_clip(ledger, clip_id, home=home, settings=settings)
+                cut_clip(ledger, clip_id, home=home, settings=settings, cutter=cutter)
         return files.mp4 if files.there else None
 
     return preview

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from curation.media.failures import MediaFailure
-from curation.media.sandbox import MediaWorkers, SandboxSettings
+from curation.media.sandbox import MediaWorkers
+from curation.media.settings import SandboxSettings
 from curation.outcomes import Outcome
 from tests.curation.hostile import PORT_FILE, cases
 

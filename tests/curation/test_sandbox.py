@@ -17,8 +17,8 @@ import pytest
 from curation.media.analyse import analyse
 from curation.media.cut import CutClip, cut
 from curation.media.failures import MediaFailure
-from curation.media.sandbox import MediaWorkers, SandboxSettings
-from curation.media.settings import AnalysisSettings
+from curation.media.sandbox import MediaWorkers
+from curation.media.settings import AnalysisSettings, SandboxSettings
 from curation.media.wire import WireError, packed, receive, send, unpacked
 from curation.outcomes import Outcome
 from shards.ffmpeg import ffmpeg_binary
