@@ -4,6 +4,7 @@ A clip's files lie in the home's cut folder under its id; the facts come last, a
 cut, so a run that was killed goes on where it stopped.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,10 @@ class CutFacts:
     width_px: int
     height_px: int
     rate_hz: int
+    mp4_bytes: int
+    mp4_sha256: str
+    flac_bytes: int
+    flac_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,16 @@ class CutFiles:
         """Put a cut clip on the disk."""
         write_atomic(self.mp4, made.mp4)
         write_atomic(self.flac, made.flac)
-        facts = CutFacts(made.frames, made.width_px, made.height_px, made.rate_hz)
+        facts = CutFacts(
+            frames=made.frames,
+            width_px=made.width_px,
+            height_px=made.height_px,
+            rate_hz=made.rate_hz,
+            mp4_bytes=len(made.mp4),
+            mp4_sha256=hashlib.sha256(made.mp4).hexdigest(),
+            flac_bytes=len(made.flac),
+            flac_sha256=hashlib.sha256(made.flac).hexdigest(),
+        )
         write_atomic(self._facts, json.dumps(asdict(facts)).encode())
 
     def remove(self) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from curation.ledger.open import Ledger, open_ledger
 from shards.errors import BadInput
+from shards.snapshot import place
 
 
 def default_home() -> Path:
@@ -39,8 +40,8 @@ class Home:
 
     @property
     def snapshots(self) -> Path:
-        """Published data sets."""
-        return self.root / "snapshots"
+        """Published data sets: `$CLAPBOARD_SNAPSHOTS`, a folder or an `s3://` prefix, else a folder in this home."""
+        return place(os.environ.get("CLAPBOARD_SNAPSHOTS") or self.root / "snapshots")
 
     @property
     def training(self) -> Path:

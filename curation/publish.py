@@ -6,7 +6,6 @@ verdicts neither widen nor narrow it, so it stays what stage one claims. Duplica
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
 from enum import StrEnum
 from importlib.metadata import version as installed_version
 
@@ -23,8 +22,8 @@ from curation.outcomes import Outcome
 from curation.recipe import Recipe
 from curation.review.queue import Verdict
 from shards.errors import BadInput
-from shards.schema import ClipRecord, Sample
-from shards.snapshot import Published, publish
+from shards.publishing import Published, publish
+from shards.schema import Blob, ClipRecord, Sample
 
 
 class Selection(StrEnum):
@@ -96,6 +95,7 @@ def _samples(session: Session, selection: Selection, home: Home, recipe: Recipe)
     versions = _score_versions(session, selection)
     for clip, verdict, entry, video in session.execute(rows):
         files = cut_files(home, clip.id, recipe.cut)
+        facts = files.facts()
         record = ClipRecord(
             key=clip.id,
             video_id=clip.video_id,
@@ -117,9 +117,16 @@ def _samples(session: Session, selection: Selection, home: Home, recipe: Recipe)
                 "scores": versions[clip.video_id],
                 "code_version": installed_version("clapboard"),
             },
-            **asdict(files.facts()),
+            frames=facts.frames,
+            width_px=facts.width_px,
+            height_px=facts.height_px,
+            rate_hz=facts.rate_hz,
         )
-        yield Sample(record, files.mp4.read_bytes(), files.flac.read_bytes())
+        yield Sample(
+            record,
+            Blob.at(files.mp4, size=facts.mp4_bytes, sha256=facts.mp4_sha256),
+            Blob.at(files.flac, size=facts.flac_bytes, sha256=facts.flac_sha256),
+        )
 
 
 def _facts(verdict: VerdictRow) -> dict[str, str]:

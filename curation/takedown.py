@@ -26,15 +26,36 @@ from curation.ledger.tables import (
 from curation.outcomes import Outcome
 from curation.sources.base import canonical_link
 from shards.errors import BadInput
+from shards.takedown import TakenDown
+from shards.takedown import take_down as take_down_clips
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
-    """What a take-down removed from a home, and which videos and clips it was about."""
+class Removed:
+    """What a take-down removed from a home: of which videos, how many files, and from which snapshots."""
 
     video_ids: tuple[str, ...]
-    clip_ids: tuple[str, ...]
     files: int
+    snapshots: tuple[TakenDown, ...]
+
+
+def take_down(ledger: Ledger, item: str, *, home: Home, reason: str) -> Removed:
+    """Remove a video from a home and from every snapshot, note the demand, and never fetch it again.
+
+    Args:
+        ledger: where the video is known and the demand is noted.
+        item: a link, a path, a video id or a clip id.
+        home: whose files and snapshots are changed.
+        reason: who asked, and why.
+
+    Raises:
+        BadInput: the ledger knows no such thing.
+    """
+    video_ids = videos_of(ledger, item)
+    files = sum(_forget(ledger, video_id, home=home, reason=reason) for video_id in video_ids)
+    done = take_down_clips(home.snapshots, video_ids, reason=reason, at=datetime.now(UTC))
+    _note_snapshots(ledger, video_ids, [one for part in done for one in part.withdrawn])
+    return Removed(tuple(video_ids), files, tuple(done))
 
 
 def videos_of(ledger: Ledger, item: str) -> list[str]:
@@ -54,24 +75,21 @@ def videos_of(ledger: Ledger, item: str) -> list[str]:
     return list(found)
 
 
-def forget(ledger: Ledger, video_ids: Sequence[str], *, home: Home, reason: str) -> Forgotten:
-    """Remove all that a home holds of some videos, and note the demand; snapshots are the caller's next step.
+def _forget(ledger: Ledger, video_id: str, *, home: Home, reason: str) -> int:
+    """Remove all that a home holds of a video; returns how many files that were.
 
     Local source files that were only ever used where they lie are not deleted: they are not ours.
     """
-    removed, clip_ids = 0, list[str]()
-    for video_id in video_ids:
-        with ledger.session() as session:
-            clips = session.scalars(select(ClipRow.id).where(ClipRow.video_id == video_id)).all()
-        # Files first: a crash in between leaves the row that leads back here.
-        removed += _remove_files(home, video_id, clips)
-        with ledger.session() as session:
-            _forget_rows(session, video_id, reason)
-        clip_ids += clips
-    return Forgotten(tuple(video_ids), tuple(sorted(clip_ids)), removed)
+    with ledger.session() as session:
+        clips = session.scalars(select(ClipRow.id).where(ClipRow.video_id == video_id)).all()
+    # Files first: a crash in between leaves the row that leads back here.
+    removed = _remove_files(home, video_id, clips)
+    with ledger.session() as session:
+        _forget_rows(session, video_id, reason)
+    return removed
 
 
-def note_snapshots(ledger: Ledger, video_ids: Sequence[str], snapshots: Sequence[str]) -> None:
+def _note_snapshots(ledger: Ledger, video_ids: Sequence[str], snapshots: Sequence[str]) -> None:
     """Note in the newest take-down of each video which snapshots it changed."""
     with ledger.session() as session:
         for video_id in video_ids:

@@ -32,7 +32,7 @@ from flows.artifacts import leave_funnel, leave_not_run, leave_queue
 from flows.progress import Step
 from flows.summary import CurateSummary, NotRun
 from shards.errors import Unavailable
-from shards.snapshot import Published
+from shards.publishing import Published
 
 BATCH = 64
 """Videos in a task: the server records some 40 task runs a second, so items never are tasks of their own."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 CHUNK = 1 << 20
@@ -13,6 +14,11 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def checksums(digests: Mapping[str, str]) -> bytes:
+    """A file as `sha256sum --check` reads it, from hex digests by file name."""
+    return "".join(f"{digests[name]}  {name}\n" for name in sorted(digests)).encode()
+
+
 def write_atomic(path: Path, data: bytes) -> None:
     """Write `data` aside and rename, so that a reader or a crash never sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -22,3 +28,12 @@ def write_atomic(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)
+
+
+def sync(path: Path) -> None:
+    """Have the system write a file or a folder's list of names to the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -2,11 +2,15 @@
 
 A clip stands in a shard as three files of one key: `KEY.mp4` (H.264 + AAC), `KEY.flac` (the exact sound) and
 `KEY.json` (this record). The index holds one row per clip: the record's columns, every score as `score_NAME`, and
-where its bytes lie. docs/contracts.md is the prose of this file.
+where its bytes lie (`offset` and `size` of the clip in its shard; `mp4_offset`, `mp4_size`, `flac_offset`,
+`flac_size` of the media alone). docs/contracts.md is the prose of this file.
 """
 
+import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 SCHEMA_VERSION = 1
@@ -52,6 +56,12 @@ class ClipRecord:
         """Canonical JSON: sorted keys, no timestamps, so that equal records are equal bytes."""
         return json.dumps({"schema": SCHEMA_VERSION, **asdict(self)}, sort_keys=True, ensure_ascii=False).encode()
 
+    @classmethod
+    def of(cls, meta: dict[str, Any]) -> "ClipRecord":
+        """The record again, from its parsed JSON."""
+        fields = {name: value for name, value in meta.items() if name != "schema"}
+        return cls(**fields | {"reasons": tuple(meta["reasons"])})
+
     def to_row(self) -> dict[str, Any]:
         """The record as flat index columns."""
         row = {name: value for name, value in asdict(self).items() if name not in ("scores", "lineage", "verdict")}
@@ -62,12 +72,36 @@ class ClipRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Blob:
+    """Bytes that need not be in memory: how many, their sha256, and how to get them."""
+
+    size: int
+    sha256: str
+    read: Callable[[], bytes]
+
+    @classmethod
+    def of(cls, data: bytes) -> "Blob":
+        """Bytes in memory."""
+        return cls(len(data), hashlib.sha256(data).hexdigest(), lambda: data)
+
+    @classmethod
+    def at(cls, path: Path, *, size: int, sha256: str) -> "Blob":
+        """A file whose size and digest were noted when it was written."""
+        return cls(size, sha256, path.read_bytes)
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
-    """A clip ready to be written: its record and its two media files as bytes."""
+    """A clip ready to be written: its record and its two media files, which are read when their turn comes."""
 
     record: ClipRecord
-    mp4: bytes
-    flac: bytes
+    mp4: Blob
+    flac: Blob
+
+    def content(self) -> str:
+        """Digest of all that the clip consists of; equal clips have equal ones, wherever they stand."""
+        parts = hashlib.sha256(self.record.to_json()).hexdigest(), self.mp4.sha256, self.flac.sha256
+        return hashlib.sha256(":".join(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

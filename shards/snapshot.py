@@ -1,35 +1,31 @@
 """Snapshots: named, versioned, immutable data sets that are seen whole or not at all.
 
-    ROOT/NAME/vN/  000000.tar ...  index.parquet  snapshot.json
+    ROOT/NAME/vN/  000000.tar ...  index.parquet  snapshot.json  SHA256SUMS
 
-A snapshot is written aside and renamed into place. Its `content` digest covers what is in it (records, media,
-settings), so publishing the same clips again finds the version that is there and writes nothing.
+ROOT is a folder, or a prefix of an object store (`s3://bucket/prefix`). Folders are plain: `webdataset`, `pyarrow` and
+`sha256sum --check SHA256SUMS` read them without Clapboard.
 """
 
-import hashlib
 import json
 import re
-import shutil
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
 from shards.errors import BadInput, SnapshotError
 from shards.files import sha256_of
-from shards.schema import SCHEMA_VERSION, Sample
-from shards.writer import write_shards
 
 MANIFEST = "snapshot.json"
 INDEX = "index.parquet"
+SUMS = "SHA256SUMS"
+WITHDRAWN = "withdrawn.json"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A published snapshot on disk; `id` is "NAME/vN" and `digest` the sha256 of its manifest."""
+    """A published snapshot; `id` is "NAME/vN" and `digest` the sha256 of its manifest."""
 
     path: Path
     name: str
@@ -42,141 +38,111 @@ class Snapshot:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """The parsed snapshot.json."""
-        return dict(json.loads((self.path / MANIFEST).read_text(encoding="utf-8")))
+        """The parsed snapshot.json.
+
+        Raises:
+            SnapshotError: it is no JSON any more.
+        """
+        try:
+            return dict(json.loads((self.path / MANIFEST).read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise SnapshotError(
+                f"the manifest of {self.id} changed: {error}", remedy=f"clapboard snapshot verify {self.id}"
+            ) from error
 
     @cached_property
     def digest(self) -> str:
         """sha256 of snapshot.json, which itself holds the sha256 of everything else."""
         return sha256_of(self.path / MANIFEST)
 
-    def index(self) -> Any:
-        """The index as a `pyarrow.Table`, one row per clip in order of key."""
+    def index(self, columns: list[str] | None = None) -> Any:
+        """The index as a `pyarrow.Table`, one row per clip in the order of the shards."""
         import pyarrow.parquet
 
-        return pyarrow.parquet.read_table(self.path / INDEX)
+        with self.file(INDEX).open("rb") as file:
+            return pyarrow.parquet.read_table(file, columns=columns)
 
     def shards(self) -> list[Path]:
         """The shard files in order."""
-        return [self.path / shard["name"] for shard in self.manifest["shards"]]
+        return [self.file(shard["name"]) for shard in self.manifest["shards"]]
+
+    def shard_sizes(self) -> list[int]:
+        """How many clips each shard holds, in the order of the index."""
+        return [int(shard["clips"]) for shard in self.manifest["shards"]]
+
+    def file(self, name: str) -> Path:
+        """A file by its name in the manifest or index; `../vM/...` lies in an older version that shares it."""
+        return self.path.parent / name[3:] if name.startswith("../") else self.path / name
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
-    """The result of `publish`: the snapshot, and whether it was written now or stood there already."""
-
-    snapshot: Snapshot
-    fresh: bool
-
-
-def publish(
-    root: Path,
-    name: str,
-    samples: Sequence[Sample],
-    *,
-    recipe: dict[str, Any],
-    parents: Sequence[str] = (),
-    clips_per_shard: int = 256,
-) -> Published:
-    """Publish `samples` as the next version of NAME, or find that the newest version holds just these.
+def place(root: str | Path) -> Path:
+    """A folder, or a prefix of an object store by its URL, as a path.
 
     Raises:
-        BadInput: the name is not usable as a folder, or there is nothing to publish.
+        BadInput: an object store whose package is not installed.
     """
-    if not _NAME.fullmatch(name):
-        raise BadInput(f"{name!r} cannot name a snapshot", remedy="use lower-case letters, digits, '.', '_', '-'")
-    if not samples:
-        raise BadInput(f"no clip was accepted, so there is no snapshot {name!r}", remedy="see the funnel for reasons")
-    content = _content_digest(samples, recipe, parents, clips_per_shard)
-    newest = _versions(root, name)[-1:]
-    if newest and newest[0].manifest["content"] == content:
-        return Published(newest[0], fresh=False)
-    number = newest[0].version + 1 if newest else 1
-    staging = root / ".staging" / f"{name}-{content[:16]}"
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
-    shards, rows = write_shards(staging, samples, clips_per_shard=clips_per_shard)
-    _write_index(staging / INDEX, rows)
-    manifest = {
-        "schema": SCHEMA_VERSION,
-        "id": f"{name}/v{number}",
-        "content": content,
-        "code_version": installed_version("clapboard"),
-        "parents": list(parents),
-        "recipe": recipe,
-        "counts": {"clips": len(rows), "seconds": sum(row["duration_us"] for row in rows) / 1e6},
-        "shards": [asdict(shard) for shard in shards],
-        "index_sha256": sha256_of(staging / INDEX),
-    }
-    (staging / MANIFEST).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    final = root / name / f"v{number}"
-    final.parent.mkdir(parents=True, exist_ok=True)
-    staging.rename(final)
-    return Published(Snapshot(final, name, number), fresh=True)
+    if "://" not in str(root):
+        return Path(root)
+    from upath import UPath
+
+    try:
+        remote: Path = UPath(root)  # type: ignore[assignment]  # it is a Path in all but its type
+        return remote
+    except ImportError as error:
+        raise BadInput(f"{root} needs a package: {error}", remedy='pip install "clapboard[s3]"') from error
 
 
 def open_snapshot(root: Path, ref: str) -> Snapshot:
     """The snapshot named `NAME/vN`, or the newest version of `NAME`.
 
     Raises:
-        SnapshotError: there is none; the remedy lists those that exist.
+        SnapshotError: there is none, or it was withdrawn; the remedy lists those that exist.
     """
     name, _, number = ref.partition("/")
-    found = [one for one in _versions(root, name) if not number or number == f"v{one.version}"]
+    found = [one for one in versions(root, name) if not number or number == f"v{one.version}"]
     if found:
         return found[-1]
+    if number and is_name(name) and (gone := root / name / number / WITHDRAWN).is_file():
+        told = json.loads(gone.read_text(encoding="utf-8"))
+        raise SnapshotError(
+            f"{ref} was withdrawn: {told['reason']}", remedy=f"use {told['successor'] or 'another snapshot'}"
+        )
     there = ", ".join(one.id for one in list_snapshots(root)) or "none yet"
     raise SnapshotError(f"there is no snapshot {ref!r} in {root}", remedy=f"existing: {there}; see `clapboard curate`")
 
 
 def list_snapshots(root: Path) -> list[Snapshot]:
     """All snapshots under `root`, by name and version."""
+    return [one for name in names(root) for one in versions(root, name)]
+
+
+def names(root: Path) -> list[str]:
+    """The names under `root`, in order."""
     if not root.is_dir():
         return []
-    names = sorted(path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
-    return [one for name in names for one in _versions(root, name)]
+    return sorted(path.name for path in root.iterdir() if is_name(path.name) and path.is_dir())
 
 
-def verify(snapshot: Snapshot) -> list[str]:
-    """Check every byte against the manifest; returns one sentence per fault, empty when all is well."""
-    faults = []
-    for shard in snapshot.manifest["shards"]:
-        path = snapshot.path / shard["name"]
-        if not path.is_file():
-            faults.append(f"{shard['name']} is missing")
-        elif sha256_of(path) != shard["sha256"]:
-            faults.append(f"{shard['name']} changed: sha256 differs from the manifest's")
-    index = snapshot.path / INDEX
-    if not index.is_file():
-        faults.append(f"{INDEX} is missing")
-    elif sha256_of(index) != snapshot.manifest["index_sha256"]:
-        faults.append(f"{INDEX} changed: sha256 differs from the manifest's")
-    return faults
+def versions(root: Path, name: str) -> list[Snapshot]:
+    """The versions of a name that are there, oldest first."""
+    return [Snapshot(path, name, number) for number, path in _folders(root, name) if (path / MANIFEST).is_file()]
 
 
-def _versions(root: Path, name: str) -> list[Snapshot]:
-    if not _NAME.fullmatch(name):
+def next_version(root: Path, name: str) -> int:
+    """The number that the next version gets; withdrawn ones keep theirs."""
+    taken = [
+        number for number, path in _folders(root, name) if (path / MANIFEST).is_file() or (path / WITHDRAWN).is_file()
+    ]
+    return max(taken, default=0) + 1
+
+
+def is_name(name: str) -> bool:
+    """Whether a snapshot may be called that."""
+    return bool(_NAME.fullmatch(name))
+
+
+def _folders(root: Path, name: str) -> list[tuple[int, Path]]:
+    folder = root / name
+    if not is_name(name) or not folder.is_dir():
         return []
-    paths = [path for path in (root / name).glob("v*") if path.name[1:].isdigit() and (path / MANIFEST).is_file()]
-    return sorted((Snapshot(path, name, int(path.name[1:])) for path in paths), key=lambda one: one.version)
-
-
-def _content_digest(
-    samples: Sequence[Sample], recipe: dict[str, Any], parents: Sequence[str], clips_per_shard: int
-) -> str:
-    digest = hashlib.sha256(json.dumps([recipe, list(parents), clips_per_shard], sort_keys=True).encode())
-    for sample in sorted(samples, key=lambda one: one.record.key):
-        for part in (sample.record.to_json(), sample.mp4, sample.flac):
-            digest.update(hashlib.sha256(part).digest())
-    return digest.hexdigest()
-
-
-def _write_index(path: Path, rows: list[dict[str, Any]]) -> None:
-    import pyarrow
-    import pyarrow.parquet
-
-    columns = sorted({name for row in rows for name in row})
-    data = {name: [row.get(name) for row in rows] for name in columns}
-    fixed = {"verdict": pyarrow.string(), "reasons": pyarrow.list_(pyarrow.string())}
-    arrays = {name: pyarrow.array(values, fixed.get(name)) for name, values in data.items()}
-    pyarrow.parquet.write_table(pyarrow.table(arrays), path)
+    return sorted((int(path.name[1:]), path) for path in folder.iterdir() if re.fullmatch(r"v[1-9]\d*", path.name))

@@ -1,24 +1,23 @@
 """Write samples into WebDataset shards whose bytes depend on the samples alone.
 
-Members carry no time, owner or order of arrival; each sample's byte range is noted, so a reader can fetch one clip
-without reading its shard.
+Members carry no time, owner or order of arrival; where each clip and each of its media files lies is noted, so a reader
+can fetch one without reading its shard.
 """
 
 import hashlib
-import itertools
-import math
+import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shards.files import sha256_of
-from shards.schema import Sample
+from shards.errors import SnapshotError
+from shards.schema import Blob, Sample
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A written shard file: name, number of clips, size in bytes, sha256."""
+    """A shard file: its name relative to the snapshot's folder, number of clips, size in bytes, sha256."""
 
     name: str
     clips: int
@@ -26,59 +25,70 @@ class Shard:
     sha256: str
 
 
-def write_shards(
-    folder: Path, samples: Sequence[Sample], *, clips_per_shard: int
-) -> tuple[list[Shard], list[dict[str, Any]]]:
-    """Write `samples`, in order of key, into shards of equal count (differing by one at most).
+def write_shard(path: Path, samples: Sequence[Sample]) -> tuple[Shard, list[dict[str, Any]]]:
+    """Write samples in the order given; one sample is in memory at a time.
 
-    Returns the shards and one index row per clip with `shard`, `offset`, `size` (the clip's whole byte range in the
-    tar, headers and padding included) and `sha256` of that range.
+    Returns the shard and an index row for each clip: `shard`, `offset` and `size` (the clip's whole byte range in the
+    tar, headers and padding included), `sha256` of that range, and the ranges of the media.
+
+    Raises:
+        SnapshotError: a media file is not what was noted when it was cut.
     """
-    shards: list[Shard] = []
-    rows: list[dict[str, Any]] = []
-    for number, part in enumerate(_equal_parts(sorted(samples, key=lambda s: s.record.key), clips_per_shard)):
-        path = folder / f"{number:06d}.tar"
-        rows += _write_shard(path, part)
-        shards.append(Shard(path.name, len(part), path.stat().st_size, sha256_of(path)))
-    return shards, rows
-
-
-def _equal_parts(samples: Sequence[Sample], clips_per_shard: int) -> Iterator[Sequence[Sample]]:
-    count = math.ceil(len(samples) / clips_per_shard)
-    edges = [len(samples) * part // count for part in range(count + 1)] if count else []
-    for first, last in itertools.pairwise(edges):
-        yield samples[first:last]
-
-
-def _write_shard(path: Path, samples: Sequence[Sample]) -> list[dict[str, Any]]:
     import webdataset
 
-    spans: list[tuple[int, int]] = []
     with webdataset.TarWriter(str(path), encoder=False, mtime=0, user="", group="", mode=0o644) as tar:
         for sample in samples:
-            offset = tar.tarstream.offset
             tar.write(
                 {
                     "__key__": sample.record.key,
-                    "mp4": sample.mp4,
-                    "flac": sample.flac,
+                    "mp4": _read(sample.mp4, sample.record.key),
+                    "flac": _read(sample.flac, sample.record.key),
                     "json": sample.record.to_json(),
                 }
             )
-            spans.append((offset, tar.tarstream.offset - offset))
+    whole, rows = hashlib.sha256(), []
     with path.open("rb") as file:
-        return [
-            sample.record.to_row()
-            | {
-                "shard": path.name,
-                "offset": offset,
-                "size": size,
-                "sha256": _sha256_of_range(file, offset, size),
-            }
-            for sample, (offset, size) in zip(samples, spans, strict=True)
-        ]
+        for sample, (start, end, media) in zip(samples, _ranges(path, len(samples)), strict=True):
+            data = file.read(end - start)
+            whole.update(data)
+            place = {"shard": path.name, "offset": start, "size": end - start, "sha256": _hex(data)}
+            rows.append(sample.record.to_row() | place | media | {"content": sample.content()})
+        while tail := file.read(1 << 20):
+            whole.update(tail)
+    return Shard(path.name, len(samples), path.stat().st_size, whole.hexdigest()), rows
 
 
-def _sha256_of_range(file: Any, offset: int, size: int) -> str:
-    file.seek(offset)
-    return hashlib.sha256(file.read(size)).hexdigest()
+def packed_size(sample: Sample) -> int:
+    """How many bytes a clip takes in a shard: three headers, and each file padded to blocks of 512."""
+    sizes = (len(sample.record.to_json()), sample.mp4.size, sample.flac.size)
+    return sum(512 + -(-size // 512) * 512 for size in sizes)
+
+
+def _read(blob: Blob, key: str) -> bytes:
+    data = blob.read()
+    if _hex(data) != blob.sha256:
+        raise SnapshotError(
+            f"a cut file of clip {key} changed since it was cut",
+            remedy="delete the folder `cuts` in the home and run again; every clip is cut anew",
+        )
+    return data
+
+
+def _ranges(path: Path, clips: int) -> Iterator[tuple[int, int, dict[str, int]]]:
+    """(start, end, where the media lie) of each clip; three members a clip, as written."""
+    with tarfile.open(path, "r:") as tar:
+        members = tar.getmembers()
+    assert len(members) == 3 * clips
+    for first in range(0, len(members), 3):
+        three = members[first : first + 3]
+        last = three[-1]
+        media: dict[str, int] = {}
+        for member in three:
+            kind = member.name.rpartition(".")[2]
+            if kind != "json":
+                media |= {f"{kind}_offset": member.offset_data, f"{kind}_size": member.size}
+        yield three[0].offset, last.offset_data + -(-last.size // 512) * 512, media
+
+
+def _hex(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

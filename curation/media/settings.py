@@ -4,6 +4,9 @@ import hashlib
 
 from pydantic import BaseModel, ConfigDict, Field
 
+CUTTER_VERSION = 2
+"""Goes up whenever the cutter, or what is noted about its files, changes: what was cut before is then cut anew."""
+
 
 class AnalysisSettings(BaseModel):
     """What one decode pass yields, and what it refuses to decode."""
@@ -62,4 +65,4 @@ class CutSettings(BaseModel):
 
     def digest(self) -> str:
         """A short name for just these settings; cut files lie in a folder of this name."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+        return hashlib.sha256(f"{CUTTER_VERSION}{self.model_dump_json()}".encode()).hexdigest()[:12]

@@ -103,6 +103,31 @@ def explain(
         typer.echo(yaml.safe_dump(story, sort_keys=False, allow_unicode=True, width=110))
 
 
+def takedown(
+    item: Annotated[str, typer.Argument(help="A link, a path, a video id or a clip id.")],
+    reason: Annotated[str, typer.Option("--reason", help="Who asked, and why; kept in the log.")],
+    home: HomeOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Remove a video for good: its files, its scores, its clips in every snapshot. It is never fetched again."""
+    from dataclasses import asdict
+
+    from curation.takedown import take_down
+    from flows.cli.show import print_json
+
+    place = home_of(home)
+    with place.ledger() as ledger:
+        removed = take_down(ledger, item, home=place, reason=reason)
+    if json:
+        print_json(asdict(removed))
+        return
+    typer.echo(f"{', '.join(removed.video_ids)}: {removed.files} files deleted")
+    for one in removed.snapshots:
+        typer.echo(f"{', '.join(one.withdrawn)} withdrawn; go on with {one.successor or 'nothing: no clip is left'}")
+    if removed.snapshots:
+        typer.echo("caches and adapters that were trained on them are not changed; delete those that must go")
+
+
 def funnel(home: HomeOption = None, json: JsonOption = False) -> None:
     """What came in and how it left, stage by stage."""
     place = home_of(home)

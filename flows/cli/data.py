@@ -52,7 +52,7 @@ def show(ref: RefArgument, home: HomeOption = None, json: JsonOption = False) ->
 def verify(ref: RefArgument, home: HomeOption = None) -> None:
     """Check every byte against the manifest; a fault is exit code 4."""
     from shards.snapshot import open_snapshot
-    from shards.snapshot import verify as faults_of
+    from shards.verifying import verify as faults_of
 
     snapshot = open_snapshot(home_of(home).snapshots, ref)
     faults = faults_of(snapshot)

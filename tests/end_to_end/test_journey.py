@@ -19,7 +19,8 @@ from flows.demo.answers import judge, links_of
 from flows.demo.loopback import serve_folder
 from flows.demo.planted import read_planted, write_sources
 from flows.server import free_port, start_server, stop_server
-from shards.snapshot import open_snapshot, verify
+from shards.snapshot import open_snapshot
+from shards.verifying import verify
 
 pytestmark = [pytest.mark.end_to_end, pytest.mark.timeout(600)]
 

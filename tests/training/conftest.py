@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shards.schema import ClipRecord, Sample
-from shards.snapshot import Snapshot, publish
+from shards.publishing import publish
+from shards.schema import Blob, ClipRecord, Sample
+from shards.snapshot import Snapshot
 
 RATE_HZ, FPS, SIDE_PX, SECONDS = 16_000, 12, 64, 2.5
 
@@ -33,7 +34,7 @@ def click_flash(seed: int) -> Sample:
         frames=len(frames), width_px=SIDE_PX, height_px=SIDE_PX, rate_hz=RATE_HZ, band="accept", reasons=(),
         p_good=0.9,
     )  # fmt: skip
-    return Sample(record, mp4=as_mp4(frames), flac=as_sound(wave, "flac"))
+    return Sample(record, mp4=Blob.of(as_mp4(frames)), flac=Blob.of(as_sound(wave, "flac")))
 
 
 def as_mp4(frames: np.ndarray, fps: int = FPS) -> bytes:

@@ -1,0 +1,202 @@
+"""Publish: the next version of a data set, written aside, then seen at once.
+
+Its `content` digest covers what is in it (records, media, settings), so publishing the same clips again finds the
+version that is there and writes nothing. Shards of the version before whose clips all stay as they are, are shared:
+hard links in folders, references in object stores. What is new is packed into shards of its own.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Any
+
+from shards.errors import BadInput
+from shards.files import checksums, sha256_of
+from shards.index import IndexWriter, score_columns
+from shards.packing import pack
+from shards.schema import SCHEMA_VERSION, Sample
+from shards.snapshot import INDEX, MANIFEST, SUMS, Snapshot, is_name, versions
+from shards.storage import Destination, destination
+from shards.writer import Shard, packed_size, write_shard
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The result of a publication: the snapshot, whether it was written now or stood there already, what it cost.
+
+    `shared_bytes` lie in shards that an older version has too.
+    """
+
+    snapshot: Snapshot
+    fresh: bool
+    written_bytes: int = 0
+    shared_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a snapshot is published under: all that its content depends on besides its clips."""
+
+    recipe: dict[str, Any]
+    parents: tuple[str, ...] = ()
+    clips_per_shard: int = 256
+
+    def digest_with(self, contents: Mapping[str, str]) -> str:
+        """The content digest of a snapshot of these clips (key -> content) under these terms."""
+        digest = hashlib.sha256(
+            json.dumps([self.recipe, list(self.parents), self.clips_per_shard], sort_keys=True).encode()
+        )
+        for key in sorted(contents):
+            digest.update(f"{key}:{contents[key]}\n".encode())
+        return digest.hexdigest()
+
+
+def publish(
+    root: Path,
+    name: str,
+    samples: Sequence[Sample],
+    *,
+    recipe: dict[str, Any],
+    parents: Sequence[str] = (),
+    clips_per_shard: int = 256,
+) -> Published:
+    """Publish `samples` as the next version of NAME, or find that the newest version holds just these.
+
+    Media are read one clip at a time, so memory grows by the records alone.
+
+    Raises:
+        BadInput: the name is not usable as a folder, a key comes twice, or there is nothing to publish.
+        SnapshotError: a cut file changed, or another publication of the same name was quicker.
+    """
+    if not is_name(name):
+        raise BadInput(f"{name!r} cannot name a snapshot", remedy="use lower-case letters, digits, '.', '_', '-'")
+    if not samples:
+        raise BadInput(f"no clip was accepted, so there is no snapshot {name!r}", remedy="see the funnel for reasons")
+    by_key = {sample.record.key: sample for sample in samples}
+    if len(by_key) < len(samples):
+        raise BadInput(f"a clip comes twice in {name!r}", remedy="give each clip a key of its own")
+    terms = Terms(recipe, tuple(parents), clips_per_shard)
+    contents = {key: sample.content() for key, sample in by_key.items()}
+    newest = versions(root, name)[-1:]
+    if newest and newest[0].manifest["content"] == terms.digest_with(contents):
+        return Published(newest[0], fresh=False)
+    shared = Shared(newest[0], contents, least_clips=clips_per_shard // 2) if newest else None
+    return write_snapshot(root, name, by_key, contents, terms, shared)
+
+
+def write_snapshot(
+    root: Path,
+    name: str,
+    samples: Mapping[str, Sample],
+    contents: Mapping[str, str],
+    terms: Terms,
+    shared: "Shared | None",
+) -> Published:
+    """Write the next version of NAME: shared shards as they are, the other samples packed into new ones."""
+    scores = {f"score_{name}" for sample in samples.values() for name in sample.record.scores}
+    digest = terms.digest_with(contents)
+    with _build(destination(root, name, digest), scores, shared) as build:
+        fresh = {key: packed_size(sample) for key, sample in samples.items() if not (shared and key in shared.keys)}
+        for keys in pack(fresh, clips_per_shard=terms.clips_per_shard):
+            build.add([samples[key] for key in keys])
+        return build.finish(terms, digest)
+
+
+@contextmanager
+def _build(to: Destination, scores: set[str], shared: "Shared | None") -> "Iterator[_Build]":
+    try:
+        with IndexWriter(to.staged / INDEX, sorted(scores | (shared.scores if shared else set()))) as index:
+            build = _Build(to, index)
+            for shard in shared.shards if shared else ():
+                build.share(shared, shard)  # type: ignore[arg-type]
+            yield build
+    except BaseException:
+        to.abandon()
+        raise
+
+
+class _Build:
+    """A snapshot in the making."""
+
+    def __init__(self, to: Destination, index: IndexWriter) -> None:
+        self._to, self._index = to, index
+        self._shards: list[Shard] = []
+        self._written = self._duration_us = 0
+
+    def add(self, samples: Sequence[Sample]) -> None:
+        """Write a new shard."""
+        plan = hashlib.sha256("".join(sample.content() for sample in samples).encode()).hexdigest()
+        path = self._to.staged / self._to.shard_name(len(self._shards), plan)
+        shard, rows = write_shard(path, samples)
+        self._to.put(path.name)
+        self._index.write(rows)
+        self._shards.append(shard)
+        self._written += shard.bytes
+        self._duration_us += sum(row["duration_us"] for row in rows)
+
+    def share(self, older: "Shared", shard: Shard) -> None:
+        """Take a shard of an older version as it is."""
+        name = self._to.share(older.snapshot, shard.name, len(self._shards))
+        rows = older.rows(shard)
+        self._index.copy(rows, shard=name)
+        self._shards.append(replace(shard, name=name))
+        self._duration_us += sum(rows.column("duration_us").to_pylist())
+
+    def finish(self, terms: Terms, content: str) -> Published:
+        """Write index and manifest, and let the snapshot be seen."""
+        staged = self._to.staged
+        self._index.__exit__()
+        self._to.put(INDEX)
+        index_sha256 = sha256_of(staged / INDEX)
+        manifest = {
+            "schema": SCHEMA_VERSION,
+            "id": f"{self._to.name}/v{self._to.version}",
+            "content": content,
+            "code_version": installed_version("clapboard"),
+            "parents": list(terms.parents),
+            "recipe": terms.recipe,
+            "clips_per_shard": terms.clips_per_shard,
+            "counts": {"clips": sum(shard.clips for shard in self._shards), "seconds": self._duration_us / 1e6},
+            "shards": [asdict(shard) for shard in self._shards],
+            "index_sha256": index_sha256,
+        }
+        (staged / MANIFEST).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        sums = {shard.name: shard.sha256 for shard in self._shards}
+        sums |= {INDEX: index_sha256, MANIFEST: sha256_of(staged / MANIFEST)}
+        (staged / SUMS).write_bytes(checksums(sums))
+        self._to.put(SUMS)
+        total = sum(shard.bytes for shard in self._shards)
+        return Published(self._to.commit(), fresh=True, written_bytes=self._written, shared_bytes=total - self._written)
+
+
+class Shared:
+    """What a new version can take from the one before: shards of which each clip is still wanted as it is.
+
+    Shards with fewer than `least_clips` are not taken, since one append after the other would leave a heap of them.
+    """
+
+    def __init__(self, snapshot: Snapshot, contents: Mapping[str, str], *, least_clips: int = 0) -> None:
+        self.snapshot = snapshot
+        self._index = snapshot.index()
+        self.scores = score_columns(self._index.column_names)
+        columns = (self._index.column(name).to_pylist() for name in ("shard", "key", "content"))
+        clips: dict[str, dict[str, str]] = {}
+        for shard, key, content in zip(*columns, strict=True):
+            clips.setdefault(shard, {})[key] = content
+        self.shards = [
+            Shard(**told)
+            for told in snapshot.manifest["shards"]
+            if told["clips"] >= least_clips
+            and all(contents.get(key) == content for key, content in clips[told["name"]].items())
+        ]
+        self.keys = {key for shard in self.shards for key in clips[shard.name]}
+
+    def rows(self, shard: Shard) -> Any:
+        """The rows of the older index about a shard, a `pyarrow.Table`."""
+        import pyarrow.compute as pc
+
+        return self._index.filter(pc.field("shard") == shard.name)

@@ -1,0 +1,58 @@
+"""Check a snapshot: every byte against the published digests, and a sample of clips by whatever the caller knows."""
+
+import os
+import random
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+from shards.errors import SnapshotError
+from shards.files import checksums, sha256_of
+from shards.reader import read_sample
+from shards.schema import Record
+from shards.snapshot import INDEX, MANIFEST, SUMS, Snapshot
+
+Check = Callable[[Record], list[str]]
+"""Looks at one clip and returns its faults."""
+
+
+def verify(snapshot: Snapshot, *, check: Check | None = None, clips: int = 0, seed: int = 0) -> list[str]:
+    """One sentence per fault, empty when all is well.
+
+    `check` is asked about `clips` clips that are drawn by `seed`; not when bytes changed, since then it is known why.
+    """
+    faults = list(_faults_of_bytes(snapshot))
+    if faults or not check:
+        return faults
+    keys = sorted(snapshot.index(["key"]).column("key").to_pylist())
+    drawn = random.Random(seed).sample(keys, min(clips, len(keys)))
+    return [f"clip {key}: {fault}" for key in sorted(drawn) for fault in check(read_sample(snapshot, key))]
+
+
+def _faults_of_bytes(snapshot: Snapshot) -> Iterator[str]:
+    try:
+        wanted = {shard["name"]: shard["sha256"] for shard in snapshot.manifest["shards"]}
+        wanted[INDEX] = snapshot.manifest["index_sha256"]
+    except (SnapshotError, OSError, KeyError, TypeError):
+        yield f"{MANIFEST} changed: it is not readable any more"
+        return
+    sums = snapshot.path / SUMS
+    if not sums.is_file():
+        yield f"{SUMS} is missing"
+    elif sums.read_bytes() != checksums(wanted | {MANIFEST: sha256_of(snapshot.path / MANIFEST)}):
+        yield f"{SUMS} or {MANIFEST} changed: they do not agree"
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        for name, found in zip(wanted, threads.map(lambda name: _digest(snapshot, name), wanted), strict=True):
+            if found is None:
+                yield f"{name} is missing"
+            elif found != wanted[name]:
+                yield f"{name} changed: sha256 differs from the manifest's"
+    for name in sorted({path.name for path in snapshot.path.iterdir()} - wanted.keys() - {SUMS, MANIFEST}):
+        yield f"{name} does not belong to the snapshot"
+
+
+def _digest(snapshot: Snapshot, name: str) -> str | None:
+    path = snapshot.file(name)
+    try:
+        return sha256_of(path)
+    except (OSError, ValueError):
+        return None
