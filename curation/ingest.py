@@ -13,13 +13,16 @@ from sqlalchemy.orm import Session
 from curation.fetch.download import fetch, take_local
 from curation.fetch.failures import PASSING, FetchFailure
 from curation.fetch.governor import Governor
+from curation.fetch.objects import fetch_object, is_object, take_member
 from curation.fetch.settings import FetchSettings
+from curation.fetch.site import Fetched
 from curation.home import Home
 from curation.ledger.open import Ledger
 from curation.ledger.tables import SourceEntry, TakedownRow, Video
 from curation.ledger.upsert import upsert
 from curation.outcomes import Outcome
-from curation.sources.base import RowFault, SourceRow
+from curation.sources.base import MEMBER, RowFault, SourceRow
+from curation.sources.settings import SourceSettings
 
 ROWS_AT_ONCE = 5_000
 """Rows in a transaction of `register`."""
@@ -60,19 +63,38 @@ def fetch_video(
     *,
     home: Home,
     settings: FetchSettings,
+    sources: SourceSettings | None = None,
     governor: Governor | None = None,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Outcome:
-    """Bring one video onto the disk and record how that went; never raises for a video's own fault."""
+    """Bring one video onto the disk and record how that went; never raises for a video's own fault.
+
+    `sources` says which licences are taken from a site, where the lists state none.
+    """
     with ledger.session() as session:
         video = session.get_one(Video, video_id)
+        if video.fetch == Outcome.TAKEN_DOWN:
+            return Outcome.TAKEN_DOWN
         link, local = video.link, video.local
+        stated = set(session.scalars(select(SourceEntry.licence).where(SourceEntry.video_id == video_id)))
+    # Where a list states a licence its word counts, whatever the site says.
+    licensed = None if stated - {""} else (sources or SourceSettings()).allows
+    home.videos.mkdir(parents=True, exist_ok=True)
     try:
         if local:
-            got = take_local(Path(link))
+            got = _take(link, home, video_id, settings)
+        elif is_object(link):
+            got = fetch_object(link, into=home.videos, name=video_id, settings=settings)
         else:
-            home.videos.mkdir(parents=True, exist_ok=True)
-            got = fetch(link, into=home.videos, name=video_id, settings=settings, governor=governor, progress=progress)
+            got = fetch(
+                link,
+                into=home.videos,
+                name=video_id,
+                settings=settings,
+                governor=governor,
+                progress=progress,
+                licensed=licensed,
+            )
     except FetchFailure as failure:
         _record_failure(ledger, video_id, failure)
         return failure.outcome
@@ -89,6 +111,14 @@ def fetch_video(
             video.analysis = video.analysis_key = None
         _fill_licence(session, video_id, got.metadata.licence)
     return Outcome.OK
+
+
+def _take(link: str, home: Home, video_id: str, settings: FetchSettings) -> Fetched:
+    """A file of this machine where it lies, or a member of a tar as a file of its own."""
+    tar, found, member = link.partition(f".tar{MEMBER}")
+    if found:
+        return take_member(Path(f"{tar}.tar"), member, into=home.videos, name=video_id, settings=settings)
+    return take_local(Path(link))
 
 
 def entry_id(*parts: object) -> str:
@@ -124,7 +154,7 @@ def _taken_down(session: Session, video_ids: Sequence[str]) -> set[str]:
 def _video(row: SourceRow) -> dict[str, Any]:
     return {
         "id": row.source_id,
-        "link": row.link or str(row.path),
+        "link": row.name,
         "local": row.link is None,
         "fetch_detail": "",
         "analysis_detail": "",

@@ -20,6 +20,9 @@ class Outcome(StrEnum):
     BAD_SPAN = "bad_span"
     BAD_LINK = "bad_link"
     FILE_MISSING = "file_missing"
+    EXCLUDED = "excluded"
+    HOST_NOT_ALLOWED = "host_not_allowed"
+    LICENCE_NOT_ALLOWED = "licence_not_allowed"
 
     # fetching
     NOT_FOUND = "not_found"
@@ -27,14 +30,29 @@ class Outcome(StrEnum):
     FORBIDDEN = "forbidden"
     TIMED_OUT = "timed_out"
     TOO_LARGE = "too_large"
+    TOO_LONG = "too_long"
     RATE_LIMITED = "rate_limited"
+    BOT_WALL = "bot_wall"
     PRIVATE = "private"
     REMOVED = "removed"
+    TERMINATED = "account_terminated"
+    COPYRIGHT = "copyright_claim"
     GEO_BLOCKED = "geo_blocked"
     AGE_RESTRICTED = "age_restricted"
+    MEMBERS_ONLY = "members_only"
+    PAID = "paid"
+    PASSWORD = "password"
+    LOGIN_REQUIRED = "login_required"
     LIVE = "live"
+    UPCOMING = "upcoming"
+    DRM = "drm"
+    NO_FORMAT = "no_usable_format"
     UNSUPPORTED_SITE = "unsupported_site"
     SITE_CHANGED = "site_changed"
+    DNS_FAILED = "host_unknown"
+    TLS_FAILED = "tls_failed"
+    BLOCKED_ADDRESS = "address_not_public"
+    MERGE_FAILED = "merge_failed"
     SERVER_ERROR = "server_error"
     DISK_FULL = "disk_full"
     FETCH_FAILED = "fetch_failed"
@@ -84,13 +102,31 @@ REMEDIES: dict[Outcome, str] = {
     Outcome.BAD_SPAN: "give start and end in seconds with 0 <= start < end",
     Outcome.BAD_LINK: "use an http(s) link to a public host; loopback needs `fetch.allow_loopback`",
     Outcome.FILE_MISSING: "check the path; relative paths start at the table's folder",
+    Outcome.EXCLUDED: "it is on a list of `sources.exclude`, such as a benchmark's test set; nothing to mend",
+    Outcome.HOST_NOT_ALLOWED: "add its host to `sources.hosts`, or drop the link",
+    Outcome.LICENCE_NOT_ALLOWED: "add its licence to `sources.licences`, state it in the list, or drop the link",
     Outcome.NOT_FOUND: "the server has no such page (404); correct the link",
     Outcome.UNREACHABLE: "check the host name and this machine's network, then run again",
     Outcome.FORBIDDEN: "the server refuses (401/403); give cookies or drop the link",
     Outcome.TIMED_OUT: "run again later or raise `fetch.timeout_s`",
     Outcome.TOO_LARGE: "raise `fetch.max_bytes` or choose a smaller format",
-    Outcome.RATE_LIMITED: "wait; the next run tries again",
+    Outcome.TOO_LONG: "raise `fetch.max_duration_s` or drop the link",
+    Outcome.RATE_LIMITED: "wait; a run after its `retry_at` tries again; fewer `fetch.videos_per_hour` avoid it",
+    Outcome.BOT_WALL: "wait; a run after its `retry_at` tries again; cookies of an account may lift it",
     Outcome.PRIVATE: "the owner made it private; drop the link",
+    Outcome.TERMINATED: "the account behind it is closed; drop the link",
+    Outcome.COPYRIGHT: "somebody else's rights keep it off; drop the link",
+    Outcome.MEMBERS_ONLY: "for members or subscribers of its channel; give cookies of one or drop it",
+    Outcome.PAID: "it has to be bought or rented; drop the link",
+    Outcome.PASSWORD: "a password protects it; ask its owner for a file and curate that",
+    Outcome.LOGIN_REQUIRED: "needs a signed-in account; give `fetch.cookies` or drop it",
+    Outcome.UPCOMING: "it is not out yet; a later run with --retry fetches it",
+    Outcome.DRM: "it is encrypted against copying; drop the link",
+    Outcome.NO_FORMAT: "nothing that fits `fetch.format` and `fetch.max_height` is offered; loosen them or drop it",
+    Outcome.DNS_FAILED: "no such host is known; correct the link, or check this machine's name server",
+    Outcome.TLS_FAILED: "its certificate is not valid, or the clock of this machine is wrong",
+    Outcome.BLOCKED_ADDRESS: "it leads into a private network; loopback needs `fetch.allow_loopback`",
+    Outcome.MERGE_FAILED: "picture and sound could not be put together; `clapboard doctor` looks at ffmpeg",
     Outcome.REMOVED: "it was removed by its owner or host; drop the link",
     Outcome.GEO_BLOCKED: "not offered in this country; fetch it elsewhere or drop it",
     Outcome.AGE_RESTRICTED: "needs a signed-in account; give cookies or drop it",

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from curation.decide.policy import Policy
 from curation.fetch.settings import FetchSettings
 from curation.media.settings import AnalysisSettings, CutSettings, SandboxSettings, ShotSettings
+from curation.sources.settings import SourceSettings
 from shards.errors import BadInput
 
 
@@ -45,6 +46,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    sources: SourceSettings = Field(default_factory=SourceSettings)
     fetch: FetchSettings = Field(default_factory=FetchSettings)
     analysis: AnalysisSettings = Field(default_factory=AnalysisSettings)
     shots: ShotSettings = Field(default_factory=ShotSettings)
@@ -65,7 +67,7 @@ class Recipe(BaseModel):
 
     def publishing_settings(self) -> dict[str, Any]:
         """What a snapshot's manifest tells of the recipe: all that shaped its clips, nothing about the machine."""
-        return self.model_dump(mode="json", exclude={"fetch", "optional_scores", "sandbox"})
+        return self.model_dump(mode="json", exclude={"sources", "fetch", "optional_scores", "sandbox"})
 
 
 def load_recipe(path: Path) -> Recipe:

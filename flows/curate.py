@@ -23,6 +23,7 @@ from curation.ingest import fetch_video, register, videos_to_fetch
 from curation.measure import measure_video, videos_to_measure
 from curation.media.sandbox import MediaWorkers
 from curation.outcomes import Outcome
+from curation.politeness import governor_of, seconds_to_next_try
 from curation.publish import NothingToPublish, Selection, publish_selection
 from curation.recipe import Recipe
 from curation.review.queue import flagged
@@ -56,11 +57,9 @@ def curate(params: CurateParams) -> CurateSummary:
     """Read, fetch, measure, decide, publish; every step only what is not done yet."""
     home, recipe, seconds = Home(params.home.absolute()), params.recipe, dict[str, float]()
     with _timed(seconds, "read"):
-        new_rows = read_rows(params.sources, home)
+        new_rows = read_rows(params.sources, home, recipe)
     with _timed(seconds, "fetch"):
-        # One governor for all batches: a host counts the videos of the whole run, not of a thread.
-        governor = Governor(videos_per_hour=recipe.fetch.videos_per_hour)
-        fetched = _in_batches(fetch_batch, _ids_to_fetch(home, params), home, recipe, "fetching", governor)
+        fetched = _fetch_all(home, params)
     with MediaWorkers(settings=recipe.sandbox) as workers:
         with _timed(seconds, "measure"):
             scores, not_run = usable_scores(recipe)
@@ -89,11 +88,27 @@ def curate(params: CurateParams) -> CurateSummary:
     )
 
 
+def _fetch_all(home: Home, params: CurateParams) -> int:
+    """Fetch what is due; hosts that turn us away are waited for as long as the recipe says. Returns how many came."""
+    recipe, retry = params.recipe, params.retry
+    last = time.monotonic() + recipe.fetch.patience_s
+    with home.ledger() as ledger:
+        # One governor for all batches: a host counts the videos of the whole run, not of a thread.
+        governor, fetched = governor_of(ledger, recipe.fetch), 0
+        while True:
+            ids = videos_to_fetch(ledger, retry=retry)
+            fetched += _in_batches(fetch_batch, ids, home, recipe, "fetching", governor)
+            wait_s, retry = seconds_to_next_try(ledger), False
+            if wait_s is None or time.monotonic() + wait_s > last:
+                return fetched
+            time.sleep(wait_s)
+
+
 @task(cache_policy=NO_CACHE)
-def read_rows(sources: Sequence[str], home: Home) -> int:
+def read_rows(sources: Sequence[str], home: Home, recipe: Recipe) -> int:
     """Source lists into the ledger; returns how many rows are new."""
     with home.ledger() as ledger:
-        return register(ledger, iter_sources(sources))
+        return register(ledger, iter_sources(sources, settings=recipe.sources, fetch=recipe.fetch))
 
 
 @task(cache_policy=NO_CACHE)
@@ -102,7 +117,10 @@ def fetch_batch(ids: Sequence[str], home: Home, recipe: Recipe, step: Step, gove
     outcomes: list[Outcome] = []
     with home.ledger() as ledger:
         for video_id in ids:
-            outcomes.append(fetch_video(ledger, video_id, home=home, settings=recipe.fetch, governor=governor))
+            outcome = fetch_video(
+                ledger, video_id, home=home, settings=recipe.fetch, sources=recipe.sources, governor=governor
+            )
+            outcomes.append(outcome)
             step.tick(outcomes[-1])
     return outcomes.count(Outcome.OK)
 
@@ -161,11 +179,6 @@ def usable_scores(recipe: Recipe) -> tuple[list[str], list[NotRun]]:
         except Unavailable as lack:
             not_run.append(NotRun(what=f"score {score.name}", why=lack.message, command=lack.remedy))
     return names, not_run
-
-
-def _ids_to_fetch(home: Home, params: CurateParams) -> list[str]:
-    with home.ledger() as ledger:
-        return videos_to_fetch(ledger, retry=params.retry)
 
 
 def _ids_to_measure(home: Home, recipe: Recipe, scores: Sequence[str]) -> list[str]:

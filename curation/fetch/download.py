@@ -2,46 +2,22 @@
 
 import re
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curation.fetch.classify import classify
+from curation.fetch.classify import classify, retry_after_s
 from curation.fetch.egress import check_link
 from curation.fetch.failures import FetchFailure
 from curation.fetch.gate import Gate
 from curation.fetch.governor import Governor
 from curation.fetch.settings import FetchSettings
+from curation.fetch.site import Fetched, SiteFacts, fetched, site_facts
 from curation.fetch.watch import Progress, Watch, check_media
-from curation.fetch.ytdlp import Words, downloader, plain
+from curation.fetch.ytdlp import Licensed, Words, downloader, plain
 from curation.outcomes import Outcome
-from shards.files import sha256_of
 
 RESUMABLE = (".part", ".ytdl")
 """Endings of what a failed fetch leaves for the next try."""
-
-
-@dataclass(frozen=True, slots=True)
-class SiteFacts:
-    """What the site says about a video; None where it says nothing."""
-
-    title: str | None = None
-    uploader: str | None = None
-    licence: str | None = None
-    duration_s: float | None = None
-    extractor: str | None = None
-    webpage_url: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """A video on the disk; `seconds` is what fetching took."""
-
-    path: Path
-    bytes: int
-    sha256: str
-    seconds: float
-    metadata: SiteFacts
 
 
 def fetch(
@@ -52,11 +28,13 @@ def fetch(
     settings: FetchSettings,
     governor: Governor | None = None,
     progress: Progress | None = None,
+    licensed: Licensed | None = None,
 ) -> Fetched:
     """Fetch the video at `link` as `into/name.EXT`; a part that an earlier try left is gone on with.
 
     The file bears that name only once it is whole. After a failure nothing is left but parts that can be gone on
-    with. `governor`, shared between all fetches, makes a host wait for its turn.
+    with. `governor`, shared between all fetches, makes a host wait for its turn. `licensed` is asked about the licence
+    that the site states, before anything is downloaded.
 
     Raises:
         FetchFailure: with its outcome and yt-dlp's own words.
@@ -70,11 +48,15 @@ def fetch(
         governor.wait(link)
     start = time.perf_counter()
     try:
-        path, info = _download(link, into, name, settings, progress)
+        path, info = _download(link, into, name, settings, progress, licensed)
     except FetchFailure as failure:
         _tidy(into, name, keep=RESUMABLE if failure.outcome is not Outcome.TOO_LARGE else ())
+        if governor:
+            failure.retry_at = governor.tell(link, failure.outcome, retry_after_s=failure.retry_after_s)
         raise
-    return _fetched(path, _facts(info), start)
+    if governor:
+        governor.tell(link, Outcome.OK)
+    return fetched(path, site_facts(info), start)
 
 
 def take_local(path: Path) -> Fetched:
@@ -87,18 +69,23 @@ def take_local(path: Path) -> Fetched:
     if not path.is_file():
         raise FetchFailure(Outcome.FILE_MISSING, f"there is no file {path}")
     try:
-        return _fetched(path, SiteFacts(), start)
+        return fetched(path, SiteFacts(), start)
     except OSError as error:
         raise FetchFailure(Outcome.FILE_MISSING, f"{path} cannot be read: {error.strerror}") from error
 
 
 def _download(
-    link: str, into: Path, name: str, settings: FetchSettings, progress: Progress | None
+    link: str,
+    into: Path,
+    name: str,
+    settings: FetchSettings,
+    progress: Progress | None,
+    licensed: Licensed | None,
 ) -> tuple[Path, dict[str, Any]]:
     words = Words()
-    gate = Gate(allow_loopback=settings.allow_loopback, deadline_s=settings.deadline_s)
+    gate = Gate(allow_loopback=settings.allow_loopback, deadline_s=settings.deadline_s, proxy=settings.proxy_link())
     watch = Watch(gate=gate, max_bytes=settings.max_bytes, progress=progress)
-    ytdlp = downloader(into, name, settings, gate=gate, watch=watch, words=words)
+    ytdlp = downloader(into, name, settings, gate=gate, watch=watch, words=words, licensed=licensed)
     with gate, ytdlp:
         try:
             info = _first(ytdlp.extract_info(link, download=True))
@@ -108,7 +95,8 @@ def _download(
             # yt-dlp raises what its hundreds of extractors raise; every one becomes a typed outcome.
             said = plain(str(error)) or words.last
             outcome = Outcome.TIMED_OUT if gate.closed else classify(error, f"{said} {words.last}")
-            raise FetchFailure(outcome, said or type(error).__name__) from error
+            rest_s = retry_after_s(error, now_s=time.time())
+            raise FetchFailure(outcome, said or type(error).__name__, retry_after_s=rest_s) from error
     path = _downloaded(info, into)
     if path is None:
         outcome = Outcome.TIMED_OUT if gate.closed else classify(None, " ".join(words.said) or "no video")
@@ -138,20 +126,3 @@ def _tidy(into: Path, name: str, *, keep: tuple[str, ...]) -> None:
     for path in into.glob(f"{name}.*"):
         if path.suffix not in keep:
             path.unlink(missing_ok=True)
-
-
-def _facts(info: dict[str, Any]) -> SiteFacts:
-    duration = info.get("duration")
-    return SiteFacts(
-        title=info.get("title"),
-        uploader=info.get("uploader"),
-        licence=info.get("license"),
-        duration_s=float(duration) if duration is not None else None,
-        extractor=info.get("extractor"),
-        webpage_url=info.get("webpage_url"),
-    )
-
-
-def _fetched(path: Path, metadata: SiteFacts, start: float) -> Fetched:
-    digest = sha256_of(path)
-    return Fetched(path, path.stat().st_size, digest, time.perf_counter() - start, metadata)

@@ -30,7 +30,7 @@ def check_link(link: str, *, allow_loopback: bool = False) -> None:
     """Refuse what is no plain http(s) link, and hosts written as an address that is not public.
 
     Raises:
-        FetchFailure: `BAD_LINK`, with what is wrong.
+        FetchFailure: `BAD_LINK` or `BLOCKED_ADDRESS`, with what is wrong.
     """
     try:
         parts = urlsplit(link)
@@ -47,7 +47,7 @@ def check_link(link: str, *, allow_loopback: bool = False) -> None:
         raise _bad("it holds credentials")
     address = numeric_address(host)
     if address and not is_allowed(address, allow_loopback=allow_loopback):
-        raise _bad(f"{address} is not a public address")
+        raise FetchFailure(Outcome.BLOCKED_ADDRESS, f"{address} is not a public address")
 
 
 def numeric_address(host: str) -> str | None:

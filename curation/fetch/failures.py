@@ -6,19 +6,35 @@ from curation.outcomes import Outcome
 from shards.errors import ClapboardError
 
 PASSING = frozenset(
-    {Outcome.UNREACHABLE, Outcome.TIMED_OUT, Outcome.RATE_LIMITED, Outcome.SERVER_ERROR, Outcome.DISK_FULL}
+    {Outcome.UNREACHABLE, Outcome.TIMED_OUT, Outcome.RATE_LIMITED, Outcome.BOT_WALL, Outcome.SERVER_ERROR}
+    | {Outcome.DISK_FULL, Outcome.DNS_FAILED, Outcome.MERGE_FAILED}
 )
 """Outcomes that pass by themselves or with a remedy on this machine: the same link may work later."""
 
 
-class FetchFailure(ClapboardError):
-    """A link that gave no video; `detail` is the downloader's own words, `retry_at` the earliest time to try again."""
+TURNED_AWAY = frozenset({Outcome.RATE_LIMITED, Outcome.BOT_WALL})
+"""Outcomes by which a host says that it has had enough of us."""
 
-    def __init__(self, outcome: Outcome, detail: str = "", *, retry_at: datetime | None = None) -> None:
+
+class FetchFailure(ClapboardError):
+    """A link that gave no video; `detail` is the downloader's own words, `retry_at` the earliest time to try again.
+
+    `retry_after_s` is how long the server itself asks to be left alone.
+    """
+
+    def __init__(
+        self,
+        outcome: Outcome,
+        detail: str = "",
+        *,
+        retry_at: datetime | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
         super().__init__(detail or outcome.value.replace("_", " "), remedy=outcome.remedy)
         self.outcome = outcome
         self.detail = detail
         self.retry_at = retry_at
+        self.retry_after_s = retry_after_s
 
     @property
     def retry(self) -> bool:

@@ -14,6 +14,7 @@ from contextlib import ExitStack, suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from curation.fetch.egress import EgressRefused, is_allowed
 
@@ -28,10 +29,12 @@ class PageTooLarge(OSError):
 class Gate:
     """Guards the connections of one fetch; a context manager, within which the deadline runs."""
 
-    def __init__(self, *, allow_loopback: bool, deadline_s: float) -> None:
+    def __init__(self, *, allow_loopback: bool, deadline_s: float, proxy: str = "") -> None:
+        """`proxy` is the one address besides public ones that may be connected to."""
         self.closed = False
         """Whether the deadline has passed."""
         self._allow_loopback = allow_loopback
+        self._proxy = urlsplit(proxy) if proxy else None
         self._timer = threading.Timer(deadline_s, self.close)
         self._timer.daemon = True
         self._lock = threading.Lock()
@@ -76,11 +79,18 @@ class Gate:
 
         if self.closed:
             raise TimeoutError("the deadline has passed")
-        address = found[4][0]
-        if not is_allowed(address, allow_loopback=self._allow_loopback):
+        address, port = found[4][:2]
+        if not (is_allowed(address, allow_loopback=self._allow_loopback) or self._is_proxy(address, port)):
             raise EgressRefused(f"{address} is not a public address")
         connection: socket.socket = _socket_connect(found, timeout, source_address)
         return connection
+
+    def _is_proxy(self, address: str, port: int) -> bool:
+        """Whether an address is the proxy's, by what its name means now."""
+        if self._proxy is None or port != (self._proxy.port or (443 if self._proxy.scheme == "https" else 80)):
+            return False
+        answers = socket.getaddrinfo(self._proxy.hostname, port, proto=socket.IPPROTO_TCP)
+        return any(answer[4][0] == address for answer in answers)
 
 
 def handler_class(gate: Gate) -> type:

@@ -1,4 +1,4 @@
-"""Politeness: in no hour is a host asked for more than its share of videos.
+"""Politeness: no host is asked for more than its share of videos, and one that turns us away is left alone.
 
 A guest of a large video site is cut off at some 300 videos an hour (yt-dlp wiki, "Extractors"), hence the default of
 250 in the settings. Share one governor between all threads that fetch.
@@ -6,59 +6,162 @@ A guest of a large video site is cut off at some 300 videos an hour (yt-dlp wiki
 
 import ipaddress
 import math
+import random
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
+
+from curation.fetch.failures import TURNED_AWAY, FetchFailure
+from curation.outcomes import Outcome
 
 BURST = 5
 """Most videos that may be asked for at once before the pace counts [ours]."""
+
+OPENS_AFTER = 3
+"""So many refusals in a row, and the circuit opens."""
+
+LONGEST_S = 24 * 3600
+"""Longest time that a host is left alone, however often it refuses [ours]."""
+
+LOOPBACK = "localhost"
 
 SAME_SITE = {"youtu.be": "youtube.com", "youtube-nocookie.com": "youtube.com"}
 """Hosts that count as another one."""
 
 
+@dataclass
+class _Site:
+    """What is known of a site; times are the clock's seconds."""
+
+    full_at_s: float = 0.0
+    next_at_s: float = 0.0
+    refusals: int = 0
+    openings: int = 0
+    closed_until_s: float = 0.0
+    probing: bool = False
+    why: Outcome = Outcome.RATE_LIMITED
+
+
 class Governor:
-    """A token bucket for each site; `wait` returns when the site may be asked. Safe between threads."""
+    """A token bucket and a circuit breaker for each site. Safe between threads.
+
+    The circuit opens when a site turns us away `OPENS_AFTER` times in a row; until it has cooled, nothing is asked of
+    it. Then one video is tried: if that comes, all go on, else the site is left alone twice as long.
+    """
 
     def __init__(
         self,
         *,
         videos_per_hour: float,
-        clock: Callable[[], float] = time.monotonic,
+        pause_s: float = 0.0,
+        jitter: float = 0.0,
+        cool_s: float = 3600.0,
+        spare_loopback: bool = True,
+        clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        chance: random.Random | None = None,
     ) -> None:
+        """`pause_s` lies between any two videos of a site, longer by up to `jitter` of it, by chance.
+
+        With `spare_loopback` this machine counts as no site.
+        """
         # What the burst gives at once the pace takes back, so that burst + an hour at this pace is the budget.
         self._ahead = max(0, min(BURST - 1, math.floor(videos_per_hour / 50)))
         self._pace_s = 3600 / (videos_per_hour - self._ahead)
-        self._clock, self._sleep = clock, sleep
-        self._full_at_s: dict[str, float] = {}
+        self._pause_s, self._jitter, self._cool_s = pause_s, jitter, cool_s
+        self._clock, self._sleep, self._chance = clock, sleep, chance or random.Random()
+        self._spare_loopback = spare_loopback
+        self._sites: dict[str, _Site] = {}
         self._lock = threading.Lock()
 
     def wait(self, link: str) -> float:
-        """Take a token of the link's site, sleeping until there is one; returns how long that took, in seconds."""
-        site = site_of(link)
-        if site is None:
+        """Take a token of the link's site, sleeping until there is one; returns how long that took, in seconds.
+
+        Raises:
+            FetchFailure: the site's circuit is open; `retry_at` says until when.
+        """
+        name = self._name(link)
+        if name is None:
             return 0.0
         with self._lock:
-            now = self._clock()
+            now, site = self._clock(), self._sites.setdefault(name, _Site())
+            self._check_open(name, site, now)
             # The bucket as one number: when it will be full again, were nothing more taken from it.
-            full_at = max(self._full_at_s.get(site, now), now) + self._pace_s
-            self._full_at_s[site] = full_at
-            pause_s = max(0.0, full_at - now - (self._ahead + 1) * self._pace_s)
-        if pause_s:
-            self._sleep(pause_s)
-        return pause_s
+            site.full_at_s = max(site.full_at_s, now) + self._pace_s
+            at = max(now, site.full_at_s - (self._ahead + 1) * self._pace_s, site.next_at_s)
+            site.next_at_s = at + self._pause_s * (1 + self._jitter * self._chance.random())
+        if at > now:
+            self._sleep(at - now)
+        return at - now
+
+    def tell(self, link: str, outcome: Outcome, *, retry_after_s: float | None = None) -> datetime | None:
+        """What came of a fetch; returns when the site may be asked again if it turned us away.
+
+        `retry_after_s` is how long the site itself asks to be left alone.
+        """
+        name = self._name(link)
+        if name is None:
+            return None
+        with self._lock:
+            now, site = self._clock(), self._sites.setdefault(name, _Site())
+            was_probe, site.probing = site.probing, False
+            if outcome not in TURNED_AWAY:
+                if outcome is Outcome.OK:
+                    site.refusals = site.openings = 0
+                return None
+            site.refusals, site.why = site.refusals + 1, outcome
+            if retry_after_s or was_probe or site.refusals >= OPENS_AFTER:
+                cool_s = min(max(self._cool_s * 2**site.openings, retry_after_s or 0), LONGEST_S)
+                # Fetches that were under way when it opened say nothing new.
+                if site.closed_until_s <= now:
+                    site.openings += 1
+                site.closed_until_s = max(site.closed_until_s, now + cool_s)
+            return _at(max(site.closed_until_s, now + self._pace_s))
+
+    def remember(self, link: str, at: datetime) -> None:
+        """A video of an earlier run counts against the hour; to be told in order of time."""
+        if name := self._name(link):
+            site = self._sites.setdefault(name, _Site())
+            site.full_at_s = max(site.full_at_s, at.timestamp()) + self._pace_s
+
+    def leave_alone(self, link: str, until: datetime) -> None:
+        """A site that turned an earlier run away."""
+        if name := self._name(link):
+            site = self._sites.setdefault(name, _Site())
+            site.closed_until_s = max(site.closed_until_s, until.timestamp())
+            site.refusals = OPENS_AFTER
+
+    def _name(self, link: str) -> str | None:
+        name = site_of(link)
+        return None if name == LOOPBACK and self._spare_loopback else name
+
+    def _check_open(self, name: str, site: _Site, now: float) -> None:
+        if now < site.closed_until_s:
+            raise _turned_away(name, site.why, site.closed_until_s)
+        if site.refusals >= OPENS_AFTER:
+            if site.probing:
+                raise _turned_away(name, site.why, now + 60)
+            site.probing = True
 
 
 def site_of(link: str) -> str | None:
-    """The site a link counts for; None for this machine, which needs no sparing."""
+    """The site a link counts for; "localhost" for this machine by any name, None for no site at all."""
     host = (urlsplit(link).hostname or "").rstrip(".")
     for prefix in ("www.", "m.", "music."):
         host = host.removeprefix(prefix)
-    if host == "localhost":
-        return None
     try:
-        return None if ipaddress.ip_address(host).is_loopback else host
+        return LOOPBACK if ipaddress.ip_address(host).is_loopback else host
     except ValueError:
-        return SAME_SITE.get(host, host)
+        return SAME_SITE.get(host, host) or None
+
+
+def _turned_away(name: str, why: Outcome, until_s: float) -> FetchFailure:
+    until = _at(until_s)
+    return FetchFailure(why, f"{name} has turned us away and is left alone until {until:%F %H:%M} UTC", retry_at=until)
+
+
+def _at(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,8 +1,9 @@
 """Settings of fetching: a model of the recipe."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
 
 class FetchSettings(BaseModel):
@@ -16,13 +17,41 @@ class FetchSettings(BaseModel):
     )
     format: str = Field("", description="yt-dlp's format selection; empty: the best up to max_height that has sound")
     max_bytes: int = Field(2_000_000_000, ge=1, description="refuse larger files")
+    max_duration_s: float = Field(4 * 3600, gt=0, description="refuse longer videos before they are downloaded")
     timeout_s: float = Field(20.0, gt=0, le=600, description="longest silence of a connection")
     deadline_s: float = Field(1800.0, gt=0, le=86_400, description="longest time for one video")
     retries: int = Field(3, ge=0, le=20, description="tries again within a fetch, where that can help")
     videos_per_hour: float = Field(
         250.0, gt=0, le=100_000, description="most videos in any hour from one host; loopback is exempt"
     )
-    cookies: Path | None = Field(None, description="a cookies.txt, for what needs an account; it is only read")
+    pause_s: float = Field(1.0, ge=0, description="least pause between two videos of one host; loopback is exempt")
+    jitter: float = Field(0.5, ge=0, le=10, description="pauses are longer by up to this share, by chance")
+    cool_s: float = Field(
+        3600.0,
+        gt=0,
+        description="how long a host that turned us away is left alone; doubled each time it goes on",
+    )
+    patience_s: float = Field(
+        0.0, ge=0, description="how long a run waits for such hosts; else the next run goes on with them"
+    )
+    cookies: Path | None = Field(
+        None, description="a cookies.txt (mode 600), for what needs an account; it is only read"
+    )
+    proxy: SecretStr | None = Field(
+        None,
+        description="an http(s) proxy for all connections; which addresses it reaches is then its own affair, not ours",
+    )
+
+    @field_validator("proxy")
+    @classmethod
+    def _is_http(cls, proxy: SecretStr | None) -> SecretStr | None:
+        if proxy and urlsplit(proxy.get_secret_value()).scheme not in ("http", "https"):
+            raise ValueError("a proxy is http://HOST:PORT or https://HOST:PORT")
+        return proxy
+
+    def proxy_link(self) -> str:
+        """The proxy with its password, empty if there is none."""
+        return self.proxy.get_secret_value() if self.proxy else ""
 
     def selection(self) -> str:
         """The format selection for yt-dlp; its last resort is any picture with any sound."""

@@ -6,6 +6,9 @@ downloaders, netrc, file: links, plug-ins, remote components).
 
 import io
 import re
+import stat
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,9 @@ from curation.fetch.watch import Watch
 from curation.outcomes import Outcome
 from shards.errors import BadInput
 from shards.ffmpeg import ffmpeg_binary
+
+Licensed = Callable[[str | None], bool]
+"""Whether a video may come in whose site states this licence, or none."""
 
 NATIVE = frozenset({"HttpFD", "HlsFD", "DashSegmentsFD", "IsmFD", "F4mFD"})
 """yt-dlp's downloaders that connect through the gate only; others start programs or open sockets of their own."""
@@ -50,8 +56,20 @@ class Words:
         self.said.append(plain(text))
 
 
-def downloader(into: Path, name: str, settings: FetchSettings, *, gate: Gate, watch: Watch, words: Words) -> Any:
+def downloader(
+    into: Path,
+    name: str,
+    settings: FetchSettings,
+    *,
+    gate: Gate,
+    watch: Watch,
+    words: Words,
+    licensed: Licensed | None = None,
+    most_entries: int = 0,
+) -> Any:
     """A `YoutubeDL` that writes `into/name.EXT` and can do nothing else.
+
+    With `most_entries` it lists so many entries of a playlist, and looks at none of them.
 
     Raises:
         BadInput: the file of cookies cannot be read.
@@ -77,16 +95,24 @@ def downloader(into: Path, name: str, settings: FetchSettings, *, gate: Gate, wa
                 raise FetchFailure(Outcome.UNSUPPORTED_SITE, f"its protocol {info.get('protocol')} needs {kind}")
             return super().dl(name, info, *args, **kwargs)
 
-    return Downloader(_options(into, name, settings, watch, words), auto_init=True)
+    options = _options(into, name, settings, watch, words, licensed)
+    if most_entries:
+        options |= {"noplaylist": False, "playlist_items": f"1:{most_entries}", "extract_flat": "in_playlist"}
+        del options["match_filter"]
+    return Downloader(options, auto_init=True)
 
 
 def plain(words: str) -> str:
     """yt-dlp's words without terminal colours, prefixes and its advice to report a bug."""
     bare = re.sub(r"\x1b\[[0-9;]*m", "", words).strip().removeprefix("ERROR: ")
+    # A proxy's password must not be told to a log.
+    bare = re.sub(r"://[^/\s@]+@", "://", bare)
     return re.split(r"; please report this issue|; Confirm you are on the latest", bare)[0].strip()[:500]
 
 
-def _options(into: Path, name: str, settings: FetchSettings, watch: Watch, words: Words) -> dict[str, Any]:
+def _options(
+    into: Path, name: str, settings: FetchSettings, watch: Watch, words: Words, licensed: Licensed | None
+) -> dict[str, Any]:
     return {
         "paths": {"home": str(into)},
         "outtmpl": {"default": f"{name}.%(ext)s"},
@@ -101,7 +127,7 @@ def _options(into: Path, name: str, settings: FetchSettings, watch: Watch, words
         "skip_unavailable_fragments": False,
         "cookiefile": _cookies(settings.cookies),
         "progress_hooks": [watch.on_progress],
-        "match_filter": refuse_live,
+        "match_filter": partial(refuse, max_duration_s=settings.max_duration_s, licensed=licensed),
         "logger": words,
         "noplaylist": True,
         "playlist_items": "1",
@@ -112,13 +138,13 @@ def _options(into: Path, name: str, settings: FetchSettings, watch: Watch, words
         "noprogress": True,
         "color": "never",
         "updatetime": False,
-    } | _shut()
+    } | _shut(settings.proxy_link())
 
 
-def _shut() -> dict[str, Any]:
-    """What keeps yt-dlp from other programs, files and code."""
+def _shut(proxy: str) -> dict[str, Any]:
+    """What keeps yt-dlp from other programs, files, proxies and code."""
     return {
-        "proxy": "",
+        "proxy": proxy,
         "cachedir": False,
         "enable_file_urls": False,
         "usenetrc": False,
@@ -134,15 +160,21 @@ def _shut() -> dict[str, Any]:
     }
 
 
-def refuse_live(info: Any, **_: object) -> None:
-    """Streams without an end are no videos; called by yt-dlp before it downloads.
+def refuse(info: Any, *, max_duration_s: float, licensed: Licensed | None = None, **_: object) -> None:
+    """Look at what a site says about a video before any of it is downloaded; called by yt-dlp.
 
     Raises:
-        FetchFailure: `LIVE`.
+        FetchFailure: it has no end, or not yet a beginning, is too long, or its licence is not wanted.
     """
     status = info.get("live_status")
-    if info.get("is_live") or status in ("is_live", "is_upcoming", "post_live"):
+    if status == "is_upcoming":
+        raise FetchFailure(Outcome.UPCOMING, "it has not begun yet")
+    if info.get("is_live") or status in ("is_live", "post_live"):
         raise FetchFailure(Outcome.LIVE, f"it is a live stream ({status or 'is_live'})")
+    if (duration := info.get("duration") or 0) > max_duration_s:
+        raise FetchFailure(Outcome.TOO_LONG, f"it lasts {duration:.0f} s")
+    if licensed and not licensed(info.get("license")):
+        raise FetchFailure(Outcome.LICENCE_NOT_ALLOWED, f"its licence is {info.get('license') or 'not stated'}")
 
 
 def _cookies(file: Path | None) -> io.StringIO | None:
@@ -150,6 +182,8 @@ def _cookies(file: Path | None) -> io.StringIO | None:
     if file is None:
         return None
     try:
+        if file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
+            raise BadInput(f"others on this machine can read the cookies {file}", remedy=f"chmod 600 {file}")
         return io.StringIO(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"the cookies {file} cannot be read: {error}", remedy="check `fetch.cookies`") from error

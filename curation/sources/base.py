@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 from curation.outcomes import Outcome
+from curation.sources.identity import canonical_link
 
 ID_DIGITS = 20
 WEB = ("http://", "https://")
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
+MEMBER = "!/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,8 @@ class SourceRow:
     """One video, or a span of one, that somebody wants curated.
 
     Either `link` or `path` is set. Times are microseconds from the video's first frame, None where not given. `row`
-    is the line of the table where the row begins, counted from 1 as an editor does.
+    is the line of the table where the row begins, counted from 1 as an editor does; `member` names a file inside the
+    tar at `path`.
     """
 
     link: str | None
@@ -30,12 +31,20 @@ class SourceRow:
     licence: str
     table: str
     row: int
+    split: str = ""
+    member: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The video's link, or the path of its file, with `!/MEMBER` behind it where that is a member of a tar."""
+        if self.link is not None:
+            return self.link
+        return f"{self.path}{MEMBER}{self.member}" if self.member else str(self.path)
 
     @property
     def source_id(self) -> str:
         """The id of the video behind it: the same for the same link or file, whatever the span."""
-        name = canonical_link(self.link) if self.link is not None else str(self.path)
-        return hashlib.sha256(name.encode()).hexdigest()[:ID_DIGITS]
+        return video_id(canonical_link(self.link) if self.link is not None else self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +60,9 @@ class RowFault:
 Read = Iterator[SourceRow | RowFault]
 
 
-def canonical_link(link: str) -> str:
-    """A link as it counts for identity: scheme and host in lower case, no default port, no fragment."""
-    try:
-        parts = urlsplit(link.strip())
-    except ValueError:
-        return link.strip()
-    host = parts.netloc.lower().removesuffix(_DEFAULT_PORTS.get(parts.scheme, "\0"))
-    return urlunsplit((parts.scheme, host, parts.path, parts.query, ""))
+def video_id(name: str) -> str:
+    """The id of a canonical link or a path."""
+    return hashlib.sha256(name.encode()).hexdigest()[:ID_DIGITS]
 
 
 def is_web(link: str) -> bool:

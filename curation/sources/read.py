@@ -1,21 +1,47 @@
-"""Read any mix of sources: tables, folders, media files, links. A new kind is a new file and a line in READERS."""
+"""Read any mix of sources: tables, folders, files, tars, links, lists on sites, prefixes of object stores.
+
+A new kind is a new file and a line here: by a file's ending in READERS, by how it begins in
+BY_CONTENT, else in `_read`.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 
+from curation.fetch.settings import FetchSettings
 from curation.outcomes import Outcome
+from curation.sources.audioset import is_audioset, read_audioset
 from curation.sources.base import Read, RowFault, SourceRow, is_web
 from curation.sources.folder import read_file, read_folder
+from curation.sources.lists import PREFIX, is_list, read_list, read_prefix
+from curation.sources.objects import is_object, read_objects
+from curation.sources.parquet import read_parquet
+from curation.sources.selection import Selection
+from curation.sources.settings import SourceSettings
 from curation.sources.table import read_csv, read_jsonl
+from curation.sources.vggsound import is_vggsound, read_vggsound
+from curation.sources.webdataset import read_webdataset
 from shards.errors import BadInput
 
-READERS: dict[str, Callable[[Path], Read]] = {
+Reader = Callable[[Path, SourceSettings], Read]
+
+READERS: dict[str, Reader] = {
     ".csv": read_csv,
     ".tsv": read_csv,
     ".jsonl": read_jsonl,
     ".ndjson": read_jsonl,
+    ".parquet": read_parquet,
+    ".tar": read_webdataset,
 }
+
+BY_CONTENT: tuple[tuple[Callable[[str], bool], Reader], ...] = (
+    (is_vggsound, read_vggsound),
+    (is_audioset, read_audioset),
+)
+"""Lists of data sets look like tables without a header; they are known by their first lines."""
+
+HEAD_CHARACTERS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +52,11 @@ class Reading:
     faults: list[RowFault]
 
 
-def read_sources(sources: Sequence[str | Path]) -> Reading:
+def read_sources(sources: Sequence[str | Path], *, settings: SourceSettings | None = None) -> Reading:
     """Read all sources into memory; see `iter_sources`."""
     rows: list[SourceRow] = []
     faults: list[RowFault] = []
-    for one in iter_sources(sources):
+    for one in iter_sources(sources, settings=settings):
         if isinstance(one, RowFault):
             faults.append(one)
         else:
@@ -38,8 +64,12 @@ def read_sources(sources: Sequence[str | Path]) -> Reading:
     return Reading(rows, faults)
 
 
-def iter_sources(sources: Sequence[str | Path]) -> Read:
+def iter_sources(
+    sources: Sequence[str | Path], *, settings: SourceSettings | None = None, fetch: FetchSettings | None = None
+) -> Read:
     """Read all sources in order, row by row; the first row of a span wins, later ones are faults.
+
+    `fetch` says how lists on sites are asked for.
 
     A source that is not there stops everything even when others are: it is a slip of the hand, best mended before an
     hour of fetching.
@@ -49,11 +79,16 @@ def iter_sources(sources: Sequence[str | Path]) -> Read:
     """
     if not sources:
         raise BadInput("there is no source to curate", remedy="name a CSV or JSONL table, a folder, a file or a link")
+    settings, fetch = settings or SourceSettings(), fetch or FetchSettings()
+    wanted = Selection(settings)
     # Lists have millions of rows, so of each only two numbers are kept: what it is, and where it stood.
     seen: dict[int, int] = {}
     tables: list[str] = []
     for position, source in enumerate(sources, start=1):
-        for one in _read(source, position):
+        for read in _read(source, position, settings, fetch):
+            one = wanted(read) if isinstance(read, SourceRow) else read
+            if one is None:
+                continue
             if isinstance(one, RowFault):
                 yield one
                 continue
@@ -68,19 +103,45 @@ def iter_sources(sources: Sequence[str | Path]) -> Read:
                 yield RowFault(one.table, one.row, Outcome.DUPLICATE_ROW, detail)
 
 
-def _read(source: str | Path, position: int) -> Read:
-    if isinstance(source, str) and "://" in source:
-        yield _link_row(source.strip(), position)
-        return
-    path = Path(source)
-    if not path.exists():
-        raise BadInput(
-            f"there is no file or folder {source}", remedy="check the path; links begin with http:// or https://"
-        )
-    try:
-        yield from read_folder(path) if path.is_dir() else READERS.get(path.suffix.lower(), read_file)(path)
-    except OSError as error:
-        raise BadInput(f"{source} cannot be read: {error.strerror}", remedy="check its permissions") from error
+def _read(source: str | Path, position: int, settings: SourceSettings, fetch: FetchSettings) -> Read:
+    text, most = str(source).strip(), settings.max_entries
+    if is_list(text):
+        yield from read_list(text, fetch, most=most)
+    elif text.startswith(PREFIX):
+        yield from read_prefix(text, fetch, most=most)
+    elif is_object(text):
+        yield from read_objects(text, most=most)
+    elif "://" in text:
+        yield _link_row(text, position)
+    else:
+        for path in _paths(source):
+            try:
+                yield from _read_path(path, settings)
+            except OSError as error:
+                raise BadInput(f"{path} cannot be read: {error.strerror}", remedy="check its permissions") from error
+
+
+def _paths(source: str | Path) -> list[Path]:
+    """The file or folder itself, or what a pattern such as `shards/*.tar` matches."""
+    if Path(source).exists():
+        return [Path(source)]
+    # `Path.glob` takes no absolute pattern.
+    if found := sorted(glob(str(source))):  # noqa: PTH207
+        return [Path(one) for one in found]
+    raise BadInput(
+        f"there is no file or folder {source}", remedy="check the path; links begin with http:// or https://"
+    )
+
+
+def _read_path(path: Path, settings: SourceSettings) -> Read:
+    if path.is_dir():
+        return read_folder(path)
+    reader = READERS.get(path.suffix.lower())
+    if reader is read_csv:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            head = file.read(HEAD_CHARACTERS)
+        reader = next((each for knows, each in BY_CONTENT if knows(head)), read_csv)
+    return reader(path, settings) if reader else read_file(path)
 
 
 def _link_row(link: str, position: int) -> SourceRow | RowFault:

@@ -1,79 +1,49 @@
 """What yt-dlp and the sites it quotes say, and which outcome that is."""
 
 import errno
+import io
 import re
 import socket
 import ssl
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from yt_dlp.networking.common import Response
+from yt_dlp.networking.exceptions import HTTPError
+from yt_dlp.utils import ExtractorError
 
-from curation.fetch.classify import classify
+from curation.fetch.classify import classify, retry_after_s
 from curation.fetch.egress import EgressRefused
 from curation.fetch.ytdlp import plain
 from curation.outcomes import Outcome
 
-WORDS = [
-    (
-        "[youtube] jNQXAC9IVRw: Sign in to confirm you’re not a bot. Use --cookies-from-browser or --cookies",
-        "rate_limited",
-    ),
-    ("[youtube] abc: Video unavailable. This content isn't available, try again later.", "rate_limited"),
-    ("[youtube] abc: The current session has been rate-limited by YouTube for up to an hour.", "rate_limited"),
-    ("[youtube] abc: Private video. Sign in if you've been granted access to this video", "private"),
-    ("[youtube] abc: Sign in to confirm your age. This video may be inappropriate for some users.", "age_restricted"),
-    ("[youtube] abc: Video unavailable. The uploader has not made this video available in your country", "geo_blocked"),
-    (
-        "[youtube] abc: Video unavailable. This video contains content from X, who has blocked it in your country",
-        "geo_blocked",
-    ),
-    (
-        "[youtube] abc: Video unavailable. This video contains content from X, who has blocked it on copyright grounds",
-        "removed",
-    ),
-    ("[youtube] abc: Video unavailable. This video has been removed by the uploader", "removed"),
-    ("[youtube] abc: This video has been removed for violating YouTube's policy on hate speech.", "removed"),
-    ("[youtube] abc: This video is no longer available because the YouTube account has been terminated.", "removed"),
-    ("[youtube] abc: Video unavailable", "removed"),
-    ("[youtube] abc: Join this channel to get access to members-only content like this video", "forbidden"),
-    ("[youtube] abc: This video requires payment to watch", "forbidden"),
-    ("[youtube] abc: This live event will begin in 3 hours.", "live"),
-    ("[youtube] abc: Premieres in 2 days", "live"),
-    (
-        "[youtube] abc: Requested format is not available. Use --list-formats for a list of available formats",
-        "unsupported_site",
-    ),
-    ("[generic] a: No video formats found!", "unsupported_site"),
-    ("[vimeo] 1: This video is DRM protected", "unsupported_site"),
-    ("The extracted extension ('php') is unusual and will be skipped for safety reasons.", "unsupported_site"),
-    (
-        "[x] 1: Unable to extract video url; please report this issue on https://github.com/yt-dlp/yt-dlp",
-        "site_changed",
-    ),
-    ("[x] 1: Failed to parse JSON", "site_changed"),
-    ("[vimeo] 1: The web client only works when logged-in. Use --cookies", "forbidden"),
-    ("[x] 1: This video is only available for registered users.", "forbidden"),
-    ("[download] File is larger than max-filesize (5 bytes > 1 bytes). Aborting.", "too_large"),
-    ("Did not get any data blocks", "empty_file"),
-    ("The downloaded file is empty", "empty_file"),
-    ("unable to write data: [Errno 28] No space left on device", "disk_full"),
-    ("[download] Got error: HTTP Error 503: Service Unavailable. Giving up after 3 retries", "server_error"),
-    ("[download] Got error: HTTP Error 429: Too Many Requests", "rate_limited"),
-    ("[download] Got error: HTTP Error 404: Not Found. Giving up after 0 retries", "not_found"),
-    ("[download] Got error: The read operation timed out", "timed_out"),
-    ("[download] Got error: [Errno 111] Connection refused", "unreachable"),
-    ("[download] Got error: 100 bytes read, 200 more expected", "unreachable"),
-    ("[download] Got error: Downloaded 100 bytes, expected 200 bytes", "unreachable"),
-    ("<urlopen error [Errno -2] Name or service not known>", "unreachable"),
-    ("[download] Got error: 10.0.0.1 is not a public address", "bad_link"),
-    ("<urlopen error unknown url type: ftp>", "bad_link"),
-    ("something that nobody has said before", "fetch_failed"),
-]
+MESSAGES = [line.split("\t") for line in Path(__file__).with_name("messages.tsv").read_text("utf-8").splitlines()]
+"""What yt-dlp prints, by outcome: from its source, its issue tracker and its wiki."""
 
 
-@pytest.mark.parametrize(("words", "outcome"), WORDS)
-def test_words_are_understood(words, outcome):
+@pytest.mark.parametrize(("outcome", "words"), MESSAGES)
+def test_words_are_understood(outcome, words):
     assert classify(None, words) == outcome
+
+
+def test_the_collection_is_wide_and_every_outcome_has_its_remedy():
+    outcomes = {Outcome(outcome) for outcome, _ in MESSAGES}
+    assert len(MESSAGES) >= 100
+    assert len(outcomes) >= 25
+    assert Outcome.FETCH_FAILED not in outcomes
+    assert all(outcome.remedy for outcome in outcomes)
+
+
+def test_what_nobody_has_said_before_keeps_the_downloaders_words():
+    assert classify(None, "something else altogether") is Outcome.FETCH_FAILED
+
+
+@pytest.mark.parametrize(("told", "seconds"), [("120", 120.0), ("Mon, 23 Nov 2026 12:00:30 GMT", 30.0), ("soon", None)])
+def test_a_server_says_how_long_it_wants_to_be_left_alone(told, seconds):
+    now_s = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC).timestamp()
+    answer = Response(io.BytesIO(), "http://example.com", {"Retry-After": told}, status=429)
+    assert retry_after_s(ExtractorError("x", cause=HTTPError(answer)), now_s=now_s) == seconds
 
 
 @pytest.mark.parametrize(
@@ -85,18 +55,18 @@ def test_words_are_understood(words, outcome):
     ],
 )
 def test_a_link_or_an_id_says_nothing_about_the_failure(words):
-    assert classify(None, words) is Outcome.UNSUPPORTED_SITE
+    assert classify(None, words) is Outcome.NO_FORMAT
 
 
 @pytest.mark.parametrize(
     ("cause", "outcome"),
     [
-        (EgressRefused("10.0.0.1 is not a public address"), Outcome.BAD_LINK),
-        (socket.gaierror(-2, "Name or service not known"), Outcome.UNREACHABLE),
+        (EgressRefused("10.0.0.1 is not a public address"), Outcome.BLOCKED_ADDRESS),
+        (socket.gaierror(-2, "Name or service not known"), Outcome.DNS_FAILED),
         (ConnectionRefusedError(111, "Connection refused"), Outcome.UNREACHABLE),
         (ConnectionResetError(104, "Connection reset by peer"), Outcome.UNREACHABLE),
         (TimeoutError("timed out"), Outcome.TIMED_OUT),
-        (ssl.SSLCertVerificationError("certificate has expired"), Outcome.UNREACHABLE),
+        (ssl.SSLCertVerificationError("certificate has expired"), Outcome.TLS_FAILED),
         (OSError(errno.ENOSPC, "No space left on device"), Outcome.DISK_FULL),
     ],
 )

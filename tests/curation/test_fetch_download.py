@@ -14,6 +14,7 @@ import pytest
 
 from curation.fetch.download import fetch, take_local
 from curation.fetch.failures import FetchFailure
+from curation.fetch.governor import Governor
 from curation.fetch.settings import FetchSettings
 from curation.outcomes import Outcome
 from shards.errors import BadInput
@@ -128,7 +129,7 @@ def test_starts_anew_when_the_server_knows_no_ranges(server, film, get, tmp_path
 @pytest.mark.parametrize(
     ("code", "outcome", "retry"),
     [
-        (401, Outcome.FORBIDDEN, False),
+        (401, Outcome.LOGIN_REQUIRED, False),
         (403, Outcome.FORBIDDEN, False),
         (404, Outcome.NOT_FOUND, False),
         (410, Outcome.REMOVED, False),
@@ -151,8 +152,8 @@ def test_a_closed_port_is_unreachable(refused):
     assert (failure.outcome, failure.retry) == (Outcome.UNREACHABLE, True)
 
 
-def test_a_name_that_does_not_resolve_is_unreachable(refused):
-    assert refused("http://no-such-host.invalid/film.mp4").outcome is Outcome.UNREACHABLE
+def test_a_name_that_does_not_resolve_is_unknown(refused):
+    assert refused("http://no-such-host.invalid/film.mp4").outcome is Outcome.DNS_FAILED
 
 
 def test_a_silent_server_times_out(server, refused):
@@ -249,6 +250,18 @@ def test_a_missing_fragment_fails_the_video_rather_than_shift_its_sound(server, 
     assert refused(f"{server.base_url}/torn/film.m3u8").outcome is Outcome.NOT_FOUND
 
 
+def test_a_video_that_lasts_too_long_or_has_another_licence_is_not_downloaded(server, media, refused, tmp_path):
+    for path in media.glob("*.m3u8"):
+        server.link(f"/long/{path.name}", web.body(path.read_bytes(), "application/x-mpegurl"))
+    link = f"{server.base_url}/long/film.m3u8"
+    assert refused(link, max_duration_s=0.5).outcome is Outcome.TOO_LONG
+    with pytest.raises(FetchFailure, match="licence is not stated") as failure:
+        settings = FetchSettings(allow_loopback=True, retries=0)
+        fetch(link, into=tmp_path, name=NAME, settings=settings, licensed=lambda licence: licence == "CC-BY")
+    assert failure.value.outcome is Outcome.LICENCE_NOT_ALLOWED
+    assert server.count("/long/film0.ts") == 0
+
+
 def test_an_hls_stream_without_an_end_is_live(server, media, refused):
     playlist = (media / "film.m3u8").read_text().replace("#EXT-X-ENDLIST", "").replace("VOD", "EVENT")
     link = server.link("/live.m3u8", web.body(playlist.encode(), "application/x-mpegurl"))
@@ -267,8 +280,9 @@ def test_an_hls_stream_without_an_end_is_live(server, media, refused):
     ],
 )
 def test_a_redirect_into_a_private_network_is_refused(server, refused, target):
-    failure = refused(server.link("/away.mp4", web.redirect(target)))
-    assert (failure.outcome, failure.retry) == (Outcome.BAD_LINK, False), failure.detail
+    for code in (301, 302, 303, 307, 308):
+        failure = refused(server.link("/away.mp4", web.redirect(target, code)))
+        assert (failure.outcome, failure.retry) == (Outcome.BLOCKED_ADDRESS, False), failure.detail
 
 
 @pytest.mark.parametrize("scheme", ["ftp", "file", "data"])
@@ -286,15 +300,104 @@ def test_a_redirect_to_another_scheme_opens_nothing(server, refused, scheme):
     "inner",
     ["http://169.254.169.254/latest/meta-data.ts", "http://10.1.2.3/a.ts", "file:///etc/passwd", "ftp://10.0.0.1/a.ts"],
 )
-def test_a_manifest_that_leads_inside_is_refused(server, refused, inner):
-    playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{inner}\n#EXT-X-ENDLIST\n"
+@pytest.mark.parametrize(
+    "line",
+    [
+        "#EXTINF:1,\n{inner}",
+        '#EXT-X-MAP:URI="{inner}"\n#EXTINF:1,\nfilm0.ts',
+        '#EXT-X-KEY:METHOD=AES-128,URI="{inner}"\n#EXTINF:1,\nfilm0.ts',
+    ],
+    ids=["segment", "map", "key"],
+)
+def test_a_manifest_that_leads_inside_is_refused(server, media, refused, inner, line):
+    server.link("/film0.ts", web.body((media / "film0.ts").read_bytes(), "video/mp2t"))
+    playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n{line.format(inner=inner)}\n#EXT-X-ENDLIST\n"
     failure = refused(server.link("/inside.m3u8", web.body(playlist.encode(), "application/x-mpegurl")))
-    assert (failure.outcome, failure.retry) == (Outcome.BAD_LINK, False), failure.detail
+    assert failure.outcome in (Outcome.BLOCKED_ADDRESS, Outcome.BAD_LINK), failure.detail
+
+
+@pytest.mark.parametrize("tag", ["BaseURL", "SegmentURL", "Initialization"])
+def test_a_dash_manifest_that_leads_inside_is_refused(server, media, refused, tag):
+    manifest, inner = (media / "film.mpd").read_text(), "http://169.254.169.254/"
+    if tag == "BaseURL":
+        manifest = manifest.replace("<Period", f"<BaseURL>{inner}</BaseURL><Period", 1)
+    else:
+        manifest = manifest.replace('media="', f'media="{inner}').replace(
+            'initialization="', f'initialization="{inner}'
+        )
+    failure = refused(server.link("/inside.mpd", web.body(manifest.encode(), "application/dash+xml")))
+    assert failure.outcome is Outcome.BLOCKED_ADDRESS, failure.detail
+
+
+def test_a_segment_that_redirects_inside_is_refused(server, media, refused):
+    server.link("/hop/film0.ts", web.redirect("http://10.0.0.1/film0.ts"))
+    playlist = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfilm0.ts\n#EXT-X-ENDLIST\n"
+    failure = refused(server.link("/hop/a.m3u8", web.body(playlist.encode(), "application/x-mpegurl")))
+    assert failure.outcome is Outcome.BLOCKED_ADDRESS, failure.detail
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [["127.0.0.1"], ["10.0.0.1", "127.0.0.1"], ["::ffff:127.0.0.1"]],
+    ids=["inside", "all inside", "in another dress"],
+)
+def test_a_public_name_that_means_an_inner_address_reaches_nothing(server, refused, monkeypatch, answers):
+    """What the name server says counts at the connection, so it cannot say one thing to the check and another to us."""
+    real, asked = socket.getaddrinfo, len(server.asked)
+
+    def resolve(host, port, *more, **options):
+        if host != "video.example":
+            return real(host, port, *more, **options)
+        return [found for one in answers for found in real(one, port, *more, **options)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    failure = refused(f"http://video.example:{server.port}/film.mp4", allow_loopback=False)
+    assert failure.outcome is Outcome.BLOCKED_ADDRESS, failure.detail
+    assert len(server.asked) == asked
+
+
+def test_a_name_server_that_changes_its_answer_gains_nothing(server, film, refused, monkeypatch):
+    real, asked, times = socket.getaddrinfo, len(server.asked), []
+
+    def resolve(host, port, *more, **options):
+        if host != "video.example":
+            return real(host, port, *more, **options)
+        times.append(host)
+        return real("10.255.255.1" if len(times) % 2 else "127.0.0.1", port, *more, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    for _ in range(2):
+        link = f"http://video.example:{server.port}/film.mp4"
+        assert refused(link, allow_loopback=False).outcome is Outcome.BLOCKED_ADDRESS
+    assert len(server.asked) == asked
+
+
+def test_proxies_of_the_environment_are_not_used(server, film, get, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://10.0.0.1:3128")
+    assert get(server.link("/direct.mp4", web.body(film))).path.read_bytes() == film
+
+
+def test_a_proxy_of_the_settings_is_the_only_inner_address(server, film, get, refused, capsys):
+    """The proxy here is the server itself: it is asked for the whole link."""
+    server.link("http://video.example/film.mp4", web.body(film))
+    proxy = f"http://me:secret@127.0.0.1:{server.port}"
+    got = get("http://video.example/film.mp4", proxy=proxy, allow_loopback=False)
+    assert got.path.read_bytes() == film
+    got.path.unlink()
+    dead = "http://me:secret@127.0.0.1:1"
+    assert "secret" not in str(refused("http://video.example/other.mp4", proxy=dead, allow_loopback=False))
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "file:///x", "nonsense"])
+def test_a_proxy_of_another_kind_is_refused(proxy):
+    with pytest.raises(ValueError, match="proxy is http"):
+        FetchSettings(proxy=proxy)
 
 
 def test_a_page_that_embeds_an_inner_address_is_refused(server, refused):
     page = b'<html><body><video src="http://169.254.169.254/film.mp4"></video></body></html>'
-    assert refused(server.link("/inner.html", web.body(page, "text/html"))).outcome is Outcome.BAD_LINK
+    assert refused(server.link("/inner.html", web.body(page, "text/html"))).outcome is Outcome.BLOCKED_ADDRESS
 
 
 def test_ffmpeg_never_opens_a_link(server, refused):
@@ -313,7 +416,7 @@ def test_loopback_is_refused_unless_it_is_allowed(server, film, refused):
     port = server.port
     for link in (f"http://127.0.0.1:{port}/x.mp4", f"http://localhost:{port}/x.mp4", f"http://2130706433:{port}/x.mp4"):
         asked = len(server.asked)
-        assert refused(link, allow_loopback=False).outcome is Outcome.BAD_LINK
+        assert refused(link, allow_loopback=False).outcome is Outcome.BLOCKED_ADDRESS
         assert len(server.asked) == asked
 
 
@@ -327,6 +430,7 @@ def test_a_full_disk_is_told_from_a_bad_link(server, film, refused, tmp_path):
 
 def test_cookies_are_sent_and_their_file_is_not_written(server, film, get, tmp_path_factory):
     cookies = tmp_path_factory.mktemp("cookies") / "cookies.txt"
+    cookies.touch(mode=0o600)
     cookies.write_text("# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t0\tsession\tsecret\n")
     before, sent = cookies.read_bytes(), []
 
@@ -339,6 +443,12 @@ def test_cookies_are_sent_and_their_file_is_not_written(server, film, get, tmp_p
     assert cookies.read_bytes() == before
 
 
+def test_cookies_that_others_can_read_are_not_used(get, server, film, tmp_path):
+    (tmp_path / "cookies.txt").touch(mode=0o644)
+    with pytest.raises(BadInput, match="chmod 600"):
+        get(server.link("/film.mp4", web.body(film)), cookies=tmp_path / "cookies.txt")
+
+
 def test_missing_cookies_stop_the_run_with_a_remedy(get, server, film, tmp_path):
     with pytest.raises(BadInput, match="cookies"):
         get(server.link("/film.mp4", web.body(film)), cookies=tmp_path / "absent.txt")
@@ -348,6 +458,28 @@ def test_missing_cookies_stop_the_run_with_a_remedy(get, server, film, tmp_path)
 def test_a_name_cannot_leave_its_folder(name, tmp_path):
     with pytest.raises(ValueError, match="no name"):
         fetch("http://example.com/a.mp4", into=tmp_path, name=name, settings=FetchSettings())
+
+
+def test_a_host_that_turns_us_away_is_left_alone_until_it_said(server, film, get, tmp_path):
+    clock = [1_000_000.0]
+    governor = Governor(videos_per_hour=10_000, cool_s=60, spare_loopback=False, clock=lambda: clock[0], sleep=print)
+    settings = FetchSettings(allow_loopback=True, timeout_s=3, retries=0)
+
+    def outcome_of(path):
+        try:
+            fetch(server.base_url + path, into=tmp_path, name=NAME, settings=settings, governor=governor)
+        except FetchFailure as failure:
+            return failure.outcome, failure.retry_at and failure.retry_at.timestamp()
+        return Outcome.OK, None
+
+    server.link("/busy.mp4", web.status(429))
+    outcomes = [outcome_of("/busy.mp4") for _ in range(5)]
+    assert [outcome for outcome, _ in outcomes] == [Outcome.RATE_LIMITED] * 5
+    assert outcomes[-1][1] == clock[0] + 60
+    assert server.count("/busy.mp4") == 3, "the circuit opens after three"
+    server.link("/busy.mp4", web.body(film))
+    clock[0] += 61
+    assert outcome_of("/busy.mp4") == (Outcome.OK, None)
 
 
 def test_several_threads_fetch_at_once(server, film, tmp_path):

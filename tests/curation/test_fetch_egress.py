@@ -71,7 +71,7 @@ BAD_LINKS = [
 def test_refuses_a_link_that_is_not_to_a_public_web_host(link):
     with pytest.raises(FetchFailure) as caught:
         check_link(link)
-    assert caught.value.outcome is Outcome.BAD_LINK
+    assert caught.value.outcome in (Outcome.BAD_LINK, Outcome.BLOCKED_ADDRESS)
     assert caught.value.detail and not caught.value.retry
 
 

@@ -1,12 +1,16 @@
 """Politeness on a clock that only sleeping moves."""
 
+import random
 import threading
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.fetch.failures import FetchFailure
 from curation.fetch.governor import Governor, site_of
+from curation.outcomes import Outcome
 
 
 class Clock:
@@ -55,6 +59,7 @@ def test_sites_do_not_wait_for_each_other_but_their_aliases_do():
 def test_this_machine_needs_no_sparing():
     governed = governor(1, Clock())
     assert [governed.wait(f"http://{host}/a") for host in ("127.0.0.1:80", "localhost", "[::1]") * 3] == [0.0] * 9
+    assert governed.tell("http://localhost/a", Outcome.RATE_LIMITED) is None
     assert site_of("https://M.YouTube.com./x") == "youtube.com"
 
 
@@ -73,3 +78,99 @@ def test_threads_share_one_budget():
         thread.join()
     pace = 3600 / 98
     assert sorted(pauses) == pytest.approx([pace * turn for turn in range(1, 18)])
+
+
+LINK = "https://example.com/a"
+
+
+def refuse(governed, times, outcome=Outcome.BOT_WALL, **more):
+    for _ in range(times):
+        governed.wait(LINK)
+        told = governed.tell(LINK, outcome, **more)
+    return told
+
+
+def is_open(governed):
+    try:
+        governed.wait(LINK)
+    except FetchFailure:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("outcome", [Outcome.BOT_WALL, Outcome.RATE_LIMITED])
+def test_three_refusals_open_the_circuit_and_the_failure_says_until_when(outcome):
+    clock = Clock()
+    governed = governor(10_000, clock)
+    refuse(governed, 2, outcome)
+    assert not is_open(governed)
+    retry_at = governed.tell(LINK, outcome)
+    with pytest.raises(FetchFailure, match="left alone until") as failure:
+        governed.wait(LINK)
+    assert failure.value.outcome is outcome
+    assert failure.value.retry_at == retry_at == datetime.fromtimestamp(clock.now + 3600, UTC)
+    assert governed.wait("https://other.example/") == 0
+
+
+def test_other_failures_and_a_success_between_keep_it_closed():
+    governed = governor(10_000, Clock())
+    for outcome in (Outcome.BOT_WALL, Outcome.BOT_WALL, Outcome.OK) * 3 + (Outcome.REMOVED,) * 9:
+        governed.wait(LINK)
+        governed.tell(LINK, outcome)
+    assert not is_open(governed)
+
+
+def test_when_it_has_cooled_one_video_is_tried_and_its_success_lets_all_go_on():
+    clock = Clock()
+    governed = governor(10_000, clock)
+    refuse(governed, 3)
+    clock.sleep(3601)
+    assert governed.wait(LINK) == 0
+    assert is_open(governed), "one at a time"
+    governed.tell(LINK, Outcome.OK)
+    assert not is_open(governed) and not is_open(governed)
+
+
+def test_a_host_that_goes_on_refusing_is_left_alone_twice_as_long_each_time_up_to_a_day():
+    clock = Clock()
+    governed, pauses = governor(10_000, clock), []
+    refuse(governed, 3)
+    for _ in range(8):
+        with pytest.raises(FetchFailure) as failure:
+            governed.wait(LINK)
+        pauses.append(round(failure.value.retry_at.timestamp() - clock.now))
+        clock.now = failure.value.retry_at.timestamp() + 1
+        governed.wait(LINK)
+        governed.tell(LINK, Outcome.BOT_WALL)
+    assert pauses == [3600 * 2**turn if turn < 5 else 86_400 for turn in range(8)]
+
+
+def test_a_host_that_names_its_own_time_gets_it_at_once():
+    clock = Clock()
+    governed = governor(10_000, clock)
+    governed.wait(LINK)
+    assert governed.tell(LINK, Outcome.RATE_LIMITED, retry_after_s=7200).timestamp() == clock.now + 7200
+    assert is_open(governed)
+    clock.sleep(7201)
+    assert not is_open(governed)
+
+
+def test_an_earlier_run_counts():
+    clock = Clock()
+    clock.now = 1_000_000.0
+    governed = governor(10, clock)
+    for minute in range(10):
+        governed.remember(LINK, datetime.fromtimestamp(clock.now - 600 + 60 * minute, UTC))
+    assert governed.wait(LINK) > 2400
+    governed.leave_alone("https://a.example/", datetime.fromtimestamp(clock.now + 60, UTC))
+    with pytest.raises(FetchFailure, match=r"a\.example"):
+        governed.wait("https://a.example/x")
+
+
+def test_pauses_between_two_videos_vary_by_chance():
+    clock = Clock()
+    governed = Governor(
+        videos_per_hour=100_000, pause_s=2, jitter=0.5, clock=clock, sleep=clock.sleep, chance=random.Random(1)
+    )
+    pauses = [governed.wait(LINK) for _ in range(50)][1:]
+    assert min(pauses) >= 2 and max(pauses) <= 3 and len({round(pause, 3) for pause in pauses}) > 40

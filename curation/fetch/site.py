@@ -1,0 +1,51 @@
+"""What comes of a fetch: a file, and what its site says about it."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shards.files import sha256_of
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFacts:
+    """What the site says about a video; None where it says nothing."""
+
+    title: str | None = None
+    uploader: str | None = None
+    licence: str | None = None
+    duration_s: float | None = None
+    extractor: str | None = None
+    webpage_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A video on the disk; `seconds` is what fetching took."""
+
+    path: Path
+    bytes: int
+    sha256: str
+    seconds: float
+    metadata: SiteFacts
+
+
+def site_facts(info: Mapping[str, Any]) -> SiteFacts:
+    """What yt-dlp found out about a video."""
+    duration = info.get("duration")
+    return SiteFacts(
+        title=info.get("title"),
+        uploader=info.get("uploader"),
+        licence=info.get("license"),
+        duration_s=float(duration) if duration is not None else None,
+        extractor=info.get("extractor"),
+        webpage_url=info.get("webpage_url"),
+    )
+
+
+def fetched(path: Path, metadata: SiteFacts, start: float) -> Fetched:
+    """A file that is there, whose fetch began at `start` of the performance counter."""
+    digest = sha256_of(path)
+    return Fetched(path, path.stat().st_size, digest, time.perf_counter() - start, metadata)

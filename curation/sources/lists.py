@@ -1,0 +1,72 @@
+"""Playlists, channels, searches and web folders as sources: one request a page, no video is looked at yet."""
+
+import re
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from curation.fetch.failures import FetchFailure
+from curation.fetch.listing import SEARCH, entries, files_at
+from curation.fetch.settings import FetchSettings
+from curation.sources.base import Read, RowFault, SourceRow, printable
+from curation.sources.folder import SUFFIXES
+
+LIST = "list:"
+"""Before a link: it leads to a list, whatever it looks like."""
+
+PREFIX = "prefix:"
+"""Before an http(s) link: take the files that the server lists below it."""
+
+_YOUTUBE_LIST = re.compile(r"/(playlist\b|channel/|c/|user/|@[^/]+/?(videos|shorts|streams|playlists)?$)")
+
+
+def is_list(source: str) -> bool:
+    """Whether a source is a list of videos on a site, by its prefix or as known lists of YouTube."""
+    if source.startswith(LIST) or SEARCH.fullmatch(source):
+        return True
+    parts = urlsplit(source)
+    site = (parts.hostname or "").removeprefix("www.").removeprefix("m.")
+    return site == "youtube.com" and bool(_YOUTUBE_LIST.match(parts.path))
+
+
+def read_list(source: str, fetch: FetchSettings, *, most: int) -> Read:
+    """A row for each entry of a playlist, channel or search; its title is the caption."""
+    link = source.removeprefix(LIST)
+    try:
+        for number, entry in enumerate(entries(link, fetch, most=most), start=1):
+            yield _row(entry.link, entry.title, source, number)
+    except FetchFailure as failure:
+        yield RowFault(source, 0, failure.outcome, failure.detail)
+
+
+def read_prefix(source: str, fetch: FetchSettings, *, most: int) -> Read:
+    """A row for each media file that a web server lists below a folder; its own folder is its label."""
+    base = source.removeprefix(PREFIX)
+    try:
+        links = [
+            one for one in files_at(base, fetch, most=most) if PurePosixPath(urlsplit(one).path).suffix in SUFFIXES
+        ]
+    except FetchFailure as failure:
+        yield RowFault(source, 0, failure.outcome, failure.detail)
+        return
+    for number, link in enumerate(links, start=1):
+        yield _row(link, "", source, number, label=folder_of(link, base))
+
+
+def folder_of(link: str, base: str) -> str:
+    """The name of the folder below `base` that a file lies in; empty right below it."""
+    inside = link.removeprefix(base.rstrip("/") + "/")
+    return unquote(PurePosixPath(inside).parent.name)
+
+
+def _row(link: str, caption: str, table: str, number: int, *, label: str = "") -> SourceRow:
+    return SourceRow(
+        link=link,
+        path=None,
+        start_us=None,
+        end_us=None,
+        caption=printable(caption),
+        label=printable(label),
+        licence="",
+        table=table,
+        row=number,
+    )
