@@ -49,18 +49,27 @@ def show(ref: RefArgument, home: HomeOption = None, json: JsonOption = False) ->
 
 
 @snapshot_app.command()
-def verify(ref: RefArgument, home: HomeOption = None) -> None:
-    """Check every byte against the manifest; a fault is exit code 4."""
+def verify(
+    ref: RefArgument,
+    home: HomeOption = None,
+    clips: Annotated[int, typer.Option("--clips", min=0, help="Decode so many clips and check their cut.")] = 16,
+    seed: Annotated[int, typer.Option("--seed", help="Which clips are drawn.")] = 0,
+) -> None:
+    """Check every byte against the manifest, and the cut of some clips; a fault is exit code 4."""
+    from curation.media.recheck import recheck
     from shards.snapshot import open_snapshot
     from shards.verifying import verify as faults_of
 
     snapshot = open_snapshot(home_of(home).snapshots, ref)
-    faults = faults_of(snapshot)
+    faults = faults_of(snapshot, check=recheck, clips=clips, seed=seed)
     for fault in faults:
         typer.echo(f"{snapshot.id}: {fault}", err=True)
     if faults:
         raise typer.Exit(4)
-    typer.echo(f"{snapshot.id}: {snapshot.manifest['counts']['clips']} clips, every byte as published")
+    count = snapshot.manifest["counts"]["clips"]
+    typer.echo(
+        f"{snapshot.id}: {count} clips, every byte as published; {min(clips, count)} decoded, their cut is exact"
+    )
 
 
 @weights_app.command("list")

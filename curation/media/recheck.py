@@ -1,0 +1,93 @@
+"""Look at a published clip with fresh eyes: does it still hold what its record says, and are its two sounds one?"""
+
+import io
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shards.schema import Record
+
+ALLOWED_MS = 1.0
+"""Largest shift between the MP4's sound and the FLAC's: the promise of the cut."""
+
+SEARCHED_MS = 100
+"""So far apart they are looked for; AAC's priming, the usual culprit, is some 20 ms."""
+
+QUIET = 1e-3
+"""Below this peak there is nothing to compare [ours]."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """One sound track: (samples,) mono, and its rate."""
+
+    wave: NDArray[np.float32]
+    rate_hz: int
+
+
+def recheck(clip: Record) -> list[str]:
+    """Decode a clip and return what is wrong with it, a sentence each; empty when nothing is."""
+    import av
+
+    meta = clip.meta
+    try:
+        times_s, size, mp4 = _decoded(clip.mp4)
+        _, _, flac = _decoded(clip.flac)
+    except (av.FFmpegError, ValueError, IndexError) as error:
+        return [f"it cannot be decoded: {error}"]
+    if mp4 is None or flac is None:
+        return ["it has no sound"]
+    faults = []
+    if len(times_s) != meta["frames"]:
+        faults.append(f"{len(times_s)} frames instead of {meta['frames']}")
+    if size != (meta["width_px"], meta["height_px"]):
+        faults.append(f"{size[0]}x{size[1]} pixels instead of {meta['width_px']}x{meta['height_px']}")
+    if not times_s or times_s[0] != 0 or any(after <= one for one, after in pairwise(times_s)):
+        faults.append("its frames do not begin at zero, or do not follow each other")
+    if {mp4.rate_hz, flac.rate_hz} != {meta["rate_hz"]}:
+        faults.append(f"sound of {mp4.rate_hz} and {flac.rate_hz} Hz instead of {meta['rate_hz']}")
+    longest_s, length_s = (meta["end_us"] - meta["start_us"]) / 1e6, len(flac.wave) / flac.rate_hz
+    if not (times_s or [0])[-1] < length_s <= longest_s + 1.5 / flac.rate_hz:
+        faults.append(f"{length_s:.3f} s of sound for {longest_s:.3f} s")
+    return faults or _apart(mp4, flac)
+
+
+def _decoded(data: bytes) -> tuple[list[float], tuple[int, int], _Heard | None]:
+    """Frame times in seconds, the picture's size, and the sound as a player hears it."""
+    import av
+
+    times, pieces, size, rate_hz = list[float](), list[NDArray[np.float32]](), (0, 0), 0
+    with av.open(io.BytesIO(data)) as container:
+        for frame in container.decode(*[*container.streams.video[:1], *container.streams.audio[:1]]):
+            if isinstance(frame, av.VideoFrame):
+                times.append(float(frame.time))
+                size = (frame.width, frame.height)
+            else:
+                pieces.append(_mono(frame))
+                rate_hz = frame.sample_rate
+    return times, size, _Heard(np.concatenate(pieces), rate_hz) if pieces else None
+
+
+def _apart(one: _Heard, other: _Heard) -> list[str]:
+    """Whether two tracks of one sound lie apart: the peak of their cross-correlation, by FFT."""
+    if min(np.abs(one.wave).max(), np.abs(other.wave).max()) < QUIET:
+        return []
+    length = 1 << (len(one.wave) + len(other.wave)).bit_length()
+    spectrum = np.fft.rfft(one.wave, length) * np.conj(np.fft.rfft(other.wave, length))
+    likeness = np.fft.irfft(spectrum, length)
+    reach = one.rate_hz * SEARCHED_MS // 1000
+    near = np.concatenate([likeness[-reach:], likeness[: reach + 1]])
+    shift_ms = 1000 * (int(near.argmax()) - reach) / one.rate_hz
+    return [f"the sound of the MP4 lies {shift_ms:.2f} ms off the FLAC's"] if abs(shift_ms) > ALLOWED_MS else []
+
+
+def _mono(frame: Any) -> NDArray[np.float32]:
+    """(samples,) in [-1, 1]."""
+    array = frame.to_ndarray()
+    if not frame.format.is_planar:
+        array = array.reshape(-1, len(frame.layout.channels)).T
+    scale = np.iinfo(array.dtype).max if array.dtype.kind == "i" else 1.0
+    return np.asarray(array.astype(np.float32).mean(axis=0) / scale, np.float32)
