@@ -10,6 +10,7 @@ from sqlalchemy import Exists, Select, delete, exists, select
 from sqlalchemy.orm import Session
 
 from curation.clips import clip_id, propose
+from curation.dedup.ledger import remember
 from curation.ledger.open import Ledger
 from curation.ledger.tables import DecisionRow, ScoreRow, SourceEntry, Video, WindowRow
 from curation.ledger.upsert import upsert
@@ -87,6 +88,7 @@ def _propose_all(session: Session, video_id: str, timeline: Timeline, recipe: Re
     video.analysis, video.analysis_detail = Outcome.OK, ""
     video.analysis_key, video.duration_us = recipe.measuring_key(), timeline.duration_us
     video.cuts_us = [start for start, _ in shots[1:]]
+    remember(session, video_id, timeline)
     for entry in _rows_of(session, video_id):
         entry.proposal = _propose_windows(session, entry, timeline, shots, recipe)
     session.flush()

@@ -8,6 +8,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from curation.decide.policy import Policy
+from curation.dedup.match import DedupSettings
 from curation.fetch.settings import FetchSettings
 from curation.media.settings import AnalysisSettings, CutSettings, SandboxSettings, ShotSettings
 from curation.sources.settings import SourceSettings
@@ -55,6 +56,7 @@ class Recipe(BaseModel):
     scores: list[str] = Field(default=["motion", "loudness", "sync"], description="scores that must run")
     optional_scores: list[str] = Field(default=["clip", "clap"], description="scores that run where weights are there")
     policy: Policy = Field(default_factory=Policy)
+    dedup: DedupSettings = Field(default_factory=DedupSettings)
     review: ReviewSettings = Field(default_factory=ReviewSettings)
     cut: CutSettings = Field(default_factory=CutSettings)
     publish: PublishSettings = Field(default_factory=PublishSettings)

@@ -16,6 +16,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
 from curation.decide.apply import Decided, decide_all
+from curation.dedup.ledger import mark_duplicates
 from curation.fetch.governor import Governor
 from curation.funnel import funnel
 from curation.home import Home, default_home
@@ -139,15 +140,17 @@ def measure_batch(
 
 @task(cache_policy=NO_CACHE)
 def decide_windows(home: Home, recipe: Recipe) -> Decided:
-    """Decide every window and merge neighbours into clips; reads scores, opens no file."""
+    """Decide every window, merge neighbours into clips, find copies among those; opens no file."""
     with home.ledger() as ledger:
-        return decide_all(
+        decided = decide_all(
             ledger,
             recipe.policy,
             max_clip_us=round(recipe.clips.max_s * 1_000_000),
             audit_share=recipe.review.audit_share,
             max_clips_per_video=recipe.clips.most_per_video,
         )
+        mark_duplicates(ledger, recipe.dedup)
+        return decided
 
 
 @task(cache_policy=NO_CACHE)

@@ -103,6 +103,31 @@ def explain(
         typer.echo(yaml.safe_dump(story, sort_keys=False, allow_unicode=True, width=110))
 
 
+def protect(
+    name: Annotated[str, typer.Argument(help="What the videos belong to, such as AVSync15.")],
+    files: Annotated[list[Path], typer.Argument(help="Its videos, or folders of them.")],
+    home: HomeOption = None,
+) -> None:
+    """Keep copies of a benchmark's videos out of every snapshot, whoever uploaded them anew, and however edited."""
+    from curation.dedup.ledger import add_benchmark
+    from curation.media.sandbox import MediaWorkers
+    from curation.sources.folder import SUFFIXES
+
+    found = [path for one in files for path in (sorted(one.rglob("*")) if one.is_dir() else [one])]
+    videos = [path for path in found if path.suffix.lower() in SUFFIXES or path in files]
+    with home_of(home).ledger() as ledger, MediaWorkers(count=1) as workers:
+        kept = add_benchmark(
+            ledger,
+            name,
+            videos,
+            analyse=lambda path: workers.analyse(path, thumbnails=False),
+            progress=lambda path, failure: typer.echo(f"{path}: {failure}", err=True) if failure else None,
+        )
+    typer.echo(f"{name}: {kept} of {len(videos)} videos are protected; the next curation run looks for copies of them")
+    if kept < len(videos):
+        raise typer.Exit(2)
+
+
 def takedown(
     item: Annotated[str, typer.Argument(help="A link, a path, a video id or a clip id.")],
     reason: Annotated[str, typer.Option("--reason", help="Who asked, and why; kept in the log.")],

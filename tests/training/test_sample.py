@@ -123,7 +123,7 @@ def test_a_video_can_give_the_sound(run, tmp_path, flash_samples):
     from training.adapter_files import load_adapter
 
     film = tmp_path / "film.mp4"
-    film.write_bytes(flash_samples[0].mp4)
+    film.write_bytes(flash_samples[0].mp4.read())
     with pytest.raises(BadInput, match="no sound track"):
         sound_features(load_adapter(run / "adapter").adapter, film, duration_s=2.0)
 
@@ -153,5 +153,5 @@ def test_refuses_a_folder_that_is_no_run(image, tmp_path):
 
 
 def test_reads_flac_of_a_clip_at_its_own_rate(flash_samples):
-    wave, rate_hz = read_sound(flash_samples[0].flac)
+    wave, rate_hz = read_sound(flash_samples[0].flac.read())
     assert (len(wave), rate_hz) == (40_000, 16_000)

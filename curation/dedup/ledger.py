@@ -1,0 +1,119 @@
+"""The ledger's side: keep fingerprints as videos are measured, and mark which clips are copies after every decision."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from curation.dedup.fingerprint import VERSION, Fingerprint, fingerprint
+from curation.dedup.groups import Item, copies
+from curation.dedup.match import DedupSettings
+from curation.ledger.open import Ledger
+from curation.ledger.tables import ClipRow, FingerprintRow, Video
+from curation.ledger.upsert import upsert
+from curation.media.failures import MediaFailure
+from curation.media.timeline import Timeline
+from curation.sources.base import video_id as id_of
+
+SOURCE = "source"
+PIECE_US = 3_000_000
+"""Videos of a benchmark are compared in pieces of this length, half overlapping."""
+
+
+def remember(session: Session, video_id: str, timeline: Timeline, *, role: str = SOURCE) -> None:
+    """Keep a video's fingerprint."""
+    picture, sound = fingerprint(timeline).to_bytes()
+    row = {"video_id": video_id, "version": VERSION, "role": role, "picture": picture, "sound": sound}
+    upsert(session, FingerprintRow, [row], update=("role", "picture", "sound"))
+
+
+def add_benchmark(
+    ledger: Ledger,
+    name: str,
+    files: Iterable[Path],
+    *,
+    analyse: Callable[[Path], Timeline],
+    progress: Callable[[Path, MediaFailure | None], None] | None = None,
+) -> int:
+    """Keep fingerprints of what a benchmark tests on; clips that are copies of it are never published.
+
+    Returns how many of its files could be read.
+    """
+    kept = 0
+    for file in files:
+        failure = None
+        try:
+            timeline = analyse(file)
+        except MediaFailure as error:
+            failure = error
+        else:
+            with ledger.session() as session:
+                remember(session, id_of(f"{name}:{file.name}"), timeline, role=f"{name}:{file.name}")
+            kept += 1
+        if progress:
+            progress(file, failure)
+    return kept
+
+
+def mark_duplicates(ledger: Ledger, settings: DedupSettings) -> int:
+    """Say of each clip in the accept and review bands which better copy there is; returns how many have one.
+
+    Depends on the clips and fingerprints alone, so doing it again changes nothing.
+    """
+    with ledger.session() as session:
+        session.execute(update(ClipRow).where(ClipRow.duplicate_of.is_not(None)).values(duplicate_of=None))
+        if not settings.enabled:
+            return 0
+        found = copies([*_clips(session), *_benchmarks(session)], settings)
+        changes = [{"id": clip, "duplicate_of": better} for clip, better in sorted(found.items())]
+        if changes:
+            session.execute(update(ClipRow), changes)
+        return len(changes)
+
+
+def _clips(session: Session) -> list[Item]:
+    rows = (
+        select(
+            ClipRow.id, ClipRow.video_id, ClipRow.start_us, ClipRow.end_us, ClipRow.p_good, Video.sha256, Video.bytes
+        )
+        .join(Video, Video.id == ClipRow.video_id)
+        .where(ClipRow.current)
+        .order_by(ClipRow.video_id, ClipRow.id)
+    )
+    items, last, whole = list[Item](), "", None
+    for clip, video, start_us, end_us, p_good, sha256, size in session.execute(rows):
+        if video != last:
+            last, whole = video, _fingerprint(session, video)
+        if whole:
+            rank = (round(p_good, 3), size or 0)
+            items.append(Item(clip, video, start_us, end_us, sha256 or video, whole.span(start_us, end_us), rank))
+    return items
+
+
+def _fingerprint(session: Session, video_id: str) -> Fingerprint | None:
+    row = session.get(FingerprintRow, (video_id, VERSION))
+    return Fingerprint.from_bytes(row.picture, row.sound) if row else None
+
+
+def _benchmarks(session: Session) -> list[Item]:
+    rows = select(FingerprintRow).where(FingerprintRow.role != SOURCE, FingerprintRow.version == VERSION)
+    return [item for row in session.scalars(rows.order_by(FingerprintRow.role)) for item in _pieces(row)]
+
+
+def _pieces(row: FingerprintRow) -> Sequence[Item]:
+    whole = Fingerprint.from_bytes(row.picture, row.sound)
+    end_us = max(len(whole.motion) * 125_000, PIECE_US)
+    return [
+        Item(
+            id=row.role,
+            video_id=row.video_id,
+            start_us=at,
+            end_us=at + PIECE_US,
+            sha256=row.video_id,
+            prints=whole.span(at, at + PIECE_US),
+            rank=(2.0, 0),
+            protected=True,
+        )
+        for at in range(0, max(end_us - PIECE_US // 2, 1), PIECE_US // 2)
+    ]
