@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> Result:
     """Measure every file."""
     with tempfile.TemporaryDirectory(prefix="clapboard-bench-") as folder:
-        files = [path for path in media_files(arguments.files) if _has_both_tracks(path)]
+        files = [path for path in media_files(arguments.files) if has_both_tracks(path)]
         rows = [measure(path, arguments.runs) for path in files or drawn(Path(folder))]
     total = {name: sum(float(row[f"{name}_s"] or 0) for row in rows) for name in ("bare", "signal", "thumbnails")}
     ratio, peer = total["bare"] / total["signal"], _peer_ratio(rows)
@@ -107,7 +107,8 @@ def _peer_ratio(rows: list[Row]) -> float | None:
     return sum(bare for bare, _ in both) / sum(peer for _, peer in both) if both else None
 
 
-def _has_both_tracks(path: Path) -> bool:
+def has_both_tracks(path: Path) -> bool:
+    """Whether a file can be opened for analysis at all."""
     try:
         with open_media(path):
             return True

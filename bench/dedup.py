@@ -156,9 +156,6 @@ def _judge(base: Sequence[_Clip], edited: Sequence[_Clip]) -> Row:
     seconds = time.perf_counter() - begun
     right = [one for one, other in found.items() if one.startswith("copy") and names[one] == names[other]]
     wrong = [(names[one], names[other]) for one, other in found.items() if names[one] != names[other]]
-    import sys
-
-    print("DBG", wrong, [n for n in [c.name for c in edited] if n not in {names[o] for o in right}], file=sys.stderr)
     return {
         "copies": len(edited),
         "found": len(right),

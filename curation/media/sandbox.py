@@ -83,6 +83,13 @@ class MediaWorkers:
         span = {"start_us": start_us, "end_us": end_us, "sound_offset_us": sound_offset_us}
         return self._made(CutClip, job | span, source)
 
+    def pids(self) -> list[int]:
+        """Process ids of the workers that wait for a job."""
+        idle = [self._idle.get_nowait() for _ in range(self._idle.qsize())]
+        for worker in idle:
+            self._idle.put(worker)
+        return [worker.pid for worker in idle if worker]
+
     def offline(self) -> bool:
         """Whether workers on this machine have no network."""
         with self._borrowed() as worker:
@@ -134,6 +141,11 @@ class _Worker:
         finally:
             os.close(lifeline)
         self.offline = bool(self._talk(None, START_WITHIN_S)[0].get("offline"))
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
 
     def ask(self, job: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         """Have a job done.
