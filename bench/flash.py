@@ -100,6 +100,20 @@ def offsets_ms(found: Events) -> dict[float, float]:
     return out
 
 
+def shift_ms(found: Events, *, most_s: float = 4.0) -> float | None:
+    """How much later clicks are heard than flashes are seen, whatever that is, from the pattern that both follow.
+
+    None where fewer than two clicks have a flash at any one shift.
+    """
+    between = (found.clicks_s[None, :] - found.flashes_s[:, None]).ravel()
+    between = between[np.abs(between) < most_s]
+    if not len(between):
+        return None
+    meeting = [np.abs(between - one) < 0.02 for one in between]
+    best = max(range(len(between)), key=lambda one: (meeting[one].sum(), -abs(between[one])))
+    return None if meeting[best].sum() < 2 else 1000 * float(np.median(between[meeting[best]]))
+
+
 def spans(duration_s: float, count: int, *, seed: int = 0) -> list[tuple[int, int]]:
     """Spans in microseconds: from the start, around five seconds where a keyframe is, to the end, and by chance."""
     whole = round(duration_s * 1e6)
@@ -122,7 +136,7 @@ def _encode(film: Film, path: Path) -> None:
         if film.audio != "flac":
             sound.bit_rate = 128_000
         times = list(_times_ms(film))
-        lit = [number for number, at in enumerate(times) if number % 17 == 9]
+        lit = _lit(len(times))
         for number, at in enumerate(times):
             out.mux(video.encode(_picture(at, lit=number in lit)))
         out.mux(video.encode(None))
@@ -148,6 +162,12 @@ def _times_ms(film: Film) -> Iterator[int]:
         yield at
         number += 1
         at += step * (3 if film.vfr and number % 7 == 3 else 1) + (number % 3 if film.vfr else 0)
+
+
+def _lit(frames: int) -> list[int]:
+    """Frames that flash: never at equal distances, so that no shift of the clicks looks like another."""
+    gaps = np.random.default_rng(7).permutation(np.arange(9, 26))
+    return [int(at) for at in 9 + np.concatenate([[0], np.cumsum(np.resize(gaps, frames))]) if at < frames]
 
 
 def _picture(at_ms: int, *, lit: bool) -> Any:

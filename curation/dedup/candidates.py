@@ -118,14 +118,16 @@ def _meetings(keys: Keys) -> list[tuple[int, int, int, int]]:
 
 
 def _shifts(one: Keys, other: Keys) -> NDArray[np.int64]:
-    """Which clips meet at which shift, as one number each; no clip meets itself, no variant another."""
+    """Which clips meet at which shift, as one number each; no clip meets itself, no mirror another."""
     both = (one, other)
     clips = [_field(keys, TIME_BITS, CLIP_BITS) for keys in both]
     variants = [_field(keys, TIME_BITS + CLIP_BITS, 1) for keys in both]
     times = [_field(keys, 0, TIME_BITS) for keys in both]
-    good = (clips[0] != clips[1]) & ((variants[0] & variants[1]) == 0)
-    first, second, shift = clips[0][good], clips[1][good], (times[1] - times[0])[good]
-    swapped = first > second
+    swapped = clips[0] > clips[1]
+    # A word that meets one in a mirror does so twice, since a mirror's mirror is the thing itself; once is enough.
+    mirror_of_lower = np.where(swapped, variants[1], variants[0]) == 1
+    good = (clips[0] != clips[1]) & ~mirror_of_lower
+    first, second, shift, swapped = clips[0][good], clips[1][good], (times[1] - times[0])[good], swapped[good]
     low, high = np.where(swapped, second, first), np.where(swapped, first, second)
     place = np.where(swapped, -shift, shift) + (1 << TIME_BITS)
     number = (low << 38) | (high << 13) | place
