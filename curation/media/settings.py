@@ -27,15 +27,24 @@ class AnalysisSettings(BaseModel):
 
 
 class ShotSettings(BaseModel):
-    """When a frame begins a new shot: only where colours and luma both change at once, far beyond their neighbours."""
+    """When a frame begins a new shot: colours and luma change at once, far beyond what the frames around it do.
+
+    Both must reach their least value; then one must be large enough to be a cut for sure, or the frame stand alone.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     colour_change: float = Field(
-        default=0.15, ge=0, le=1, description="least distance of its colour histogram to the frame before"
+        default=0.1, ge=0, le=1, description="least distance of its colour histogram to the frame before"
     )
     motion: float = Field(default=0.04, ge=0, le=1, description="least mean luma difference to the frame before")
     prominence: float = Field(default=4.0, ge=1, description="how many times the median of its neighbours both must be")
+    sure_colour_change: float = Field(default=0.3, ge=0, le=1, description="a colour change that is a cut for sure")
+    sure_motion: float = Field(default=0.13, ge=0, le=1, description="a luma difference that is a cut for sure")
+    alone: float = Field(
+        default=2.0, ge=1, description="else its colour change must be so many times the largest of its neighbours"
+    )
+    black: float = Field(default=0.078, ge=0, le=1, description="mean luma below which a picture is black")
 
 
 class SandboxSettings(BaseModel):

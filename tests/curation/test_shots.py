@@ -36,6 +36,24 @@ def test_a_lamp_that_flashes_in_one_place_is_no_cut(tmp_path):
     assert len(shots_of(replace(film, frames=frames), tmp_path / "lamp.mp4")) == 1
 
 
+def test_a_fade_through_black_ends_a_shot_and_a_dark_scene_does_not(tmp_path):
+    film = draw(FilmSpec(scene="chopping_wood", seed=4, duration_s=4.0))
+    fade = np.ones(len(film.frames))
+    fade[36:60] = np.abs(np.linspace(-1, 1, 24))
+    faded = (film.frames * fade[:, None, None, None]).astype(np.uint8)
+    (_, middle), *_ = shots_of(replace(film, frames=faded), tmp_path / "fade.mp4")
+    assert middle == pytest.approx(2_000_000, abs=100_000)
+    assert len(shots_of(replace(film, frames=(film.frames * 0.08).astype(np.uint8)), tmp_path / "dark.mp4")) == 1
+
+
+def test_a_long_black_is_a_shot_of_its_own(tmp_path):
+    film = draw(FilmSpec(scene="chopping_wood", seed=4, duration_s=4.0))
+    frames = film.frames.copy()
+    frames[40:60] = 0
+    shots = shots_of(replace(film, frames=frames), tmp_path / "black.mp4")
+    assert [round(start / 1e6 * 24) for start, _ in shots] == [0, 40, 60]
+
+
 def test_shots_cover_a_trailer_and_begin_at_its_hard_cuts(corpus):
     line = analyse(corpus / "real" / "sintel_trailer-720p.mp4")
     shots = find_shots(line)
