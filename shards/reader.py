@@ -1,7 +1,6 @@
 """Read clips back: all of a snapshot in order, or any of them by their byte ranges."""
 
 import hashlib
-import io
 import json
 import tarfile
 from collections.abc import Iterator, Sequence
@@ -53,7 +52,7 @@ class ClipReader:
     It may be handed to another process: what it has open stays behind.
     """
 
-    COLUMNS = ("shard", "offset", "size", "sha256")
+    COLUMNS = ("shard", "offset", "size", "sha256", "mp4_offset", "mp4_size", "flac_offset", "flac_size")
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
@@ -109,8 +108,11 @@ def _range(file: IO[bytes], row: dict[str, Any]) -> bytes:
 def _checked(snapshot: Snapshot, key: str, row: dict[str, Any], data: bytes) -> Record:
     if hashlib.sha256(data).hexdigest() != row["sha256"]:
         raise _broken(snapshot, f"the bytes of {key} in {snapshot.id} changed")
-    with tarfile.open(fileobj=io.BytesIO(data), mode="r:") as tar:
-        return next(_records(tar))
+    # Where the media lie is known, and the record stands between them; reading headers would take half of the time.
+    flac, mp4 = (row[f"{kind}_offset"] - row["offset"] for kind in ("flac", "mp4"))
+    record = data[flac + -(-row["flac_size"] // 512) * 512 + 512 : mp4 - 512].rstrip(b"\0")
+    media = data[mp4 : mp4 + row["mp4_size"]], data[flac : flac + row["flac_size"]]
+    return Record(key, *media, json.loads(record))
 
 
 def _records(tar: tarfile.TarFile) -> Iterator[Record]:
