@@ -61,7 +61,8 @@ def make(film: Film, folder: Path) -> Path:
     if not film.edited:
         return path
     cut = path.with_stem(f"{path.stem}-edited")
-    copied = ["-ss", "0.41", "-i", str(path), "-c", "copy", "-avoid_negative_ts", "disabled", str(cut)]
+    # Older programs call FLAC in MP4 experimental.
+    copied = ["-ss", "0.41", "-i", str(path), "-c", "copy", "-avoid_negative_ts", "disabled", "-strict", "-2", str(cut)]
     subprocess.run([ffmpeg_binary(), "-v", "error", "-y", *copied], check=True, timeout=60)
     return cut
 

@@ -47,7 +47,9 @@ class CurateParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    sources: list[str] = Field(description="CSV or JSONL tables, folders, media files or links")
+    sources: list[str] = Field(
+        description="tables, folders, media files, tars, links, lists, prefixes of object stores"
+    )
     home: Path = Field(default_factory=default_home, description="folder of the ledger, videos and snapshots")
     recipe: Recipe = Field(default_factory=Recipe, description="every setting of the run")
     retry: bool = Field(False, description="try again what failed for good")

@@ -14,17 +14,17 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import String, delete, insert, select, type_coerce, update
+from sqlalchemy import String, delete, select, type_coerce, update
 from sqlalchemy.orm import Session
 
 from curation.decide.merging import Judged, clips_of
 from curation.decide.policy import Band, Policy, decide
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, DecisionRow, ScoreRow, WindowRow
-from curation.ledger.upsert import batches, upsert
+from curation.ledger.upsert import append, upsert
 
 # Whole-ledger reads take plain rows: mapped objects would cost several times as much as all the rest.
-WINDOW, SCORE, DECISION = WindowRow.__table__, ScoreRow.__table__, DecisionRow.__table__
+WINDOW, SCORE = WindowRow.__table__, ScoreRow.__table__
 
 VIDEOS_AT_ONCE = 256
 
@@ -167,5 +167,4 @@ def _write_decisions(session: Session, judged: Sequence[Judged], policy: Policy)
         }
         for one in judged
     ]
-    for batch in batches(rows):
-        session.execute(insert(DECISION), batch)  # type: ignore[arg-type]
+    append(session, DecisionRow, rows)

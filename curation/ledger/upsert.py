@@ -1,10 +1,11 @@
-"""Insert rows or update those that are there, many at a time, on SQLite and on PostgreSQL alike."""
+"""Insert rows, or update those that are there, many at a time, on SQLite and on PostgreSQL alike."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import JSON, Table, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -33,6 +34,28 @@ def upsert(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]
         statement = statement.on_conflict_do_nothing(index_elements=keys)
     for batch in batches(rows):
         session.execute(statement, batch)
+
+
+def append(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows that are known to be new, all with the same keys, by whatever way is quickest there."""
+    target = table.__table__
+    assert isinstance(target, Table)
+    if rows and session.get_bind().dialect.name == "postgresql":
+        _copy(session, target, rows)
+        return
+    for batch in batches(rows):
+        session.execute(insert(target), batch)
+
+
+def _copy(session: Session, target: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """PostgreSQL's COPY, within the session's transaction: several times as quick as INSERT."""
+    names = list(rows[0])
+    json_columns = {name for name in names if isinstance(target.c[name].type, JSON)}
+    columns = ", ".join(f'"{name}"' for name in names)
+    connection: Any = session.connection().connection
+    with connection.cursor() as cursor, cursor.copy(f'COPY "{target.name}" ({columns}) FROM STDIN') as copy:
+        for row in rows:
+            copy.write_row([json.dumps(row[name]) if name in json_columns else row[name] for name in names])
 
 
 def batches(rows: Sequence[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:

@@ -9,7 +9,10 @@ from flows.cli.options import HomeOption, JsonOption, RecipeOption, home_of, rec
 
 
 def curate(
-    sources: Annotated[list[str], typer.Argument(help="CSV or JSONL tables, folders, media files, links.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(help="Tables (CSV, JSONL, parquet), folders, media files, tars, links, lists, s3://..."),
+    ],
     recipe: RecipeOption = None,
     home: HomeOption = None,
     accept_all: Annotated[

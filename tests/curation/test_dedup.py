@@ -154,7 +154,7 @@ def test_a_planted_copy_is_a_candidate_at_its_shift(count, quarters, seed):
 
 
 @pytest.fixture
-def ledger(tmp_path, folder):
+def ledger(tmp_path, folder, any_ledger):
     """A ledger of three videos, all accepted: a film, its poor copy, and another film."""
     home, films = Home(tmp_path / "home"), tmp_path / "films"
     films.mkdir()
@@ -162,13 +162,12 @@ def ledger(tmp_path, folder):
     edited_file(film(folder, "playing_drum", 1), "half the size", films / "b.mp4")
     (films / "c.mp4").write_bytes(film(folder, "ringing_bell", 1).read_bytes())
     recipe, scores = Recipe(policy=Policy(accept_all=True)), build(["motion", "loudness", "sync"])
-    with home.ledger() as opened:
-        register(opened, iter_sources([str(films)]))
-        for video_id in videos_to_fetch(opened):
-            fetch_video(opened, video_id, home=home, settings=FetchSettings())
-            measure_video(opened, video_id, scores, recipe=recipe)
-        decide_all(opened, recipe.policy, max_clip_us=10_000_000, audit_share=0)
-        yield opened
+    register(any_ledger, iter_sources([str(films)]))
+    for video_id in videos_to_fetch(any_ledger):
+        fetch_video(any_ledger, video_id, home=home, settings=FetchSettings())
+        measure_video(any_ledger, video_id, scores, recipe=recipe)
+    decide_all(any_ledger, recipe.policy, max_clip_us=10_000_000, audit_share=0)
+    return any_ledger
 
 
 def marked(ledger):
