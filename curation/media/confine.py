@@ -7,6 +7,7 @@ tried, and reported.
 import ctypes
 import os
 import resource
+import shutil
 import threading
 
 PR_SET_NO_NEW_PRIVS = 38
@@ -46,11 +47,15 @@ def leave_network() -> bool:
     return any(libc.unshare(flags) == 0 for flags in (CLONE_NEWNET, CLONE_NEWUSER | CLONE_NEWNET))
 
 
-def end_with(lifeline: int) -> None:
-    """End this process at once when the other end of a pipe closes, which happens however its holder ends."""
+def end_with(lifeline: int, *, folder: str) -> None:
+    """End this process at once when the other end of a pipe closes, which happens however its holder ends.
+
+    `folder` goes with it: its holder cannot remove it any more.
+    """
 
     def wait() -> None:
         os.read(lifeline, 1)
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 
     threading.Thread(target=wait, name="lifeline", daemon=True).start()

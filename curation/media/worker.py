@@ -19,7 +19,7 @@ def main() -> None:
     # Whatever a library prints must not get between the messages.
     os.dup2(2, 1)
     offline = leave_network()
-    end_with(lifeline)
+    end_with(lifeline, folder=os.environ["TMPDIR"])
     limit(memory_bytes=memory_bytes, file_bytes=file_bytes)
     _serve(sys.stdin.buffer, replies, offline=offline)
 

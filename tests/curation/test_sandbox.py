@@ -164,6 +164,7 @@ def test_nothing_is_left_when_the_parent_dies(film, tmp_path, number):
     # The handle becomes readable when the worker has ended.
     assert select.select([handle], [], [], 10)[0]
     os.close(handle)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_worker_leaves_no_files_behind(film):
