@@ -4,6 +4,7 @@ Run as `python -m curation.media.worker`; its standard input and output carry me
 """
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,8 @@ def main() -> None:
     end_with(lifeline, folder=os.environ["TMPDIR"])
     limit(memory_bytes=memory_bytes, file_bytes=file_bytes)
     _serve(sys.stdin.buffer, replies, offline=offline)
+    # The pipe of jobs may be seen to end before the lifeline is.
+    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
 
 
 def _serve(jobs: IO[bytes], replies: IO[bytes], *, offline: bool) -> None:
