@@ -69,8 +69,9 @@ def fetch_video(
 ) -> Outcome:
     """Bring one video onto the disk and record how that went; never raises for a video's own fault.
 
-    `sources` says which licences are taken from a site, where the lists state none.
+    `sources` says which hosts are asked, and which licences of a site are taken where the lists state none.
     """
+    sources = sources or SourceSettings()
     with ledger.session() as session:
         video = session.get_one(Video, video_id)
         if video.fetch == Outcome.TAKEN_DOWN:
@@ -78,7 +79,7 @@ def fetch_video(
         link, local = video.link, video.local
         stated = set(session.scalars(select(SourceEntry.licence).where(SourceEntry.video_id == video_id)))
     # Where a list states a licence its word counts, whatever the site says.
-    licensed = None if stated - {""} else (sources or SourceSettings()).allows
+    licensed = None if stated - {""} else sources.allows
     home.videos.mkdir(parents=True, exist_ok=True)
     try:
         if local:
@@ -94,6 +95,7 @@ def fetch_video(
                 governor=governor,
                 progress=progress,
                 licensed=licensed,
+                hosts=sources.hosts,
             )
     except FetchFailure as failure:
         _record_failure(ledger, video_id, failure)
@@ -197,8 +199,10 @@ def _fault_entry(fault: RowFault) -> dict[str, Any]:
 def _record_failure(ledger: Ledger, video_id: str, failure: FetchFailure) -> None:
     with ledger.session() as session:
         video = session.get_one(Video, video_id)
-        video.fetch, video.fetch_detail, video.fetched_at = failure.outcome, failure.detail, datetime.now(UTC)
-        video.retry_at = failure.retry_at
+        video.fetch, video.fetch_detail, video.retry_at = failure.outcome, failure.detail, failure.retry_at
+        if failure.asked:
+            # Where nobody was asked, nothing counts against the host's hour.
+            video.fetched_at = datetime.now(UTC)
 
 
 def _fill_licence(session: Session, video_id: str, licence: str | None) -> None:

@@ -7,6 +7,7 @@ connection.
 
 import ipaddress
 import socket
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from curation.fetch.failures import FetchFailure
@@ -48,6 +49,14 @@ def check_link(link: str, *, allow_loopback: bool = False) -> None:
     address = numeric_address(host)
     if address and not is_allowed(address, allow_loopback=allow_loopback):
         raise FetchFailure(Outcome.BLOCKED_ADDRESS, f"{address} is not a public address")
+
+
+def is_below(link: str, hosts: Sequence[str]) -> bool:
+    """Whether a link's host is one of `hosts` or below one: `m.example.com` is below `example.com`."""
+    host = (urlsplit(link).hostname or "").rstrip(".")
+    if numeric_address(host):
+        return host in hosts
+    return any(host == one.lower() or host.endswith(f".{one.lower()}") for one in hosts)
 
 
 def numeric_address(host: str) -> str | None:

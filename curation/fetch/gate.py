@@ -2,12 +2,15 @@
 
 yt-dlp gets one network handler, this one: http and https over plain sockets, without proxies, FTP or files. A name is
 resolved once for a connection and the address that was checked is the one connected to, so a name server that
-changes its answer gains nothing. Redirects, manifests and fragments all come by here.
+changes its answer gains nothing. Redirects, manifests and fragments all come by here. With a proxy of the settings,
+names are resolved there; addresses in links are still checked here.
 """
 
 import http.client
 import socket
 import threading
+import urllib.error
+import urllib.request
 import weakref
 import zlib
 from contextlib import ExitStack, suppress
@@ -16,10 +19,14 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from curation.fetch.egress import EgressRefused, is_allowed
+from curation.fetch.egress import EgressRefused, is_allowed, numeric_address
 
 PAGE_BYTES = 32 << 20
 """Most bytes of a page or manifest, which are read as a whole; videos are read in blocks and not bound by it [ours]."""
+
+
+PROXY_PORTS = {"http": 80, "socks5h": 1080}
+"""Kinds of proxies, and the ports that they have where none is given; all resolve names by themselves."""
 
 
 class PageTooLarge(OSError):
@@ -31,8 +38,7 @@ class Gate:
 
     def __init__(self, *, allow_loopback: bool, deadline_s: float, proxy: str = "") -> None:
         """`proxy` is the one address besides public ones that may be connected to."""
-        self.closed = False
-        """Whether the deadline has passed."""
+        self._closed = threading.Event()
         self._allow_loopback = allow_loopback
         self._proxy = urlsplit(proxy) if proxy else None
         self._timer = threading.Timer(deadline_s, self.close)
@@ -49,10 +55,19 @@ class Gate:
     ) -> None:
         self._timer.cancel()
 
+    @property
+    def closed(self) -> bool:
+        """Whether the deadline has passed."""
+        return self._closed.is_set()
+
+    def pause(self, seconds: float) -> None:
+        """Wait, but not beyond the deadline."""
+        self._closed.wait(seconds)
+
     def close(self) -> None:
         """End all connections and let no new one begin; whoever waits on one wakes up with an error."""
         with self._lock:
-            self.closed = True
+            self._closed.set()
             for one in self._sockets:
                 with suppress(OSError):
                     socket.socket.shutdown(one, socket.SHUT_RDWR)
@@ -68,26 +83,32 @@ class Gate:
                 raise TimeoutError("the deadline has passed")
             self._sockets.add(connection)
 
-    def connect(self, found: Any, timeout: Any, source_address: Any) -> socket.socket:
-        """Connect to one answer of `getaddrinfo`, if that is allowed.
+    def check_address(self, address: str, port: int) -> None:
+        """Whether a connection may be made; to be asked about the very address that is then connected to.
 
         Raises:
-            EgressRefused: the address is not public.
+            EgressRefused: the address is neither public nor the proxy's.
             TimeoutError: the deadline has passed.
         """
-        from yt_dlp.networking._helper import _socket_connect
-
         if self.closed:
             raise TimeoutError("the deadline has passed")
-        address, port = found[4][:2]
         if not (is_allowed(address, allow_loopback=self._allow_loopback) or self._is_proxy(address, port)):
             raise EgressRefused(f"{address} is not a public address")
-        connection: socket.socket = _socket_connect(found, timeout, source_address)
-        return connection
+
+    def check_named(self, link: str) -> None:
+        """Whether a link itself names an inner address: with a proxy, no connection of ours would show that.
+
+        Raises:
+            EgressRefused: it does.
+        """
+        host = (urlsplit(link).hostname or "").rstrip(".")
+        address = "127.0.0.1" if host.split(".")[-1] == "localhost" else numeric_address(host)
+        if address and not is_allowed(address, allow_loopback=self._allow_loopback):
+            raise EgressRefused(f"{address} is not a public address")
 
     def _is_proxy(self, address: str, port: int) -> bool:
         """Whether an address is the proxy's, by what its name means now."""
-        if self._proxy is None or port != (self._proxy.port or (443 if self._proxy.scheme == "https" else 80)):
+        if self._proxy is None or port != (self._proxy.port or PROXY_PORTS[self._proxy.scheme]):
             return False
         answers = socket.getaddrinfo(self._proxy.hostname, port, proto=socket.IPPROTO_TCP)
         return any(answer[4][0] == address for answer in answers)
@@ -117,8 +138,15 @@ def handler_class(gate: Gate) -> type:
     return GateRH
 
 
-def _gated(gate: Gate, base: Any, _request: object) -> type:
-    from yt_dlp.networking._helper import create_connection
+def _gated(gate: Gate, base: Any, request: urllib.request.Request) -> type:
+    from yt_dlp.networking._urllib import make_socks_conn_class
+
+    try:
+        gate.check_named(request.full_url)
+    except EgressRefused as refused:
+        raise urllib.error.URLError(refused) from refused
+    if socks := request.headers.pop("Ytdl-socks-proxy", None):
+        base = make_socks_conn_class(base, socks)
 
     class Gated(base):  # type: ignore[misc]
         """A connection that looks before it leaps."""
@@ -127,18 +155,28 @@ def _gated(gate: Gate, base: Any, _request: object) -> type:
 
         def connect(self) -> None:
             with ExitStack() as until_connected:
-
-                def open_checked(*where: Any) -> socket.socket:
-                    connection = gate.connect(*where)
-                    # TLS takes the socket over before its handshake; this second handle stays ours to end it by.
-                    gate.watch(until_connected.enter_context(connection.dup()))
-                    return connection
-
-                self._create_connection = partial(create_connection, _create_socket_func=open_checked)
+                self._create_connection = partial(_checked, gate, until_connected)
                 super().connect()
                 gate.watch(self.sock)
 
     return Gated
+
+
+def _checked(gate: Gate, until_connected: ExitStack, *where: Any, **options: Any) -> socket.socket:
+    """yt-dlp's `create_connection`, which looks a name up once and tries its addresses; each is checked first."""
+    from yt_dlp.networking._helper import _socket_connect, create_connection
+
+    through = options.pop("_create_socket_func", _socket_connect)
+
+    def open_checked(found: Any, *more: Any) -> socket.socket:
+        gate.check_address(*found[4][:2])
+        connection: socket.socket = through(found, *more)
+        # TLS takes the socket over before its handshake; this second handle stays ours to end it by.
+        gate.watch(until_connected.enter_context(connection.dup()))
+        return connection
+
+    connected: socket.socket = create_connection(*where, _create_socket_func=open_checked, **options)
+    return connected
 
 
 class _Page(http.client.HTTPResponse):

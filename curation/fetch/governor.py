@@ -26,6 +26,9 @@ OPENS_AFTER = 3
 LONGEST_S = 24 * 3600
 """Longest time that a host is left alone, however often it refuses [ours]."""
 
+PROBE_S = 60.0
+"""How long others wait while one video is tried [ours]."""
+
 LOOPBACK = "localhost"
 
 SAME_SITE = {"youtu.be": "youtube.com", "youtube-nocookie.com": "youtube.com"}
@@ -88,13 +91,17 @@ class Governor:
             return 0.0
         with self._lock:
             now, site = self._clock(), self._sites.setdefault(name, _Site())
-            self._check_open(name, site, now)
+            is_probe = self._check_open(name, site, now)
             # The bucket as one number: when it will be full again, were nothing more taken from it.
             site.full_at_s = max(site.full_at_s, now) + self._pace_s
             at = max(now, site.full_at_s - (self._ahead + 1) * self._pace_s, site.next_at_s)
             site.next_at_s = at + self._pause_s * (1 + self._jitter * self._chance.random())
         if at > now:
             self._sleep(at - now)
+            with self._lock:
+                # It may have turned others away meanwhile.
+                if not is_probe:
+                    self._check_open(name, site, self._clock())
         return at - now
 
     def tell(self, link: str, outcome: Outcome, *, retry_after_s: float | None = None) -> datetime | None:
@@ -121,11 +128,19 @@ class Governor:
                 site.closed_until_s = max(site.closed_until_s, now + cool_s)
             return _at(max(site.closed_until_s, now + self._pace_s))
 
+    def forget(self, link: str) -> None:
+        """A fetch came to no outcome at all, such as one that was interrupted: another may try the site."""
+        if name := self._name(link):
+            with self._lock:
+                self._sites.setdefault(name, _Site()).probing = False
+
     def remember(self, link: str, at: datetime) -> None:
         """A video of an earlier run counts against the hour; to be told in order of time."""
         if name := self._name(link):
-            site = self._sites.setdefault(name, _Site())
-            site.full_at_s = max(site.full_at_s, at.timestamp()) + self._pace_s
+            site, seconds = self._sites.setdefault(name, _Site()), at.timestamp()
+            # However many are told of: an hour after the last one the budget is whole.
+            most = seconds + 3600 + self._ahead * self._pace_s
+            site.full_at_s = min(max(site.full_at_s, seconds) + self._pace_s, most)
 
     def leave_alone(self, link: str, until: datetime) -> None:
         """A site that turned an earlier run away."""
@@ -138,13 +153,16 @@ class Governor:
         name = site_of(link)
         return None if name == LOOPBACK and self._spare_loopback else name
 
-    def _check_open(self, name: str, site: _Site, now: float) -> None:
+    def _check_open(self, name: str, site: _Site, now: float) -> bool:
+        """Whether this fetch is the one that tries whether the site has cooled."""
         if now < site.closed_until_s:
             raise _turned_away(name, site.why, site.closed_until_s)
-        if site.refusals >= OPENS_AFTER:
-            if site.probing:
-                raise _turned_away(name, site.why, now + 60)
-            site.probing = True
+        if site.refusals < OPENS_AFTER:
+            return False
+        if site.probing:
+            raise _turned_away(name, site.why, now + PROBE_S)
+        site.probing = True
+        return True
 
 
 def site_of(link: str) -> str | None:
@@ -160,7 +178,8 @@ def site_of(link: str) -> str | None:
 
 def _turned_away(name: str, why: Outcome, until_s: float) -> FetchFailure:
     until = _at(until_s)
-    return FetchFailure(why, f"{name} has turned us away and is left alone until {until:%F %H:%M} UTC", retry_at=until)
+    words = f"{name} has turned us away and is left alone until {until:%F %H:%M} UTC"
+    return FetchFailure(why, words, retry_at=until, asked=False)
 
 
 def _at(seconds: float) -> datetime:

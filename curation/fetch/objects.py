@@ -1,11 +1,14 @@
 """Fetch from object stores and out of tars: the same promise as for links, whole or not at all, under our own name."""
 
+import errno
 import re
 import tarfile
 import time
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from curation.fetch.classify import classify
 from curation.fetch.failures import FetchFailure
 from curation.fetch.settings import FetchSettings
 from curation.fetch.site import Fetched, SiteFacts, fetched
@@ -26,17 +29,22 @@ def is_object(link: str) -> bool:
     return bool(found) and scheme in STORES
 
 
-def store(link: str) -> tuple[Any, str]:
+def store(link: str, *, timeout_s: float = 60.0) -> tuple[Any, str]:
     """The fsspec file system behind a link, and the path in it.
 
     Raises:
+        FetchFailure: `BAD_LINK`: it is no link into an object store.
         Unavailable: its package is not installed.
     """
     import fsspec
 
+    # fsspec opens local files too, and "a::b" as b seen through a.
+    if not is_object(link) or "::" in link:
+        raise FetchFailure(Outcome.BAD_LINK, f"{link} is no link into an object store")
     scheme = link.partition("://")[0]
+    timeouts = {"config_kwargs": {"connect_timeout": timeout_s, "read_timeout": timeout_s}}
     try:
-        files, path = fsspec.core.url_to_fs(link)
+        files, path = fsspec.core.url_to_fs(link, **(timeouts if scheme == "s3" else {}))
     except ImportError as error:
         raise Unavailable(f"{scheme}:// needs a package: {error}", remedy=f"pip install '{STORES[scheme]}'") from error
     return files, path
@@ -46,11 +54,11 @@ def fetch_object(link: str, *, into: Path, name: str, settings: FetchSettings) -
     """Copy an object to `into/name.EXT`.
 
     Raises:
-        FetchFailure: it is not there, may not be read, is too large or no media.
+        FetchFailure: it is not there, may not be read, comes too slowly, is too large or no media.
         Unavailable: the package for that store is not installed.
     """
     start = time.perf_counter()
-    files, path = store(link)
+    files, path = store(link, timeout_s=settings.timeout_s)
     try:
         with files.open(path, "rb", cache_type="none") as source:
             file = _copy(source, into, name, PurePosixPath(path).suffix, settings)
@@ -60,11 +68,9 @@ def fetch_object(link: str, *, into: Path, name: str, settings: FetchSettings) -
         raise FetchFailure(Outcome.NOT_FOUND, f"there is no object {link}") from error
     except PermissionError as error:
         raise FetchFailure(Outcome.FORBIDDEN, str(error)) from error
-    except TimeoutError as error:
-        raise FetchFailure(Outcome.TIMED_OUT, str(error)) from error
-    except OSError as error:
-        outcome = Outcome.DISK_FULL if error.errno == 28 else Outcome.UNREACHABLE
-        raise FetchFailure(outcome, str(error)) from error
+    except Exception as error:
+        # Each store's package raises its own, not all of them an OSError.
+        raise FetchFailure(classify(error, str(error)), str(error) or type(error).__name__) from error
     return fetched(file, SiteFacts(extractor="object store", webpage_url=link), start)
 
 
@@ -76,8 +82,9 @@ def take_member(tar: Path, member: str, *, into: Path, name: str, settings: Fetc
     """
     start = time.perf_counter()
     try:
+        status = tar.stat()
+        info = _members(tar, status.st_mtime_ns, status.st_size)[member]
         with tarfile.open(tar, "r:") as archive:
-            info = archive.getmember(member)
             source = archive.extractfile(info) if info.isreg() else None
             if source is None:
                 raise FetchFailure(Outcome.NOT_A_VIDEO, f"{member} of {tar} is no file")
@@ -85,17 +92,27 @@ def take_member(tar: Path, member: str, *, into: Path, name: str, settings: Fetc
     except KeyError as error:
         raise FetchFailure(Outcome.FILE_MISSING, f"there is no {member} in {tar}") from error
     except (OSError, tarfile.TarError) as error:
-        raise FetchFailure(Outcome.FILE_MISSING, f"{tar} cannot be read: {error}") from error
+        outcome = Outcome.DISK_FULL if getattr(error, "errno", None) == errno.ENOSPC else Outcome.FILE_MISSING
+        raise FetchFailure(outcome, f"{tar} cannot be read: {error}") from error
     return fetched(file, SiteFacts(), start)
+
+
+@lru_cache(maxsize=8)
+def _members(tar: Path, _mtime_ns: int, _size: int) -> dict[str, tarfile.TarInfo]:
+    """A tar's members by name. Kept, as a shard of ten thousand would else be read through for each of them."""
+    with tarfile.open(tar, "r:") as archive:
+        return {info.name: info for info in archive}
 
 
 def _copy(source: IO[bytes], into: Path, name: str, suffix: str, settings: FetchSettings) -> Path:
     ending = suffix.lower() if _SUFFIX.fullmatch(suffix.lower()) else ""
     part, file = into / f"{name}.part", into / f"{name}{ending}"
-    copied = 0
+    copied, last = 0, time.monotonic() + settings.deadline_s
     try:
         with part.open("wb") as target:
             while block := source.read(BLOCK):
+                if time.monotonic() > last:
+                    raise FetchFailure(Outcome.TIMED_OUT, "it was not done at the deadline")
                 copied += len(block)
                 if copied > settings.max_bytes:
                     raise FetchFailure(Outcome.TOO_LARGE, f"more than {settings.max_bytes} bytes")

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 class FetchSettings(BaseModel):
     """How videos are fetched, and what is refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # The proxy may hold a password, which an error would repeat.
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     allow_loopback: bool = Field(False, description="allow links to this machine, for tests and the demo")
     max_height: int = Field(
@@ -21,8 +22,14 @@ class FetchSettings(BaseModel):
     timeout_s: float = Field(20.0, gt=0, le=600, description="longest silence of a connection")
     deadline_s: float = Field(1800.0, gt=0, le=86_400, description="longest time for one video")
     retries: int = Field(3, ge=0, le=20, description="tries again within a fetch, where that can help")
+    backoff_s: float = Field(
+        1.0, ge=0, le=600, description="pause before the first such try; doubled each time, and varied by chance"
+    )
     videos_per_hour: float = Field(
-        250.0, gt=0, le=100_000, description="most videos in any hour from one host; loopback is exempt"
+        250.0,
+        gt=0,
+        le=100_000,
+        description="most videos in any hour from one host; an account of a site may allow more; loopback is exempt",
     )
     pause_s: float = Field(1.0, ge=0, description="least pause between two videos of one host; loopback is exempt")
     jitter: float = Field(0.5, ge=0, le=10, description="pauses are longer by up to this share, by chance")
@@ -39,15 +46,15 @@ class FetchSettings(BaseModel):
     )
     proxy: SecretStr | None = Field(
         None,
-        description="an http(s) proxy for all connections; which addresses it reaches is then its own affair, not ours",
+        description="a proxy for all connections, http:// or socks5h://; names are then resolved there, not here",
     )
 
     @field_validator("proxy")
     @classmethod
-    def _is_http(cls, proxy: SecretStr | None) -> SecretStr | None:
-        if proxy and urlsplit(proxy.get_secret_value()).scheme not in ("http", "https"):
-            raise ValueError("a proxy is http://HOST:PORT or https://HOST:PORT")
-        return proxy
+    def _is_known(cls, proxy: SecretStr | None) -> SecretStr | None:
+        if proxy is None or _names_a_proxy(proxy.get_secret_value()):
+            return proxy
+        raise ValueError("a proxy is http://HOST:PORT or socks5h://HOST:PORT")
 
     def proxy_link(self) -> str:
         """The proxy with its password, empty if there is none."""
@@ -57,3 +64,11 @@ class FetchSettings(BaseModel):
         """The format selection for yt-dlp; its last resort is any picture with any sound."""
         tall = f"[height<={self.max_height}]"
         return self.format or f"bv*{tall}+ba/b{tall}/bv*+ba/b"
+
+
+def _names_a_proxy(link: str) -> bool:
+    try:
+        parts = urlsplit(link)
+        return parts.scheme in ("http", "socks5h") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -15,10 +15,13 @@ class SiteFacts:
 
     title: str | None = None
     uploader: str | None = None
+    channel: str | None = None
     licence: str | None = None
     duration_s: float | None = None
     extractor: str | None = None
     webpage_url: str | None = None
+    downloader: str | None = None
+    """The program that found this out, with its version; None for files that no site told about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +37,18 @@ class Fetched:
 
 def site_facts(info: Mapping[str, Any]) -> SiteFacts:
     """What yt-dlp found out about a video."""
+    from yt_dlp.version import __version__
+
     duration = info.get("duration")
     return SiteFacts(
         title=info.get("title"),
-        uploader=info.get("uploader"),
+        uploader=info.get("uploader") or info.get("channel"),
+        channel=info.get("channel"),
         licence=info.get("license"),
         duration_s=float(duration) if duration is not None else None,
         extractor=info.get("extractor"),
         webpage_url=info.get("webpage_url"),
+        downloader=f"yt-dlp {__version__}",
     )
 
 

@@ -27,6 +27,8 @@ class Watch:
         self._max_bytes = max_bytes
         self._progress = progress
         self._there: dict[str, int] = {}
+        self.begun = False
+        """Whether the site has told all about the video, so that its bytes are next."""
 
     def on_progress(self, state: dict[str, Any]) -> None:
         """A hook for yt-dlp.

@@ -5,13 +5,14 @@ downloaders, netrc, file: links, plug-ins, remote components).
 """
 
 import io
+import random
 import re
 import stat
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from curation.fetch.egress import is_below
 from curation.fetch.failures import FetchFailure
 from curation.fetch.gate import Gate, handler_class
 from curation.fetch.settings import FetchSettings
@@ -25,6 +26,10 @@ Licensed = Callable[[str | None], bool]
 
 NATIVE = frozenset({"HttpFD", "HlsFD", "DashSegmentsFD", "IsmFD", "F4mFD"})
 """yt-dlp's downloaders that connect through the gate only; others start programs or open sockets of their own."""
+
+
+LONGEST_BACKOFF_S = 60.0
+"""Longest pause between two tries of one fetch [ours]."""
 
 
 class Words:
@@ -65,11 +70,13 @@ def downloader(
     watch: Watch,
     words: Words,
     licensed: Licensed | None = None,
+    hosts: Sequence[str] = (),
     most_entries: int = 0,
 ) -> Any:
     """A `YoutubeDL` that writes `into/name.EXT` and can do nothing else.
 
-    With `most_entries` it lists so many entries of a playlist, and looks at none of them.
+    `licensed` and `hosts` are for `refuse`. With `most_entries` it lists so many entries of a playlist, and looks at
+    none of them.
 
     Raises:
         BadInput: the file of cookies cannot be read.
@@ -78,6 +85,25 @@ def downloader(
 
     # Plug-ins are found when the first YoutubeDL is made; this switch is yt-dlp's only one for callers.
     yt_dlp.globals.plugin_dirs.value = []
+    options = _options(into, name, settings, watch, words)
+
+    def look(info: Any, **_: object) -> None:
+        refuse(info, max_duration_s=settings.max_duration_s, licensed=licensed, hosts=hosts)
+        watch.begun = True
+
+    def rest(n: int) -> float:
+        # By the gate's clock, as yt-dlp's own sleep would outlast the deadline.
+        gate.pause(backoff_s(n, settings))
+        return 0.0
+
+    options |= {"match_filter": look, "retry_sleep_functions": {"http": rest, "fragment": rest}}
+    if most_entries:
+        options |= {"noplaylist": False, "playlist_items": f"1:{most_entries}", "extract_flat": "in_playlist"}
+        del options["match_filter"]
+    return _tied_down(gate)(options, auto_init=True)
+
+
+def _tied_down(gate: Gate) -> type:
     from yt_dlp import YoutubeDL
     from yt_dlp.downloader import get_suitable_downloader
 
@@ -93,13 +119,13 @@ def downloader(
             kind = getattr(get_suitable_downloader(info, self.params), "__name__", "none")
             if kind not in NATIVE:
                 raise FetchFailure(Outcome.UNSUPPORTED_SITE, f"its protocol {info.get('protocol')} needs {kind}")
+            if kind == "HlsFD":
+                # A stream under AES-128 it would give to ffmpeg, where one is on PATH; with parameters for the link of
+                # its key, here none, it decrypts by itself.
+                info.setdefault("extra_param_to_key_url", "&")
             return super().dl(name, info, *args, **kwargs)
 
-    options = _options(into, name, settings, watch, words, licensed)
-    if most_entries:
-        options |= {"noplaylist": False, "playlist_items": f"1:{most_entries}", "extract_flat": "in_playlist"}
-        del options["match_filter"]
-    return Downloader(options, auto_init=True)
+    return Downloader
 
 
 def plain(words: str) -> str:
@@ -110,9 +136,13 @@ def plain(words: str) -> str:
     return re.split(r"; please report this issue|; Confirm you are on the latest", bare)[0].strip()[:500]
 
 
-def _options(
-    into: Path, name: str, settings: FetchSettings, watch: Watch, words: Words, licensed: Licensed | None
-) -> dict[str, Any]:
+def backoff_s(turn: int, settings: FetchSettings) -> float:
+    """How long to wait before the try after `turn` others: doubled each time, by half more or less by chance."""
+    pause_s: float = min(settings.backoff_s * 2**turn, LONGEST_BACKOFF_S)
+    return pause_s * random.uniform(0.5, 1.5)
+
+
+def _options(into: Path, name: str, settings: FetchSettings, watch: Watch, words: Words) -> dict[str, Any]:
     return {
         "paths": {"home": str(into)},
         "outtmpl": {"default": f"{name}.%(ext)s"},
@@ -127,7 +157,6 @@ def _options(
         "skip_unavailable_fragments": False,
         "cookiefile": _cookies(settings.cookies),
         "progress_hooks": [watch.on_progress],
-        "match_filter": partial(refuse, max_duration_s=settings.max_duration_s, licensed=licensed),
         "logger": words,
         "noplaylist": True,
         "playlist_items": "1",
@@ -160,12 +189,18 @@ def _shut(proxy: str) -> dict[str, Any]:
     }
 
 
-def refuse(info: Any, *, max_duration_s: float, licensed: Licensed | None = None, **_: object) -> None:
+def refuse(info: Any, *, max_duration_s: float, licensed: Licensed | None = None, hosts: Sequence[str] = ()) -> None:
     """Look at what a site says about a video before any of it is downloaded; called by yt-dlp.
 
+    `hosts` are those whose pages are wanted: a page may have led to another site's video. Where its bytes lie does
+    not matter, as sites keep them on hosts of other names.
+
     Raises:
-        FetchFailure: it has no end, or not yet a beginning, is too long, or its licence is not wanted.
+        FetchFailure: it has no end, or not yet a beginning, is too long, or its host or licence is not wanted.
     """
+    page = info.get("webpage_url") or ""
+    if hosts and not is_below(page, hosts):
+        raise FetchFailure(Outcome.HOST_NOT_ALLOWED, f"it led to {page}")
     status = info.get("live_status")
     if status == "is_upcoming":
         raise FetchFailure(Outcome.UPCOMING, "it has not begun yet")

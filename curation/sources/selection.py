@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from curation.fetch.egress import is_below
 from curation.outcomes import Outcome
 from curation.sources.base import RowFault, SourceRow, is_web, video_id
 from curation.sources.identity import YOUTUBE_ID, canonical_link, youtube_link
@@ -34,7 +35,7 @@ class Selection:
             return None
         if row.source_id in self._videos or _stem(row) in self._names:
             return _fault(row, Outcome.EXCLUDED, "it is on a list of `sources.exclude`")
-        if row.link and self._settings.hosts and not _below(row.link, self._settings.hosts):
+        if row.link and self._settings.hosts and not is_below(row.link, self._settings.hosts):
             return _fault(row, Outcome.HOST_NOT_ALLOWED, f"{urlsplit(row.link).hostname} is not in `sources.hosts`")
         # Of what names no licence the site may state one yet; that is looked at when it is fetched.
         if row.licence and not licence_allowed(row.licence, self._settings.licences):
@@ -66,11 +67,6 @@ def _excluded(lists: Sequence[Path]) -> tuple[set[str], set[str]]:
 def _stem(row: SourceRow) -> str:
     """The name of a file without its ending; of a link nothing, since there it means little."""
     return "" if row.link else Path(row.member or row.path or "").stem
-
-
-def _below(link: str, hosts: Sequence[str]) -> bool:
-    host = (urlsplit(link).hostname or "").rstrip(".")
-    return any(host == one.lower() or host.endswith(f".{one.lower()}") for one in hosts)
 
 
 def _fault(row: SourceRow, outcome: Outcome, detail: str) -> RowFault:

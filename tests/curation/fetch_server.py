@@ -1,5 +1,8 @@
 """A web server on loopback that misbehaves on demand; a helper of the tests of fetching."""
 
+import select
+import socket
+import socketserver
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,6 +56,48 @@ def serve() -> Iterator[Server]:
         web.shutdown()
         web.server_close()
         thread.join()
+
+
+@contextmanager
+def socks5(port: int) -> Iterator[tuple[int, list[str]]]:
+    """A SOCKS5 proxy that leads every name to a port of this machine: its own port, and the names it was asked for."""
+    asked: list[str] = []
+
+    class Proxy(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            methods = self.request.recv(2)[1]
+            self.request.recv(methods)
+            self.request.sendall(b"\x05\x00")
+            _, _, _, kind, length = self.request.recv(5)
+            rest = self.request.recv(length + 2)
+            asked.append(rest[:-2].decode() if kind == 3 else f"an address of kind {kind}")
+            self.request.sendall(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")
+            with socket.create_connection(("127.0.0.1", port)) as there:
+                other = {self.request: there, there: self.request}
+                while True:
+                    for one in select.select(list(other), [], [], 5)[0]:
+                        if not (data := one.recv(1 << 16)):
+                            return
+                        other[one].sendall(data)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Proxy) as proxy:
+        proxy.daemon_threads = True
+        thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        yield proxy.server_address[1], asked
+        proxy.shutdown()
+        thread.join()
+
+
+def in_turn(*answers: Answer) -> Answer:
+    """One answer after another; the last one stays."""
+    left = list(answers)
+    return lambda request: (left.pop(0) if len(left) > 1 else left[0])(request)
+
+
+def hang_up(request: BaseHTTPRequestHandler) -> None:
+    """Closes the connection without a word."""
+    request.close_connection = True
 
 
 def body(data: bytes, kind: str = "video/mp4", *, ranges: bool = True, encoding: str = "") -> Answer:

@@ -19,18 +19,18 @@ from curation.fetch.ytdlp import plain
 from curation.outcomes import Outcome
 
 MESSAGES = [line.split("\t") for line in Path(__file__).with_name("messages.tsv").read_text("utf-8").splitlines()]
-"""What yt-dlp prints, by outcome: from its source, its issue tracker and its wiki."""
+"""What yt-dlp prints: the outcome, the words, and where they were found (its source, or somebody's report)."""
 
 
-@pytest.mark.parametrize(("outcome", "words"), MESSAGES)
+@pytest.mark.parametrize(("outcome", "words"), [row[:2] for row in MESSAGES])
 def test_words_are_understood(outcome, words):
-    assert classify(None, words) == outcome
+    assert classify(None, plain(words)) == outcome
 
 
 def test_the_collection_is_wide_and_every_outcome_has_its_remedy():
-    outcomes = {Outcome(outcome) for outcome, _ in MESSAGES}
-    assert len(MESSAGES) >= 100
-    assert len(outcomes) >= 25
+    outcomes = {Outcome(outcome) for outcome, _, _ in MESSAGES}
+    assert len({words for _, words, _ in MESSAGES}) == len(MESSAGES) >= 240
+    assert len(outcomes) >= 30
     assert Outcome.FETCH_FAILED not in outcomes
     assert all(outcome.remedy for outcome in outcomes)
 
@@ -84,6 +84,13 @@ def test_types_of_ytdlp_are_understood():
     assert classify(GeoRestrictedError("not here"), "") is Outcome.GEO_BLOCKED
     assert classify(UnsupportedError("http://example.com"), "") is Outcome.UNSUPPORTED_SITE
     assert classify(UserNotLive(), "") is Outcome.LIVE
+
+
+def test_what_an_extractor_did_not_foresee_means_that_the_site_has_changed():
+    assert classify(ExtractorError("something else altogether"), "something else altogether") is Outcome.SITE_CHANGED
+    assert classify(ExtractorError("a song id is not found"), "a song id is not found") is Outcome.SITE_CHANGED
+    foreseen = ExtractorError("something else altogether", expected=True)
+    assert classify(foreseen, "something else altogether") is Outcome.FETCH_FAILED
 
 
 def test_words_that_come_from_ytdlp_itself_are_in_this_version_of_it():

@@ -16,6 +16,7 @@ from curation.fetch.download import fetch, take_local
 from curation.fetch.failures import FetchFailure
 from curation.fetch.governor import Governor
 from curation.fetch.settings import FetchSettings
+from curation.fetch.ytdlp import backoff_s
 from curation.outcomes import Outcome
 from shards.errors import BadInput
 from shards.ffmpeg import ffmpeg_binary
@@ -119,6 +120,41 @@ def test_keeps_the_part_of_a_broken_fetch_and_completes_it_next_time(server, fil
     assert names(tmp_path) == [f"{NAME}.mp4.part"]
     server.link("/broken.mp4", web.body(film))
     assert get(link).path.read_bytes() == film
+
+
+def test_a_download_that_breaks_off_goes_on_within_the_fetch(server, film, get):
+    first, half = web.body(film), web.cut_off(film, len(film) // 2)
+    link = server.link("/halting.mp4", web.in_turn(first, half, web.body(film)))
+    assert get(link, retries=2, backoff_s=0.01).path.read_bytes() == film
+    assert [wanted for path, wanted in server.asked if path == "/halting.mp4"][2] == f"bytes={len(film) // 2}-"
+
+
+@pytest.mark.parametrize("trouble", [web.status(503), web.hang_up, web.status(500)], ids=["503", "hangs up", "500"])
+def test_a_page_that_fails_at_first_is_asked_again(server, film, get, trouble):
+    link = server.link("/moody.mp4", web.in_turn(trouble, trouble, web.body(film)))
+    before = server.count("/moody.mp4")
+    assert get(link, retries=2, backoff_s=0.01).path.read_bytes() == film
+    assert server.count("/moody.mp4") - before == 4, "two failures, then once to see what it is, once for the bytes"
+
+
+@pytest.mark.parametrize("code", [403, 404, 410, 429, 451])
+def test_what_another_try_cannot_help_is_asked_once(server, refused, code):
+    refused(server.link(f"/once-{code}.mp4", web.status(code)), retries=5, backoff_s=60)
+    assert server.count(f"/once-{code}.mp4") == 1
+
+
+def test_pauses_between_tries_end_at_the_deadline(server, refused):
+    begun = time.perf_counter()
+    failure = refused(server.link("/never.mp4", web.status(503)), retries=5, backoff_s=600, deadline_s=0.3)
+    assert failure.outcome is Outcome.TIMED_OUT
+    assert time.perf_counter() - begun < PATIENCE_S
+
+
+def test_pauses_grow_and_vary_by_chance():
+    settings = FetchSettings(backoff_s=1)
+    for turn, middle in enumerate((1, 2, 4, 8, 16, 32, 60, 60)):
+        pauses = {backoff_s(turn, settings) for _ in range(50)}
+        assert middle / 2 <= min(pauses) < max(pauses) <= middle * 1.5 and len(pauses) > 40
 
 
 def test_starts_anew_when_the_server_knows_no_ranges(server, film, get, tmp_path):
@@ -225,6 +261,43 @@ def test_fetches_the_video_that_a_page_embeds(server, film, get):
     video = server.link("/embedded.mp4", web.body(film))
     page = f'<html><title>A page</title><body><video src="{video}"></video></body></html>'.encode()
     assert get(server.link("/page.html", web.body(page, "text/html"))).path.read_bytes() == film
+
+
+def test_a_page_is_read_once_for_its_video(server, film, get):
+    """One extraction: what the site says is kept from it, and nothing is asked twice."""
+    server.link("/only.mp4", web.body(film))
+    page = b'<html><title>A page</title><body><video src="only.mp4"></video></body></html>'
+    link = server.link("/only.html", web.body(page, "text/html"))
+    before = len(server.asked)
+    facts = get(link).metadata
+    assert [path for path, _ in server.asked[before:]] == ["/only.html", "/only.mp4"]
+    assert facts.title.startswith("A page") and (facts.webpage_url, facts.extractor) == (link, "html5")
+    assert facts.downloader.startswith("yt-dlp 20")
+
+
+def test_an_encrypted_hls_stream_is_decrypted_without_another_program(server, media, get, tmp_path):
+    import av
+
+    key = bytes(range(16))
+    (media / "aes.key").write_bytes(key)
+    (media / "aes.info").write_text(f"aes.key\n{media / 'aes.key'}\n")
+    command = [
+        "-i",
+        "film.mp4",
+        "-c",
+        "copy",
+        "-hls_key_info_file",
+        "aes.info",
+        "-hls_playlist_type",
+        "vod",
+        "aes.m3u8",
+    ]
+    subprocess.run([ffmpeg_binary(), "-v", "error", "-y", *command], check=True, timeout=60, cwd=media)
+    for path in media.glob("aes*"):
+        kind = "application/x-mpegurl" if path.suffix == ".m3u8" else "application/octet-stream"
+        server.link(f"/aes/{path.name}", web.body(path.read_bytes(), kind))
+    with av.open(str(get(f"{server.base_url}/aes/aes.m3u8").path)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 10
 
 
 def test_fetches_hls_and_dash_and_joins_picture_and_sound(server, media, get, tmp_path):
@@ -389,10 +462,52 @@ def test_a_proxy_of_the_settings_is_the_only_inner_address(server, film, get, re
     assert "secret" not in str(refused("http://video.example/other.mp4", proxy=dead, allow_loopback=False))
 
 
-@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "file:///x", "nonsense"])
-def test_a_proxy_of_another_kind_is_refused(proxy):
-    with pytest.raises(ValueError, match="proxy is http"):
-        FetchSettings(proxy=proxy)
+def test_a_socks_proxy_gets_the_name_not_an_address(server, film, get):
+    server.link("/socks.mp4", web.body(film))
+    with web.socks5(server.port) as (port, asked):
+        proxy = f"socks5h://me:secret@127.0.0.1:{port}"
+        got = get("http://video.example/socks.mp4", proxy=proxy, allow_loopback=False)
+    assert got.path.read_bytes() == film
+    assert set(asked) == {"video.example"}
+
+
+@pytest.mark.parametrize(
+    "proxy", ["socks5://127.0.0.1:1080", "https://127.0.0.1:3128", "file:///x", "nonsense", "http://", "http://a:port"]
+)
+def test_a_proxy_of_another_kind_is_refused_and_not_repeated(proxy):
+    """socks5:// would have names resolved here, and yt-dlp's own connections speak no https to a proxy."""
+    with pytest.raises(ValueError, match="proxy is http") as refusal:
+        FetchSettings(proxy=proxy.replace("//", "//me:secret@"))
+    assert "secret" not in repr(refusal.value)
+    assert "secret" not in str(refusal.value)
+
+
+def test_only_pages_of_the_hosts_wanted_are_fetched(server, film, get, refused, tmp_path):
+    link = server.link("/wanted.mp4", web.body(film))
+    settings = FetchSettings(allow_loopback=True, retries=0)
+
+    def outcome_of(link, hosts):
+        try:
+            fetch(link, into=tmp_path, name=NAME, settings=settings, hosts=hosts)
+        except FetchFailure as failure:
+            return failure.outcome
+        return Outcome.OK
+
+    before = len(server.asked)
+    assert outcome_of(link, ("example.com", "0.0.1")) is Outcome.HOST_NOT_ALLOWED
+    assert len(server.asked) == before, "another host is not even asked"
+    assert outcome_of(link, ("127.0.0.1",)) is Outcome.OK
+
+
+def test_a_page_that_leads_to_another_host_is_not_followed(server, film, tmp_path):
+    elsewhere = f"http://localhost:{server.port}/elsewhere.mp4"
+    server.link("/elsewhere.mp4", web.body(film))
+    link = server.link("/leads-away.mp4", web.redirect(elsewhere))
+    settings = FetchSettings(allow_loopback=True, retries=0)
+    with pytest.raises(FetchFailure) as caught:
+        fetch(link, into=tmp_path, name=NAME, settings=settings, hosts=("127.0.0.1",))
+    assert caught.value.outcome is Outcome.HOST_NOT_ALLOWED
+    assert names(tmp_path) == []
 
 
 def test_a_page_that_embeds_an_inner_address_is_refused(server, refused):
@@ -480,6 +595,25 @@ def test_a_host_that_turns_us_away_is_left_alone_until_it_said(server, film, get
     server.link("/busy.mp4", web.body(film))
     clock[0] += 61
     assert outcome_of("/busy.mp4") == (Outcome.OK, None)
+
+
+def test_an_interrupted_try_lets_another_one_follow(server, film, tmp_path):
+    """The one video that finds out whether a host has cooled must not keep all others waiting when it is broken off."""
+    clock = [1_000_000.0]
+    governor = Governor(videos_per_hour=10_000, cool_s=60, spare_loopback=False, clock=lambda: clock[0], sleep=print)
+    link = server.link("/probe.mp4", web.body(film))
+    for _ in range(3):
+        governor.wait(link)
+        governor.tell(link, Outcome.BOT_WALL)
+    clock[0] += 61
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    settings = FetchSettings(allow_loopback=True, retries=0)
+    with pytest.raises(KeyboardInterrupt):
+        fetch(link, into=tmp_path, name=NAME, settings=settings, governor=governor, progress=interrupt)
+    assert fetch(link, into=tmp_path, name=NAME, settings=settings, governor=governor).bytes == len(film)
 
 
 def test_several_threads_fetch_at_once(server, film, tmp_path):

@@ -167,6 +167,38 @@ def test_an_earlier_run_counts():
         governed.wait("https://a.example/x")
 
 
+def test_whoever_waits_for_a_turn_is_turned_back_when_the_circuit_opens_meanwhile():
+    clock = Clock()
+
+    def sleep(seconds):
+        clock.sleep(seconds)
+        for _ in range(3):
+            governed.tell(LINK, Outcome.RATE_LIMITED)
+
+    governed = Governor(videos_per_hour=1, clock=clock, sleep=sleep)
+    governed.wait(LINK)
+    with pytest.raises(FetchFailure, match="left alone"):
+        governed.wait(LINK)
+
+
+def test_a_failure_says_whether_anybody_was_asked():
+    governed = governor(10_000, Clock())
+    refuse(governed, 3)
+    with pytest.raises(FetchFailure) as failure:
+        governed.wait(LINK)
+    assert not failure.value.asked and FetchFailure(Outcome.RATE_LIMITED).asked
+
+
+@given(st.integers(1, 300), st.integers(0, 2000))
+def test_an_hour_after_the_last_one_an_earlier_run_counts_no_more(budget, many):
+    clock = Clock()
+    governed, now = governor(budget, clock), 1_000_000.0
+    for _ in range(many):
+        governed.remember(LINK, datetime.fromtimestamp(now, UTC))
+    clock.now = now + 3600
+    assert governed.wait(LINK) == pytest.approx(0, abs=1e-6)
+
+
 def test_pauses_between_two_videos_vary_by_chance():
     clock = Clock()
     governed = Governor(
