@@ -42,11 +42,17 @@ class Film:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """When flashes are seen and clicks are heard, in seconds, and when each frame is shown."""
+    """When flashes are seen and clicks are heard, in seconds, when each frame is shown, and where the sound begins."""
 
     flashes_s: NDArray[np.float64]
     clicks_s: NDArray[np.float64]
     frames_s: NDArray[np.float64]
+    sound_s: float = 0.0
+
+    @property
+    def counted(self) -> "Events":
+        """The same to a reader that looks at no time stamps: both tracks begin at once."""
+        return Events(self.flashes_s, self.clicks_s - self.sound_s, self.frames_s)
 
 
 def make(film: Film, folder: Path) -> Path:
@@ -77,6 +83,8 @@ def events(source: Path | bytes) -> Events:
         streams = [*container.streams.video[:1], *container.streams.audio[:1]]
         for packet in container.demux(streams):
             for frame in packet.decode():
+                if frame.time is None:
+                    continue
                 if isinstance(frame, av.VideoFrame):
                     frames.append(float(frame.time))
                     luma.append(float(frame.to_ndarray(format="gray").mean()))
@@ -87,7 +95,9 @@ def events(source: Path | bytes) -> Events:
     order = np.argsort(frames)
     times, bright = np.array(frames)[order] - origin, np.array(luma)[order]
     flashes = times[bright > (bright.min() + bright.max()) / 2] if len(times) else times
-    return Events(flashes, np.array(list(_clicks(sound, rate_hz))) - origin, times)
+    return Events(
+        flashes, np.array(list(_clicks(sound, rate_hz))) - origin, times, sound[0][0] - origin if sound else 0.0
+    )
 
 
 def offsets_ms(found: Events) -> dict[float, float]:

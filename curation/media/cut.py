@@ -12,16 +12,22 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from curation.media.container import OpenMedia, open_media
 from curation.media.decode import Kind, decoded, frame_time_us
 from curation.media.encode import Mp4Writer, encode_flac
 from curation.media.failures import MediaFailure
 from curation.media.settings import CutSettings
-from curation.media.waveform import Samples, WaveformBuilder
+from curation.media.waveform import Samples, Waveform, WaveformBuilder
 from curation.outcomes import Outcome
 
-LEAD_US = 1_000_000
-"""Decoding begins this much earlier, so that codecs whose packets lean on the ones before have settled."""
+LEADS_US = (1_000_000, 16_000_000)
+"""Decoding begins so much earlier: codecs whose packets lean on the ones before settle within a second; the longer way
+is for files whose tracks lie seconds apart. Where both come too late, decoding begins at the beginning."""
+
+SETTLED_US = 100_000
+"""Sound is decoded from at least so much before the span: Opus asks for 80 ms, AAC for two packets."""
 
 SPARE_US = 100_000
 """Decoding ends this much later: the last sound packet of the span may stand behind the next picture."""
@@ -41,6 +47,7 @@ class CutClip:
         duration_us: from there to the wanted end; the length of the sound.
         width_px, height_px: size as shown, even.
         rate_hz: sample rate of both sound tracks.
+        silent_us: how much of the sound is silence because the source's own begins later or ends earlier.
     """
 
     mp4: bytes
@@ -51,6 +58,7 @@ class CutClip:
     width_px: int
     height_px: int
     rate_hz: int
+    silent_us: int
 
 
 def cut(
@@ -72,22 +80,22 @@ def cut(
     span = _Span(origin_us + start_us, origin_us + end_us, sound_offset_us)
     with tempfile.TemporaryDirectory(prefix="clapboard-cut-") as folder:
         path = Path(folder) / "clip.mp4"
-        made = _cut_from(source, span, path, settings or CutSettings(), seek=start_us > LEAD_US)
-        if made is None:
-            # The file's index led to a place behind the start; the way from the beginning always works.
-            made = _cut_from(source, span, path, settings or CutSettings(), seek=False)
+        leads = [lead for lead in LEADS_US if lead < start_us]
+        tried = (_cut_from(source, span, path, settings or CutSettings(), lead_us=lead) for lead in [*leads, None])
+        made = next(filter(None, tried), None)
         if made is None:
             raise MediaFailure(Outcome.DECODE_FAILED, f"no frame between {start_us / 1e6:.3f} and {end_us / 1e6:.3f} s")
-        writer, sound, rate_hz = made
+        writer, sound, silent_us = made
         return CutClip(
             mp4=path.read_bytes(),
-            flac=encode_flac(sound, rate_hz),
+            flac=encode_flac(sound, writer.rate_hz),
             frames=writer.frames,
             first_frame_us=writer.first_us - origin_us,
             duration_us=span.end_us - writer.first_us,
             width_px=writer.size_px[0],
             height_px=writer.size_px[1],
-            rate_hz=rate_hz,
+            rate_hz=writer.rate_hz,
+            silent_us=silent_us,
         )
 
 
@@ -101,7 +109,12 @@ class _Span:
 
     @property
     def from_us(self) -> int:
-        return self.start_us + min(self.sound_offset_us, 0)
+        return min(self.start_us, self.sound_us)
+
+    @property
+    def sound_us(self) -> int:
+        """Where the source's sound is first wanted."""
+        return self.start_us + self.sound_offset_us
 
     @property
     def until_us(self) -> int:
@@ -109,32 +122,73 @@ class _Span:
 
 
 def _cut_from(
-    source: Path, span: _Span, path: Path, settings: CutSettings, *, seek: bool
+    source: Path, span: _Span, path: Path, settings: CutSettings, *, lead_us: int | None
 ) -> tuple[Mp4Writer, Samples, int] | None:
-    """Decode the span and write its MP4; None if no frame of it was met, or decoding began behind its start."""
+    """Decode the span and write its MP4, from `lead_us` before it or from the beginning of the file.
+
+    None if no frame of it was met, or if decoding began too late for the picture or for the sound.
+    """
     with open_media(source) as media:
-        if seek and not _seek(media, span.from_us - LEAD_US):
+        if lead_us is not None and not _seek(media, span.from_us - lead_us):
             return None
-        rate_hz = next((rate for rate in AAC_RATES_HZ if rate <= media.audio.rate), AAC_RATES_HZ[-1])
-        builder = WaveformBuilder(rate_hz=rate_hz, layout="mono" if media.audio.channels == 1 else "stereo")
-        rate = media.video.average_rate or Fraction(25)
-        earliest_us: int | None = None
-        with Mp4Writer(path, rate_hz=rate_hz, channels=builder.channels, fps=rate, settings=settings) as writer:
-            for kind, frame, at_us in _frames_until(media, span.until_us):
-                if kind is Kind.SOUND:
-                    builder.add(frame)
-                    continue
-                earliest_us = at_us if earliest_us is None else earliest_us
-                if seek and earliest_us > span.start_us:
-                    return None
-                if span.start_us <= at_us < span.end_us:
-                    writer.add_frame(frame, at_us)
+        frames = _frames_until(media, span.until_us)
+        if lead_us is not None:
+            frames = _from_early_enough(frames, span)
+        builder = WaveformBuilder(rate_hz=_rate_hz(media), layout="mono" if media.audio.channels == 1 else "stereo")
+        with _writer(media, path, builder.channels, settings) as writer:
+            try:
+                for kind, frame, at_us in frames:
+                    if kind is Kind.SOUND:
+                        builder.add(frame)
+                    elif span.start_us <= at_us < span.end_us:
+                        writer.add_frame(frame, at_us)
+            except _TooLateError:
+                return None
             if not writer.frames:
                 return None
-            sound_at_us = writer.first_us + span.sound_offset_us
-            sound = builder.span(sound_at_us, sound_at_us + span.end_us - writer.first_us)
+            whole, begin_us = builder.finish(), writer.first_us + span.sound_offset_us
+            sound, silent_us = _heard(whole, begin_us, begin_us + span.end_us - writer.first_us, writer)
             writer.add_sound(sound)
-    return writer, sound, rate_hz
+    return writer, sound, silent_us
+
+
+def _heard(whole: Waveform | None, begin_us: int, end_us: int, writer: Mp4Writer) -> tuple[Samples, int]:
+    """The samples of [begin, end), and how much of it lies before or behind all sound, in microseconds."""
+    whole = whole or Waveform(end_us, writer.rate_hz, np.zeros((writer.channels, 0), np.int16))
+    begins_us, ends_us = max(begin_us, whole.start_us), min(end_us, whole.end_us)
+    silent_us = end_us - begin_us - max(0, ends_us - begins_us)
+    # Less than two samples is rounding.
+    return whole.span(begin_us, end_us), silent_us if silent_us * writer.rate_hz > 2e6 else 0
+
+
+def _rate_hz(media: OpenMedia) -> int:
+    return next((rate for rate in AAC_RATES_HZ if rate <= media.audio.rate), AAC_RATES_HZ[-1])
+
+
+def _writer(media: OpenMedia, path: Path, channels: int, settings: CutSettings) -> Mp4Writer:
+    return Mp4Writer(
+        path,
+        rate_hz=_rate_hz(media),
+        channels=channels,
+        fps=media.video.average_rate or Fraction(25),
+        pixel_aspect=media.video.sample_aspect_ratio or Fraction(1),
+        settings=settings,
+    )
+
+
+class _TooLateError(Exception):
+    """The file's index led to a place behind what is wanted of a track."""
+
+
+def _from_early_enough(frames: Iterator[tuple[Kind, Any, int]], span: _Span) -> Iterator[tuple[Kind, Any, int]]:
+    """The same frames, if each track's first comes before the span; no sound at all is too late, too."""
+    wanted = {Kind.PICTURE: span.start_us, Kind.SOUND: span.sound_us - SETTLED_US}
+    for kind, frame, at_us in frames:
+        if at_us > wanted.pop(kind, at_us):
+            raise _TooLateError
+        yield kind, frame, at_us
+    if wanted:
+        raise _TooLateError
 
 
 def _first_frame_us(media: OpenMedia) -> int:
@@ -156,15 +210,19 @@ def _seek(media: OpenMedia, target_us: int) -> bool:
 
 
 def _frames_until(media: OpenMedia, end_us: int) -> Iterator[tuple[Kind, Any, int]]:
-    """Frames with their times until both tracks have passed `end_us`."""
-    going = set(Kind)
+    """Frames with their times until both tracks have passed `end_us`.
+
+    A picture that is not later than the one before it is passed over, as the analysis does.
+    """
+    going, last_us = set(Kind), -(1 << 62)
     for kind, frame in decoded(media):
         at_us = frame_time_us(frame)
         if at_us is None:
             continue
         if at_us >= end_us:
             going.discard(kind)
-        elif kind in going:
+        elif kind in going and (kind is Kind.SOUND or at_us > last_us):
             yield kind, frame, at_us
+            last_us = at_us if kind is Kind.PICTURE else last_us
         if not going:
             return

@@ -18,24 +18,42 @@ from curation.media.settings import CutSettings
 from curation.media.waveform import Samples
 
 CLOCK = Fraction(1, 90_000)
+WIDEST = 4
+"""Pixels are believed to be this much wider than high, or higher than wide."""
+
 _YUV420 = frozenset({"yuv420p", "yuvj420p"})
+_TAGS = ("color_range", "colorspace", "color_primaries", "color_trc")
+_RGB, _BT601 = 0, 6
+"""Names of colour matrices in H.264: RGB becomes YUV by the scaler's own matrix, BT.601."""
 
 
 class Mp4Writer:
-    """An MP4 file under construction: frames first, then the whole sound; complete when the context ends."""
+    """An MP4 file under construction: frames first, then the whole sound; complete when the context ends.
 
-    def __init__(self, path: Path, *, rate_hz: int, channels: int, fps: Fraction, settings: CutSettings) -> None:
+    Pictures whose pixels are not square (`pixel_aspect`, width / height) are widened or narrowed until they are.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        rate_hz: int,
+        channels: int,
+        fps: Fraction,
+        settings: CutSettings,
+        pixel_aspect: Fraction = Fraction(1),
+    ) -> None:
         import av
 
         flags = {"movflags": "+faststart", "fflags": "+bitexact"}
         self._out = av.open(str(path), "w", format="mp4", options=flags)
         self._video = _video_stream(self._out, fps, settings)
         self._audio = _audio_stream(self._out, rate_hz, channels, settings)
-        self._rate_hz = rate_hz
+        self._yuv = _Yuv(pixel_aspect)
+        self.rate_hz, self.channels = rate_hz, channels
         self.frames = 0
         self.first_us = 0
         self.size_px = (0, 0)
-        self._stored_px: tuple[int, int] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -47,10 +65,9 @@ class Mp4Writer:
         """Take one decoded frame that is shown at `at_us`; the first one's time becomes zero."""
         import av
 
-        picture, tags = _upright_yuv(frame, self._stored_px)
+        picture, tags = self._yuv.upright(frame)
         if not self.frames:
             self.first_us = at_us
-            self._stored_px = (frame.width, frame.height)
             self.size_px = (picture.shape[1], picture.shape[0] * 2 // 3)
             self._video.width, self._video.height = self.size_px
             for name, value in tags.items():
@@ -65,7 +82,7 @@ class Mp4Writer:
     def add_sound(self, samples: Samples) -> None:
         """Take all the sound, (channels, samples); it begins with the first frame."""
         self._out.mux(self._video.encode(None))
-        _encode_sound(self._out, self._audio, samples.astype(np.float32) / 32768, self._rate_hz, "fltp")
+        _encode_sound(self._out, self._audio, samples.astype(np.float32) / 32768, self.rate_hz, "fltp")
 
 
 def encode_flac(samples: Samples, rate_hz: int) -> bytes:
@@ -99,22 +116,37 @@ def _audio_stream(out: Any, rate_hz: int, channels: int, settings: CutSettings) 
     return audio
 
 
-def _upright_yuv(frame: Any, size_px: tuple[int, int] | None) -> tuple[NDArray[np.uint8], dict[str, int]]:
-    """(3/2 height, width) uint8 planes of 4:2:0, turned upright, with even sides; and the picture's colour tags.
+class _Yuv:
+    """Makes every picture of a video 4:2:0 with square pixels, upright, as large as the first one."""
 
-    `size_px` is the stored size that the first frame had; a frame of another is scaled to it.
-    """
-    width, height = size_px or (frame.width, frame.height)
-    if frame.format.name not in _YUV420 or (frame.width, frame.height) != (width, height):
-        frame = frame.reformat(width=width, height=height, format="yuv420p")
-    rows, columns = height // 2, width // 2
-    luma = plane_view(frame, 0)[: 2 * rows, : 2 * columns]
-    planes = [luma, *(plane_view(frame, index)[:rows, :columns] for index in (1, 2))]
-    turned = [upright(plane, frame.rotation) for plane in planes]
-    names = ("color_range", "colorspace", "color_primaries", "color_trc")
-    tags = {name: int(getattr(frame, name)) for name in names}
-    stacked = np.concatenate([plane.ravel() for plane in turned])
-    return stacked.reshape(-1, turned[0].shape[1]), tags
+    def __init__(self, pixel_aspect: Fraction) -> None:
+        from av.video.reformatter import VideoReformatter
+
+        # What claims to be wider is a fault in the header, or a trap.
+        self._aspect = pixel_aspect if 1 / WIDEST <= pixel_aspect <= WIDEST else Fraction(1)
+        self._scaler = VideoReformatter()
+        self._size_px: tuple[int, int] | None = None
+
+    def upright(self, frame: Any) -> tuple[NDArray[np.uint8], dict[str, int]]:
+        """(3/2 height, width) uint8 planes with even sides, and the picture's colour tags."""
+        width, height = self._size_px = self._size_px or self._square(frame.width, frame.height)
+        tags = {name: int(getattr(frame, name)) for name in _TAGS}
+        if tags["colorspace"] == _RGB:
+            tags["colorspace"] = _BT601
+        rotation = frame.rotation
+        if frame.format.name not in _YUV420 or (frame.width, frame.height) != (width, height):
+            frame = self._scaler.reformat(frame, width=width, height=height, format="yuv420p", threads=1)
+        rows, columns = height // 2, width // 2
+        luma = plane_view(frame, 0)[: 2 * rows, : 2 * columns]
+        planes = [luma, *(plane_view(frame, index)[:rows, :columns] for index in (1, 2))]
+        turned = [upright(plane, rotation) for plane in planes]
+        stacked = np.concatenate([plane.ravel() for plane in turned])
+        return stacked.reshape(-1, turned[0].shape[1]), tags
+
+    def _square(self, width: int, height: int) -> tuple[int, int]:
+        """The size with square pixels; as it is where that differs by less than rounding to even sides does."""
+        wanted = max(2, 2 * round(width * self._aspect / 2))
+        return (width if abs(wanted - width) < 2 else wanted), height
 
 
 def _encode_sound(
