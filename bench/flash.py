@@ -25,7 +25,7 @@ MILLI = Fraction(1, 1000)
 
 @dataclass(frozen=True, slots=True)
 class Film:
-    """How a film is encoded."""
+    """How a film is encoded; `texture` is the grain of its picture in steps of luma, without which it costs nothing."""
 
     video: str = "libx264"
     audio: str = "aac"
@@ -34,6 +34,9 @@ class Film:
     edited: bool = False
     seconds: float = 8.0
     fps: int = 25
+    width_px: int = 96
+    height_px: int = 64
+    texture: int = 0
 
     def __str__(self) -> str:
         parts = [self.video, self.audio, self.container, "vfr" if self.vfr else "cfr"]
@@ -138,7 +141,7 @@ def _encode(film: Film, path: Path) -> None:
 
     with av.open(str(path), "w") as out:
         video = out.add_stream(film.video, rate=film.fps)
-        video.width, video.height, video.pix_fmt = 96, 64, "yuv420p"
+        video.width, video.height, video.pix_fmt = film.width_px, film.height_px, "yuv420p"
         video.codec_context.time_base = video.time_base = MILLI
         video.gop_size = 5 * film.fps
         video.options = _fast(film.video)
@@ -148,8 +151,9 @@ def _encode(film: Film, path: Path) -> None:
             sound.bit_rate = 128_000
         times = list(_times_ms(film))
         lit = _lit(len(times))
+        grain = np.random.default_rng(3).normal(0, film.texture, (film.height_px, film.width_px))
         for number, at in enumerate(times):
-            out.mux(video.encode(_picture(at, lit=number in lit)))
+            out.mux(video.encode(_picture(at, grain, lit=number in lit)))
         out.mux(video.encode(None))
         for piece in _pieces(_waveform([times[number] / 1000 for number in lit], film.seconds), sound):
             out.mux(sound.encode(piece))
@@ -181,12 +185,13 @@ def _lit(frames: int) -> list[int]:
     return [int(at) for at in 9 + np.concatenate([[0], np.cumsum(np.resize(gaps, frames))]) if at < frames]
 
 
-def _picture(at_ms: int, *, lit: bool) -> Any:
+def _picture(at_ms: int, grain: NDArray[np.float64], *, lit: bool) -> Any:
     import av
 
-    image = np.full((64, 96), 235 if lit else 40, np.uint8)
+    step = at_ms // 40
+    image = ((235 if lit else 40) + np.roll(grain, step, axis=1)).clip(16, 235).astype(np.uint8)
     # A little movement, so that the codec has something to predict.
-    image[8:16, (at_ms // 40) % 80 : (at_ms // 40) % 80 + 8] = 120
+    image[8:16, step % 80 : step % 80 + 8] = 120
     frame = av.VideoFrame.from_ndarray(np.repeat(image[..., None], 3, axis=2), "rgb24").reformat(format="yuv420p")
     frame.pts, frame.time_base = at_ms, MILLI
     return frame

@@ -16,13 +16,14 @@ import tarfile
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 from bench import flash
 from bench.result import Goal, Result, Row
@@ -31,7 +32,6 @@ from shards.ffmpeg import ffmpeg_binary
 
 SECONDS = 24.0
 SPAN_S = 4.0
-Spans = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> Result:
         runs = {
             "Clapboard": _ours(links, folder / "ours"),
             "video2dataset, low": peer(folder / "low", "low"),
-            "video2dataset, low, one clip a film": peer(folder / "one", "low", spans=_spans()[1:2], sound="wav"),
+            "video2dataset, low, one clip a film": peer(folder / "one", "low", single=True, sound="wav"),
             "video2dataset, exact": peer(folder / "exact", "exact"),
             "video2dataset, exact, sound apart": peer(folder / "apart", "exact", sound="wav"),
         }
@@ -155,10 +155,10 @@ def ours() -> None:
 
 
 def _peer(
-    peer: Path, links: Sequence[str], out: Path, precision: str, *, spans: Spans | None = None, sound: str = "m4a"
+    peer: Path, links: Sequence[str], out: Path, precision: str, *, single: bool = False, sound: str = "m4a"
 ) -> Run:
     out.mkdir()
-    _list(peer, links, out / "list.parquet", spans or _spans())
+    _list(peer, links, out / "list.parquet", single=single)
     seconds = _timed(_command(peer, out / "list.parquet", out, precision, sound=sound), env=_environment(out))
     clips = []
     for shard in sorted((out / "data").glob("*.tar")):
@@ -197,14 +197,16 @@ def _command(
     return [peer / "bin" / "video2dataset", *(f"--{name}={value}" for name, value in options.items())]
 
 
-def _list(peer: Path, links: Sequence[str], file: Path, spans: Spans) -> None:
-    """A list as the peer's own pyarrow writes it."""
+def _list(peer: Path, links: Sequence[str], file: Path, *, single: bool = False) -> None:
+    """A list as the peer's own pyarrow writes it; with `single`, each film has another one of the spans."""
+    spans = _spans()
+    wanted = [[spans[number % len(spans)]] if single else spans for number in range(len(links))]
     code = (
         "import sys, json, pandas as pd; links = json.loads(sys.argv[2]); spans = json.loads(sys.argv[3]);"
-        "rows = {'url': links, 'caption': [''] * len(links), 'clips': [spans] * len(links)};"
+        "rows = {'url': links, 'caption': [''] * len(links), 'clips': spans};"
         "pd.DataFrame(rows).to_parquet(sys.argv[1])"
     )
-    arguments = [str(file), json.dumps(list(links)), json.dumps(spans)]
+    arguments = [str(file), json.dumps(list(links)), json.dumps(wanted)]
     subprocess.run([peer / "bin" / "python", "-c", code, *arguments], check=True)
 
 
@@ -212,8 +214,8 @@ def _lost_on_resume(peer: Path, links: Sequence[str], out: Path) -> int:
     """Two lists of two shards each; the first list is done, then the process is started again."""
     lists, half = out / "lists", len(links) // 2
     lists.mkdir(parents=True)
-    _list(peer, links[:half], lists / "0.parquet", _spans())
-    _list(peer, links[half:], lists / "1.parquet", _spans())
+    _list(peer, links[:half], lists / "0.parquet")
+    _list(peer, links[half:], lists / "1.parquet")
     command = _command(peer, lists, out, "low", per_shard=half // 2)
     subprocess.run(command, check=True, env=_environment(out), capture_output=True)
     # What a kill after two shards leaves behind: those two, whole.
@@ -259,7 +261,7 @@ def _served(scratch: Path, count: int) -> Iterator[list[str]]:
     """Links to copies of a flash film; GOPs of five seconds, as web video has them."""
     folder = scratch / "films"
     folder.mkdir()
-    film = flash.make(flash.Film(seconds=SECONDS), folder)
+    film = flash.make(flash.Film(seconds=SECONDS, width_px=640, height_px=360, texture=12), folder)
     names = [f"{number}.mp4" for number in range(count)]
     for name in names:
         shutil.copy(film, folder / name)
@@ -272,3 +274,8 @@ def _served(scratch: Path, count: int) -> Iterator[list[str]]:
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         """Nothing."""
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        """Who has seen enough of a file may hang up."""
+        with suppress(ConnectionError):
+            super().copyfile(source, outputfile)

@@ -1,4 +1,4 @@
-"""Find pairs that may be copies among a million clips without comparing all: those that share words of their hashes.
+"""Find pairs that may be copies among very many clips without comparing all: those that share words of their hashes.
 
 A word is a part of a hash that survives by chance in some moments of a copy. Pairs that share at least two at one shift
 in time are worth a look; words that very many clips share say nothing and are passed over. Words are as short as the

@@ -22,10 +22,11 @@ QUIET = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """One sound track: (samples,) mono, and its rate."""
+    """One sound track: (samples,) mono, its rate, and the time stamp of its first sample in seconds."""
 
     wave: NDArray[np.float32]
     rate_hz: int
+    begins_s: float
 
 
 def recheck(clip: Record) -> list[str]:
@@ -49,6 +50,8 @@ def recheck(clip: Record) -> list[str]:
         faults.append("its frames do not begin at zero, or do not follow each other")
     if {mp4.rate_hz, flac.rate_hz} != {meta["rate_hz"]}:
         faults.append(f"sound of {mp4.rate_hz} and {flac.rate_hz} Hz instead of {meta['rate_hz']}")
+    if abs(mp4.begins_s) * 1000 > ALLOWED_MS:
+        faults.append(f"its sound begins {1000 * mp4.begins_s:.2f} ms off its picture")
     longest_s, length_s = (meta["end_us"] - meta["start_us"]) / 1e6, len(flac.wave) / flac.rate_hz
     if not (times_s or [0])[-1] < length_s <= longest_s + 1.5 / flac.rate_hz:
         faults.append(f"{length_s:.3f} s of sound for {longest_s:.3f} s")
@@ -59,16 +62,17 @@ def _decoded(data: bytes) -> tuple[list[float], tuple[int, int], _Heard | None]:
     """Frame times in seconds, the picture's size, and the sound as a player hears it."""
     import av
 
-    times, pieces, size, rate_hz = list[float](), list[NDArray[np.float32]](), (0, 0), 0
+    times, pieces, size, rate_hz, begins_s = list[float](), list[NDArray[np.float32]](), (0, 0), 0, 0.0
     with av.open(io.BytesIO(data)) as container:
         for frame in container.decode(*[*container.streams.video[:1], *container.streams.audio[:1]]):
             if isinstance(frame, av.VideoFrame):
                 times.append(float(frame.time))
                 size = (frame.width, frame.height)
             else:
+                begins_s = begins_s if pieces else float(frame.time or 0)
                 pieces.append(_mono(frame))
                 rate_hz = frame.sample_rate
-    return times, size, _Heard(np.concatenate(pieces), rate_hz) if pieces else None
+    return times, size, _Heard(np.concatenate(pieces), rate_hz, begins_s) if pieces else None
 
 
 def _apart(one: _Heard, other: _Heard) -> list[str]:

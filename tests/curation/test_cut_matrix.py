@@ -96,6 +96,15 @@ def test_two_sounds_that_lie_apart_are_found(clip, folder):
     assert "2.00 ms off" in fault
 
 
+def test_a_sound_whose_time_stamps_begin_late_is_found(clip, tmp_path):
+    (tmp_path / "clip.mp4").write_bytes(clip.mp4)
+    inputs = ["-i", tmp_path / "clip.mp4", "-itsoffset", "0.1", "-i", tmp_path / "clip.mp4"]
+    command = [*inputs, "-map", "0:v", "-map", "1:a", "-c", "copy", tmp_path / "late.mp4"]
+    subprocess.run([ffmpeg_binary(), "-v", "error", "-y", *command], check=True)
+    (fault,) = recheck(Record("k", (tmp_path / "late.mp4").read_bytes(), clip.flac, clip.meta))
+    assert "begins 100.00 ms off" in fault
+
+
 def test_a_clip_that_cannot_be_decoded_is_found(clip):
     assert "cannot be decoded" in recheck(Record("k", b"no film" * 99, clip.flac, clip.meta))[0]
     assert recheck(Record("k", clip.mp4[:100], clip.flac, clip.meta)) == ["it has no sound"]
