@@ -5,6 +5,7 @@ cancels out.
 """
 
 import io
+import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -139,6 +140,8 @@ def spans(duration_s: float, count: int, *, seed: int = 0) -> list[tuple[int, in
 def _encode(film: Film, path: Path) -> None:
     import av
 
+    # Errors alone: SVT-AV1 has no other way to be told.
+    os.environ.setdefault("SVT_LOG", "1")
     with av.open(str(path), "w") as out:
         video = out.add_stream(film.video, rate=film.fps)
         video.width, video.height, video.pix_fmt = film.width_px, film.height_px, "yuv420p"
