@@ -169,11 +169,12 @@ def test_nothing_is_left_when_the_parent_dies(film, tmp_path, number):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_worker_leaves_no_files_behind(film):
-    before = set(Path(tempfile.gettempdir()).glob("clapboard-*"))
+def test_a_worker_leaves_no_files_behind(film, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with MediaWorkers(count=1) as pool:
         pool.cut(film, start_us=0, end_us=400_000)
-    assert set(Path(tempfile.gettempdir()).glob("clapboard-*")) <= before
+        assert list(tmp_path.iterdir()) != []
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_messages_come_back_as_they_were_sent(film):
