@@ -5,23 +5,16 @@ change of its loudness in either direction (what sounds while it moves). The cub
 logarithm would let a whisper after silence outweigh every later blow.
 """
 
-from functools import cache
-
 import numpy as np
 from numpy.typing import NDArray
 
 from curation.media.timeline import Window
+from shards.synchrony.features import LOUDNESS_POWER, SOUND_HZ, mel_power
 
-CLOCK_HZ = 100
+CLOCK_HZ = SOUND_HZ
 SMOOTHING_S = 0.04
-MEL_BANDS = 40
-FFT_S = 0.032
-LOUDNESS_POWER = 1 / 3
 LOUDNESS_SHARE = 0.5
 ENVELOPE_S = 0.02
-FLOOR_POWER = 0.01
-"""Mel power of a noise of about -50 dBFS; what is fainter does not count as sound."""
-
 Curve = NDArray[np.float64]
 
 
@@ -36,7 +29,7 @@ def motion_and_sound(window: Window) -> tuple[Curve, Curve]:
 
 def sound_strength(waveform: NDArray[np.float32], rate_hz: int) -> Curve:
     """(ticks,) how much the sound changes in each 10 ms: rising loudness by band, plus half the change of all of it."""
-    power = _mel_power(waveform, rate_hz)
+    power = mel_power(waveform, rate_hz)
     loudness = power**LOUDNESS_POWER
     onsets = np.pad(np.maximum(np.diff(loudness, axis=0), 0).mean(axis=1), (1, 0))
     envelope = smoothed(power.sum(axis=1) ** LOUDNESS_POWER, ENVELOPE_S)
@@ -63,24 +56,3 @@ def smoothed(curve: Curve, width_s: float) -> Curve:
 def _scaled(curve: Curve) -> Curve:
     spread = curve.std() if len(curve) else 0.0
     return curve / spread if spread > 1e-9 else np.zeros_like(curve)
-
-
-def _mel_power(waveform: NDArray[np.float32], rate_hz: int) -> Curve:
-    """(ticks, bands) mel power above the floor; tick k is centred on sample k x rate / 100."""
-    hop, size = rate_hz // CLOCK_HZ, round(FFT_S * rate_hz)
-    padded = np.pad(waveform.astype(np.float64), (size // 2, size))
-    ticks = len(waveform) // hop
-    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[: ticks * hop : hop]
-    power = np.abs(np.fft.rfft(frames * np.hanning(size), axis=1)) ** 2
-    return np.asarray(np.maximum(power @ _mel_bands(rate_hz, size).T - FLOOR_POWER, 0))
-
-
-@cache
-def _mel_bands(rate_hz: int, size: int) -> Curve:
-    """(bands, bins) triangular filters, evenly spaced on the mel scale up to half the rate."""
-    top = 2595 * np.log10(1 + rate_hz / 2 / 700)
-    edges_hz = 700 * (10 ** (np.linspace(0, top, MEL_BANDS + 2) / 2595) - 1)
-    bins_hz = np.fft.rfftfreq(size, 1 / rate_hz)
-    rising = (bins_hz - edges_hz[:-2, None]) / np.diff(edges_hz)[:-1, None]
-    falling = (edges_hz[2:, None] - bins_hz) / np.diff(edges_hz)[1:, None]
-    return np.asarray(np.maximum(0, np.minimum(rising, falling)))

@@ -120,6 +120,8 @@ def cues(changes: Curve) -> float:
     """Onsets a second that rise clearly above the rest."""
     from scipy.signal import find_peaks
 
+    if not len(changes):
+        return 0.0
     peaks, _ = find_peaks(changes, prominence=max(CUE_PROMINENCE * float(changes.std()), 1e-3))
     return len(peaks) * CLOCK_HZ / max(len(changes), 1)
 
