@@ -113,6 +113,7 @@ def frozen(line: Timeline) -> Timeline:
         luma=np.full_like(line.luma, line.luma[0]),
         motion=np.zeros_like(line.motion),
         colour_change=np.zeros_like(line.colour_change),
+        cells=np.broadcast_to(line.cells[:1], line.cells.shape),
         thumbs=np.broadcast_to(line.thumbs[:1], line.thumbs.shape),
         stills=np.broadcast_to(line.stills[:1], line.stills.shape),
     )

@@ -94,7 +94,8 @@ def _video_rows(number: int, key: str, random_: random.Random) -> Iterator[tuple
 
 def _scores(random_: random.Random, *, good: bool) -> Iterator[tuple[str, int, dict[str, float]]]:
     agreement = random_.betavariate(8, 2) if good else random_.betavariate(2, 5)
-    values = {"sync": agreement, "sync_at_zero": agreement, "offset_s": 0.0, "sync_confidence": agreement}
+    told = ("sync", "sync_at_zero", "p_in_sync", "sync_confidence", "sync_worst")
+    values = dict.fromkeys(told, agreement) | {"offset_s": 0.0}
     for score in build(["motion", "loudness", "sync"]):
         yield score.name, score.version, {name: values.get(name, random_.uniform(0.02, 0.1)) for name in score.columns}
 

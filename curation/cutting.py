@@ -90,9 +90,10 @@ class CutFiles:
             path.unlink(missing_ok=True)
 
 
-def cut_files(home: Home, clip_id: str, settings: CutSettings) -> CutFiles:
-    """The files of one clip under one setting of the cutter."""
-    return CutFiles(home.cuts / settings.digest() / clip_id)
+def cut_files(home: Home, clip_id: str, settings: CutSettings, *, sound_late_us: int = 0) -> CutFiles:
+    """The files of one clip under one setting of the cutter, its sound moved by so much."""
+    moved = f"{clip_id}-{sound_late_us:+d}" if sound_late_us else clip_id
+    return CutFiles(home.cuts / settings.digest() / moved)
 
 
 def cut_clips(
@@ -124,11 +125,12 @@ def cut_clip(ledger: Ledger, clip_id: str, *, home: Home, settings: CutSettings,
     with ledger.session() as session:
         clip = session.get_one(ClipRow, clip_id)
         source = Path(session.get_one(Video, clip.video_id).path or "")
-        start_us, end_us, before = clip.start_us, clip.end_us, clip.cut
-    outcome, files = Outcome.OK, cut_files(home, clip_id, settings)
+        start_us, end_us, late_us, before = clip.start_us, clip.end_us, clip.sound_late_us, clip.cut
+    outcome, files = Outcome.OK, cut_files(home, clip_id, settings, sound_late_us=late_us)
     if not files.there:
         try:
-            files.write(cutter(source, start_us=start_us, end_us=end_us, settings=settings))
+            made = cutter(source, start_us=start_us, end_us=end_us, sound_offset_us=late_us, settings=settings)
+            files.write(made)
         except MediaFailure as failure:
             outcome = failure.outcome
     if outcome != before:

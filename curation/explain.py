@@ -118,6 +118,7 @@ def _clip_story(session: Session, clip: ClipRow) -> dict[str, Any]:
         "current": clip.current,
         "audit": clip.audit,
         "cut": clip.cut,
+        "sound_late_s": _seconds(clip.sound_late_us),
         "duplicate_of": clip.duplicate_of,
         "verdicts": [
             {"verdict": one.verdict, "reviewer": one.reviewer, "reason": one.reason, "at": one.at} for one in verdicts

@@ -81,6 +81,9 @@ class Outcome(StrEnum):
     UNSYNCHRONISED = "unsynchronised"
     WEAK_SYNC = "weak_synchrony"
     MISMATCH = "meaning_mismatch"
+    WEAK_MEANING = "weak_meaning"
+    OFFSET_CORRECTED = "offset_corrected"
+    CLASS_FULL = "class_full"
     AUDIT = "random_audit"
     DUPLICATE_CLIP = "duplicate_clip"
 
@@ -157,6 +160,9 @@ REMEDIES: dict[Outcome, str] = {
     Outcome.UNSYNCHRONISED: "no offset makes sound and motion agree; swapped, added or off-screen sound",
     Outcome.WEAK_SYNC: "sound and motion agree, but not surely; a reviewer decides",
     Outcome.MISMATCH: "picture or sound does not fit the caption; a reviewer decides",
+    Outcome.WEAK_MEANING: "picture, sound and words agree, but not surely; a reviewer decides",
+    Outcome.OFFSET_CORRECTED: "the sound is out of step by a constant amount and is moved at the cut; nothing to mend",
+    Outcome.CLASS_FULL: "its class has as many better clips as `policy.most_per_class` asks for; raise that",
     Outcome.AUDIT: "drawn at random so that a person checks the automatic decisions",
     Outcome.DUPLICATE_CLIP: "a better copy of it is there, or it is in a benchmark; `clapboard explain` shows which",
     Outcome.REJECTED_BY_REVIEWER: "a person said no; `clapboard explain` shows who and why",

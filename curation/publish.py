@@ -8,12 +8,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from importlib.metadata import version as installed_version
+from typing import Any
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from curation.cutting import cut_clips, cut_files
 from curation.decide.policy import Band
+from curation.decide.verdicts import in_force
 from curation.home import Home
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, ScoreRow, SnapshotRow, SourceEntry, VerdictRow, Video, WindowRow
@@ -60,6 +62,8 @@ def publish_selection(
     cut_clips(
         ledger, clips_to_publish(ledger, selection), home=home, settings=recipe.cut, workers=workers, progress=progress
     )
+    # The snapshot tells of the policy that decided, which a calibration may have fitted.
+    recipe = recipe.model_copy(update={"policy": in_force(ledger, recipe.policy)})
     with ledger.session() as session:
         samples = list(_samples(session, selection, home, recipe))
     if not samples:
@@ -94,7 +98,7 @@ def _samples(session: Session, selection: Selection, home: Home, recipe: Recipe)
     rows = rows.join(SourceEntry, SourceEntry.id == ClipRow.source_id).join(Video, Video.id == ClipRow.video_id)
     versions = _score_versions(session, selection)
     for clip, verdict, entry, video in session.execute(rows):
-        files = cut_files(home, clip.id, recipe.cut)
+        files = cut_files(home, clip.id, recipe.cut, sound_late_us=clip.sound_late_us)
         facts = files.facts()
         record = ClipRecord(
             key=clip.id,
@@ -116,7 +120,8 @@ def _samples(session: Session, selection: Selection, home: Home, recipe: Recipe)
                 "policy": clip.policy,
                 "scores": versions[clip.video_id],
                 "code_version": installed_version("clapboard"),
-            },
+            }
+            | _correction(clip),
             frames=facts.frames,
             width_px=facts.width_px,
             height_px=facts.height_px,
@@ -127,6 +132,14 @@ def _samples(session: Session, selection: Selection, home: Home, recipe: Recipe)
             Blob.at(files.mp4, size=facts.mp4_bytes, sha256=facts.mp4_sha256),
             Blob.at(files.flac, size=facts.flac_bytes, sha256=facts.flac_sha256),
         )
+
+
+def _correction(clip: ClipRow) -> dict[str, Any]:
+    """How far the cut moved the sound, and the synchrony before and after; nothing where it did not."""
+    if not clip.sound_late_us:
+        return {}
+    before, after = (clip.scores.get(name) for name in ("sync_before", "sync_at_zero"))
+    return {"sound_moved": {"late_us": clip.sound_late_us, "sync_before": before, "sync_after": after}}
 
 
 def _facts(verdict: VerdictRow) -> dict[str, str]:

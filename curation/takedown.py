@@ -120,7 +120,7 @@ def _remove_files(home: Home, video_id: str, clip_ids: Sequence[str]) -> int:
     paths: list[Path] = list(home.videos.glob(f"{video_id}.*"))
     for folder in home.cuts.glob("*"):
         for clip_id in clip_ids:
-            paths += folder.glob(f"{clip_id}.*")
+            paths += folder.glob(f"{clip_id}[.-]*")
     for path in paths:
         path.unlink(missing_ok=True)
     return len(paths)

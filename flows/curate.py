@@ -16,6 +16,8 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
 from curation.decide.apply import Decided, decide_all
+from curation.decide.quota import fill_classes
+from curation.decide.verdicts import in_force
 from curation.dedup.ledger import mark_duplicates
 from curation.fetch.governor import Governor
 from curation.funnel import funnel
@@ -144,14 +146,16 @@ def measure_batch(
 def decide_windows(home: Home, recipe: Recipe) -> Decided:
     """Decide every window, merge neighbours into clips, find copies among those; opens no file."""
     with home.ledger() as ledger:
+        policy = in_force(ledger, recipe.policy)
         decided = decide_all(
             ledger,
-            recipe.policy,
+            policy,
             max_clip_us=round(recipe.clips.max_s * 1_000_000),
             audit_share=recipe.review.audit_share,
             max_clips_per_video=recipe.clips.most_per_video,
         )
         mark_duplicates(ledger, recipe.dedup)
+        fill_classes(ledger, most=policy.most_per_class)
         return decided
 
 

@@ -8,7 +8,7 @@ import gc
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,19 +17,21 @@ from typing import NamedTuple
 from sqlalchemy import Text, cast, delete, select, update
 from sqlalchemy.orm import Session
 
+from curation.decide.correction import constant_offset_s, corrected
 from curation.decide.merging import Judged, clips_of
 from curation.decide.policy import Band, Policy, decide
 from curation.ledger.open import Ledger
-from curation.ledger.tables import ClipRow, DecisionRow, ScoreRow, WindowRow
+from curation.ledger.tables import ClipRow, DecisionRow, ScoreRow, SourceEntry, WindowRow
 from curation.ledger.upsert import append, upsert
 
 # Whole-ledger reads take plain rows: mapped objects would cost several times as much as all the rest.
-WINDOW, SCORE = WindowRow.__table__, ScoreRow.__table__
+WINDOW, SCORE, SOURCE = WindowRow.__table__, ScoreRow.__table__, SourceEntry.__table__
 
 VIDEOS_AT_ONCE = 256
 
 DECIDED_ANEW = (
     "video_id", "source_id", "start_us", "end_us", "band", "reasons", "p_good", "scores", "policy", "audit", "current",
+    "sound_late_us",
 )  # fmt: skip
 """What a decision says about a clip; what was cut and which clip it duplicates stays."""
 
@@ -91,8 +93,9 @@ def _judge(session: Session, policy: Policy) -> Iterator[list[list[Judged]]]:
     for first in range(0, len(videos), VIDEOS_AT_ONCE):
         chunk = videos[first : first + VIDEOS_AT_ONCE]
         columns = _columns(session, chunk[0], chunk[-1])
+        labels = _labels(session, chunk[0], chunk[-1])
         yield [
-            [_judged(window, columns.get(window.id, {}), policy) for window in windows]
+            _judge_video(list(windows), columns, labels, policy)
             for _, windows in groupby(_windows(session, chunk[0], chunk[-1]), key=lambda one: one.video_id)
         ]
 
@@ -127,8 +130,29 @@ def _parsed(texts: Sequence[str]) -> list[dict[str, float | None]]:
     return json.loads(f"[{','.join(texts)}]")  # type: ignore[no-any-return]
 
 
-def _judged(window: _Window, columns: dict[str, float], policy: Policy) -> Judged:
-    decision = decide(columns, policy, crosses_cut=window.crosses_cut)
+def _labels(session: Session, first: str, last: str) -> dict[str, str]:
+    """The class of each row of the videos, by the row's id."""
+    rows = select(SOURCE.c.id, SOURCE.c.label).where(SOURCE.c.video_id >= first, SOURCE.c.video_id <= last)
+    return dict(session.execute(rows).tuples().all())
+
+
+def _judge_video(
+    windows: Sequence[_Window], columns: Mapping[str, dict[str, float]], labels: Mapping[str, str], policy: Policy
+) -> list[Judged]:
+    """The windows of one video, decided; a constant offset of its sound is taken out first."""
+    measured = [columns.get(window.id, {}) for window in windows]
+    spans = [(window.start_us, window.end_us) for window in windows]
+    late_s = constant_offset_s(measured, spans, policy.correction)
+    return [
+        _judged(window, own, policy, label=labels.get(window.source_id, ""), late_s=late_s)
+        for window, own in zip(windows, measured, strict=True)
+    ]
+
+
+def _judged(window: _Window, columns: dict[str, float], policy: Policy, *, label: str, late_s: float | None) -> Judged:
+    moved = columns if late_s is None else corrected(columns, late_s, policy.correction)
+    mended = late_s is not None and moved != columns
+    decision = decide(moved, policy, crosses_cut=window.crosses_cut, label=label, offset_corrected=mended)
     return Judged(
         window_id=window.id,
         video_id=window.video_id,
@@ -136,8 +160,11 @@ def _judged(window: _Window, columns: dict[str, float], policy: Policy) -> Judge
         shot=window.shot,
         start_us=window.start_us,
         end_us=window.end_us,
-        columns=columns,
+        columns=moved | {"offset_before_s": columns["offset_s"], "sync_before": columns["sync_at_zero"]}
+        if mended
+        else columns,
         decision=decision,
+        sound_late_us=round((late_s or 0.0) * 1e6) if mended else 0,
     )
 
 

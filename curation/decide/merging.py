@@ -13,7 +13,7 @@ from curation.outcomes import Outcome
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A window with its score columns and what the policy says about it."""
+    """A window with its score columns, what the policy says about it, and how late its sound is if that is mended."""
 
     window_id: str
     video_id: str
@@ -23,6 +23,7 @@ class Judged:
     end_us: int
     columns: dict[str, float]
     decision: Decision
+    sound_late_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,13 @@ def in_audit(clip: str, share: float) -> bool:
 
 
 def _merged(judged: Sequence[Judged], band: Band, taken: Sequence[Span], max_clip_us: int) -> list[_Merged]:
-    by_shot: dict[int, list[Judged]] = defaultdict(list)
+    # What is mended and what is not cannot be one clip, since a clip's sound is moved as a whole.
+    alike: dict[tuple[int, int], list[Judged]] = defaultdict(list)
     for one in judged:
         if one.decision.band is band and _free(one, taken):
-            by_shot[one.shot].append(one)
+            alike[one.shot, one.sound_late_us].append(one)
     found = []
-    for ones in by_shot.values():
+    for ones in alike.values():
         ones.sort(key=lambda one: (one.start_us, one.end_us))
         starts = [one.start_us for one in ones]
         longest = max(one.end_us - one.start_us for one in ones)
@@ -101,6 +103,7 @@ def _row(one: _Merged, policy_digest: str, audit_share: float) -> dict[str, Any]
         "p_good": worst.decision.p_good,
         "scores": {name: value for name, value in worst.columns.items() if value == value},
         "policy": policy_digest,
+        "sound_late_us": worst.sound_late_us,
         "audit": one.band is Band.ACCEPT and in_audit(key, audit_share),
         "current": True,
         "cut": None,

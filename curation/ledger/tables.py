@@ -7,6 +7,7 @@ score     what one version of one score measured on a window
 decision  what the policy in force says about a window
 clip      merged windows of one band: the unit that is reviewed and published
 verdict   a person's answer on a clip; rows are only ever added
+calibration  what P(good) and the edges of the bands were fitted to be
 snapshot  what was published
 fingerprint  what duplicates of a video are found by
 takedown  what had to be removed, why, and from which snapshots
@@ -90,13 +91,14 @@ class WindowRow(Base):
 
 
 class ScoreRow(Base):
-    """What one version of one score measured on a window."""
+    """What one version of one score measured on a window; `settings` is a digest of what else decides the numbers."""
 
     __tablename__ = "score"
 
     window_id: Mapped[str] = mapped_column(ForeignKey("window.id"), primary_key=True)
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)
+    settings: Mapped[str] = mapped_column(String(12), default="")
     columns: Mapped[dict[str, Any]]
 
 
@@ -115,7 +117,8 @@ class DecisionRow(Base):
 class ClipRow(Base):
     """Merged windows of one band; `current` is False once a re-decision no longer proposes it.
 
-    `duplicate_of` names the better copy (a clip's id, or "LIST:NAME" of a benchmark's) that keeps this one out.
+    `sound_late_us` is how late its sound is in the source, which the cut mends. `duplicate_of` names the better copy (a
+    clip's id, or "LIST:NAME" of a benchmark's) that keeps this one out.
     """
 
     __tablename__ = "clip"
@@ -133,6 +136,7 @@ class ClipRow(Base):
     audit: Mapped[bool]
     current: Mapped[bool]
     cut: Mapped[str | None]
+    sound_late_us: Mapped[int] = mapped_column(default=0)
     duplicate_of: Mapped[str | None]
 
     __table_args__ = (Index("clip_current_band", "current", "band"),)
@@ -150,6 +154,19 @@ class VerdictRow(Base):
     reviewer: Mapped[str]
     verdict: Mapped[str]
     reason: Mapped[str] = mapped_column(default="")
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class CalibrationRow(Base):
+    """What a calibration fitted (weights and edges of the policy) and how good it was; the newest counts."""
+
+    __tablename__ = "calibration"
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True
+    )
+    policy: Mapped[dict[str, Any]]
+    report: Mapped[dict[str, Any]]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

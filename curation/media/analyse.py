@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from curation.media.container import OpenMedia, open_media
 from curation.media.decode import Kind, decoded, frame_time_us, time_us
 from curation.media.failures import MediaFailure
-from curation.media.pixels import Lens, colour_histogram
+from curation.media.pixels import Lens, colour_histogram, upright
 from curation.media.settings import AnalysisSettings
 from curation.media.timeline import Timeline
 from curation.media.waveform import Waveform, WaveformBuilder
 from curation.outcomes import Outcome
+from shards.synchrony.features import cells_of
 
 STILL_HZ = 4
 """Stills a second, for fingerprints."""
@@ -74,6 +75,7 @@ class _Curves:
         self._still_at: list[int] = []
         self._stills: list[Any] = []
         self._rows: list[tuple[float, float, float]] = []
+        self._cells: list[Any] = []
         self._usual_us = self._last_us = frame_us
         self.origin_us = 0
         self.times_us: list[int] = []
@@ -93,6 +95,7 @@ class _Curves:
         self._last_us = time_us(frame.duration, frame.time_base) if frame.duration else self._usual_us
         planes = self._lens.look(frame)
         self._rows.append((_mean(planes[0]), *self._difference(planes)))
+        self._cells.append(upright(cells_of(planes[0]), frame.rotation))
         self._planes = planes
         self._thumbs.add(frame, at)
         if at >= self._next_still_us:
@@ -128,6 +131,7 @@ class _Curves:
             luma=luma,
             motion=motion,
             colour_change=change,
+            cells=np.stack(self._cells),
             thumb_us=np.array(self._thumbs.at_us, np.int64),
             thumbs=self._thumbs.stacked(),
             audio_start_us=sound.start_us - self.origin_us,

@@ -21,6 +21,7 @@ class Timeline:
         luma: (frames,) float32 in [0, 1], mean brightness of each frame.
         motion: (frames,) float32 in [0, 1], mean absolute luma difference to the frame before; motion[0] == 0.
         colour_change: (frames,) float32 in [0, 1], distance of the colour histograms of a frame and the one before.
+        cells: (frames, 12, 12) uint8, mean luma of each cell of the upright picture; the learned sync score sees them.
         thumb_us: (thumbs,) int64, times of the thumbnails.
         thumbs: (thumbs, height, width, 3) uint8 RGB, sampled at the rate the recipe asks for.
         audio_start_us: where the first sample of `waveform` lies.
@@ -43,6 +44,7 @@ class Timeline:
     rate_hz: int
     waveform: NDArray[np.float32]
     still_us: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    cells: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 12, 12), np.uint8))
     stills: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 32, 32), np.uint8))
 
 

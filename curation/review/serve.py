@@ -14,10 +14,12 @@ from urllib.parse import urlencode
 
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import select
 
 from curation.cutting import Cutter, cut_clip, cut_files
 from curation.home import Home
 from curation.ledger.open import Ledger
+from curation.ledger.tables import ClipRow
 from curation.media.cut import cut
 from curation.media.sandbox import MediaWorkers
 from curation.media.settings import CutSettings
@@ -77,7 +79,9 @@ def previews(ledger: Ledger, *, home: Home, settings: CutSettings, cutter: Cutte
     one_at_a_time = Lock()
 
     def preview(clip_id: str) -> Path | None:
-        files = cut_files(home, clip_id, settings)
+        with ledger.session() as session:
+            late_us = session.scalar(select(ClipRow.sound_late_us).where(ClipRow.id == clip_id)) or 0
+        files = cut_files(home, clip_id, settings, sound_late_us=late_us)
         if not files.there:
             with one_at_a_time:
                 cut_clip(ledger, clip_id, home=home, settings=settings, cutter=cutter)

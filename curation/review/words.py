@@ -13,6 +13,8 @@ WHY: dict[Outcome, str] = {
     Outcome.MISMATCH: "Picture or sound may not fit the caption.",
     Outcome.OFFSET: "The sound seems shifted against the picture.",
     Outcome.UNSYNCHRONISED: "No shift makes sound and motion agree.",
+    Outcome.WEAK_MEANING: "Picture, sound and caption agree, but not surely.",
+    Outcome.OFFSET_CORRECTED: "The sound was out of step by a constant amount, and was moved.",
     Outcome.AUDIT: "Accepted automatically, and drawn at random for a check.",
 }
 REASONS: dict[RejectReason, str] = {

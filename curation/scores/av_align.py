@@ -5,13 +5,13 @@ intersection over union of the onsets of the sound and the peaks of the motion, 
 is optical flow; here it is the luma difference that the analysis has anyway [ours].
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from curation.media.timeline import Window
-from curation.scores.base import Columns, Need
+from curation.scores.base import Columns, Evidence, Need
 from curation.scores.curves import CLOCK_HZ, Curve, motion_and_sound
 
 PROMINENCE = 1.0
@@ -24,7 +24,8 @@ class AVAlignScore:
     version = 1
     needs = frozenset({Need.CURVES, Need.WAVEFORM})
     columns = ("av_align",)
-    trends: ClassVar = {"av_align": 1}
+    evidence = Evidence.SYNCHRONY
+    trends: ClassVar[Mapping[str, int]] = {"av_align": 1}
 
     def check(self) -> None:
         """Always available."""

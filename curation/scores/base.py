@@ -1,6 +1,6 @@
 """What a score is: a named, versioned measurement over windows of decoded video."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -19,18 +19,29 @@ class Need(StrEnum):
     TEXT = "text"
 
 
+class Evidence(StrEnum):
+    """What a score speaks about. Impacts need synchrony, ambience needs meaning; see `curation.decide.policy`."""
+
+    SYNCHRONY = "synchrony"
+    MEANING = "meaning"
+    SIGNAL = "signal"
+
+
 class Score(Protocol):
     """A measurement over windows.
 
     `version` goes up whenever the numbers may change, so that old rows are measured again. Model scores run in
     batches across clips; `check()` raises `shards.errors.Unavailable` (why + the command that mends it) when weights
-    or packages are absent, before anything is decoded.
+    or packages are absent, before anything is decoded. `trends` says of which columns more is better (+1) or worse
+    (-1), for whoever calibrates; the others are for people and gates.
     """
 
     name: str
     version: int
     needs: frozenset[Need]
     columns: tuple[str, ...]
+    evidence: Evidence
+    trends: Mapping[str, int]
 
     def check(self) -> None:
         """Raise `Unavailable` if this machine cannot compute the score."""

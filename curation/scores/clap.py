@@ -1,15 +1,16 @@
 """Does it sound like what the words say? Through CLAP [pred, with CLAP for ImageBind]."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.util import find_spec
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curation.encoders.base import AudioTextEncoder
 from curation.media.timeline import Window
-from curation.scores.base import Columns, Need
+from curation.scores.base import Columns, Evidence, Need
 from shards.errors import Unavailable
 from shards.weights import require
 
@@ -25,6 +26,8 @@ class ClapScore:
     version = 1
     needs = frozenset({Need.WAVEFORM, Need.TEXT})
     columns = ("audio_text_min",)
+    evidence = Evidence.MEANING
+    trends: ClassVar[Mapping[str, int]] = {"audio_text_min": 1}
 
     def __init__(self, encoder: AudioTextEncoder | None = None) -> None:
         self._given = encoder

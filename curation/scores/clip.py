@@ -1,14 +1,15 @@
 """Does the picture show what the words say, and does its meaning jump? Through CLIP [pred, with CLIP for ImageBind]."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curation.encoders.base import ImageTextEncoder
 from curation.media.timeline import Window
-from curation.scores.base import Columns, Need
+from curation.scores.base import Columns, Evidence, Need
 from shards.weights import require
 
 TEMPLATE = "a video of {}"
@@ -23,6 +24,8 @@ class ClipScore:
     version = 1
     needs = frozenset({Need.THUMBNAILS, Need.TEXT})
     columns = ("image_text_min", "image_jump_max")
+    evidence = Evidence.MEANING
+    trends: ClassVar[Mapping[str, int]] = {"image_text_min": 1}
 
     def __init__(self, encoder: ImageTextEncoder | None = None) -> None:
         self._given = encoder

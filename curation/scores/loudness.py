@@ -1,12 +1,13 @@
 """How loud the sound is: the predecessor's peak amplitude [pred], the share of silence, and the mean level."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curation.media.timeline import Window
-from curation.scores.base import Columns, Need
+from curation.scores.base import Columns, Evidence, Need
 
 FRAME_S = 0.02
 SILENCE_DBFS = -50.0
@@ -20,6 +21,8 @@ class LoudnessScore:
     version = 1
     needs = frozenset({Need.WAVEFORM})
     columns = ("peak_amplitude", "silence_ratio", "rms_dbfs")
+    evidence = Evidence.SIGNAL
+    trends: ClassVar[Mapping[str, int]] = {"silence_ratio": -1}
 
     def check(self) -> None:
         """Always available."""

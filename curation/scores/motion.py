@@ -1,11 +1,12 @@
 """How much the picture moves: the predecessor's raw pixel difference [pred]."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
 from curation.media.timeline import Window
-from curation.scores.base import Columns, Need
+from curation.scores.base import Columns, Evidence, Need
 
 FRAMES = 10
 
@@ -17,6 +18,8 @@ class MotionScore:
     version = 1
     needs = frozenset({Need.THUMBNAILS})
     columns = ("motion_mean", "motion_max")
+    evidence = Evidence.SIGNAL
+    trends: ClassVar[Mapping[str, int]] = {}
 
     def check(self) -> None:
         """Always available."""

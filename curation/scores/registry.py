@@ -10,6 +10,7 @@ SCORES = {
     "motion": "curation.scores.motion:MotionScore",
     "loudness": "curation.scores.loudness:LoudnessScore",
     "sync": "curation.scores.sync:SyncScore",
+    "sync_net": "curation.scores.sync_net:SyncNetScore",
     "av_align": "curation.scores.av_align:AVAlignScore",
     "clip": "curation.scores.clip:ClipScore",
     "clap": "curation.scores.clap:ClapScore",

@@ -6,19 +6,18 @@ correlations is a posterior over offsets. Regular beats agree at many lags, and 
 posterior, as they should.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curation.media.timeline import Window
-from curation.scores.base import Columns, Need
+from curation.scores.base import Columns, Evidence, Need
 from curation.scores.curves import CLOCK_HZ, Curve, motion_and_sound
 
 MAX_LAG_S = 1.0
 NEAR_ZERO_S = 0.06
-PEAK_WIDTH_S = 0.1
 TEMPERATURE = 0.06
 CUE_PROMINENCE = 1.0
 NOTHING = 1e-20
@@ -34,7 +33,7 @@ class SyncScore:
 
     `sync`: correlation at the best lag. `sync_at_zero`: best correlation within 60 ms of no offset. `p_in_sync`:
     posterior mass there. `offset_s`: the best lag, positive when the sound is late. `sync_confidence`: posterior mass
-    within 100 ms of the best lag. `sync_worst`: mean of `sync_at_zero` over the worst 40 % of 1.5 s parts.
+    within 60 ms of the best lag. `sync_worst`: mean agreement at that lag over the worst 40 % of 1.5 s parts.
     `synchronisability`: 1 less how alike motion, or sound, is to itself more than 0.15 s away; 0 without cues, low for
     regular beats. `cues`: onsets a second that stand out.
     """
@@ -45,7 +44,8 @@ class SyncScore:
     columns = (
         "sync", "sync_at_zero", "p_in_sync", "offset_s", "sync_confidence", "sync_worst", "synchronisability", "cues",
     )  # fmt: skip
-    trends: ClassVar = {"sync_at_zero": 1, "p_in_sync": 1, "sync_worst": 1, "synchronisability": 1}
+    evidence = Evidence.SYNCHRONY
+    trends: ClassVar[Mapping[str, int]] = {"sync_at_zero": 1, "p_in_sync": 1, "sync_worst": 1, "synchronisability": 1}
 
     def check(self) -> None:
         """Always available."""
@@ -69,8 +69,8 @@ def measured(motion: Curve, changes: Curve) -> Columns:
         "sync_at_zero": float(max(values[near_zero].max(), 0)),
         "p_in_sync": float(posterior[near_zero].sum()),
         "offset_s": _refine(lags_s, values, best),
-        "sync_confidence": float(posterior[np.abs(lags_s - lags_s[best]) <= PEAK_WIDTH_S].sum()),
-        "sync_worst": worst_part(motion, changes),
+        "sync_confidence": float(posterior[np.abs(lags_s - lags_s[best]) <= NEAR_ZERO_S].sum()),
+        "sync_worst": worst_part(*_overlap(motion, changes, round(float(lags_s[best]) * CLOCK_HZ))),
         "synchronisability": min(unlike_itself(motion), unlike_itself(changes)),
         "cues": cues(changes),
     }
@@ -98,7 +98,7 @@ def correlations(motion: Curve, onsets: Curve) -> tuple[Curve, Curve]:
 
 
 def worst_part(motion: Curve, changes: Curve) -> float:
-    """Mean agreement near no offset over the worst 40 % of the parts: one stretch of foreign sound shows here."""
+    """Mean agreement within 60 ms over the worst 40 % of the parts: a stretch of foreign sound shows here."""
     size, hop = min(round(PART_S * CLOCK_HZ), len(motion)), round(PART_HOP_S * CLOCK_HZ)
     reach = round(NEAR_ZERO_S * CLOCK_HZ)
     found = []
@@ -126,10 +126,17 @@ def cues(changes: Curve) -> float:
     return len(peaks) * CLOCK_HZ / max(len(changes), 1)
 
 
+def _overlap(motion: Curve, changes: Curve, lag: int) -> tuple[Curve, Curve]:
+    """What the two curves have in common when the sound is `lag` ticks late."""
+    if lag >= 0:
+        return motion[: len(motion) - lag], changes[lag:]
+    return motion[-lag:], changes[:lag]
+
+
 def _sums(curve: Curve, lags: NDArray[np.int64]) -> Curve:
     """The sum of curve[lag:] for each lag >= 0, and of curve[:lag] for those below."""
     running = np.concatenate([[0.0], np.cumsum(curve)])
-    return np.where(lags >= 0, running[-1] - running[np.maximum(lags, 0)], running[np.minimum(lags, 0) - 1])
+    return np.asarray(np.where(lags >= 0, running[-1] - running[np.maximum(lags, 0)], running[np.minimum(lags, 0) - 1]))
 
 
 def _refine(lags_s: Curve, values: Curve, best: int) -> float:

@@ -4,7 +4,7 @@ from importlib.metadata import version as installed_version
 
 import typer
 
-from flows.cli import bench, curate, data, machine, review, train
+from flows.cli import bench, calibrate, curate, data, machine, review, sync, train
 
 app = typer.Typer(
     name="clapboard",
@@ -34,6 +34,7 @@ def _root(
 app.command(rich_help_panel="The journey")(machine.demo)
 app.command(rich_help_panel="The journey")(curate.curate)
 app.add_typer(review.app, name="review", rich_help_panel="The journey")
+app.command(rich_help_panel="The journey")(calibrate.calibrate)
 app.command(rich_help_panel="The journey")(curate.publish)
 app.command(rich_help_panel="The journey")(train.cache)
 app.command(rich_help_panel="The journey")(train.train)
@@ -43,6 +44,7 @@ app.command(rich_help_panel="Looking")(curate.explain)
 app.command(rich_help_panel="Looking")(curate.funnel)
 app.command(rich_help_panel="Looking")(curate.takedown)
 app.command(rich_help_panel="Looking")(curate.protect)
+app.add_typer(sync.app, name="sync", rich_help_panel="Looking")
 app.add_typer(data.snapshot_app, name="snapshot", rich_help_panel="Looking")
 app.add_typer(data.weights_app, name="weights", rich_help_panel="This machine")
 app.command(rich_help_panel="This machine")(machine.doctor)

@@ -35,7 +35,7 @@ def cards(ledger: Ledger, *, home: Home, settings: CutSettings) -> tuple[ClipCar
         found = []
         for clip, entry, video in session.execute(_clips()).tuples():
             verdict = verdicts.get(clip.id)
-            files = cut_files(home, clip.id, settings)
+            files = cut_files(home, clip.id, settings, sound_late_us=clip.sound_late_us)
             cut = files.mp4 if files.there else None
             found.append(
                 ClipCard(

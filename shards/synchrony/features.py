@@ -28,11 +28,13 @@ Curve = NDArray[np.float64]
 
 
 def cells_of(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(12, 12) uint8 mean luma of the cells of a (height, width) plane of at least 12 x 12."""
+    """(12, 12) uint8 mean luma of the cells of a (height, width) plane."""
+    if min(luma.shape) < CELLS:
+        luma = np.repeat(np.repeat(luma, CELLS, axis=0), CELLS, axis=1)
     rows, columns = (np.arange(CELLS) * size // CELLS for size in luma.shape)
     sums = np.add.reduceat(np.add.reduceat(luma, rows, axis=0, dtype=np.uint32), columns, axis=1)
     heights, widths = (np.diff(np.append(edges, size)) for edges, size in zip((rows, columns), luma.shape, strict=True))
-    return (sums // (heights[:, None] * widths[None, :])).astype(np.uint8)
+    return np.asarray(sums // (heights[:, None] * widths[None, :]), np.uint8)
 
 
 def picture_features(cells: NDArray[np.uint8], frame_us: NDArray[np.int64], *, start_us: int, steps: int) -> Floats:

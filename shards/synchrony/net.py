@@ -19,6 +19,8 @@ WIDTH = 32
 SPAN_S = 2.0
 SPAN_STEPS = round(SPAN_S * PICTURE_HZ)
 FORMAT = "clapboard-sync-net-1"
+STILL = 1e-2
+"""Features of a span that vary less than this are no cue: without it rounding errors would be correlated."""
 
 
 class SyncNet(nn.Module):
@@ -69,7 +71,7 @@ def spans(features: Tensor, *, starts: Tensor) -> Tensor:
     steps = starts[:, None] + torch.arange(SPAN_STEPS, device=features.device)
     cut = features[:, :, steps].permute(0, 2, 1, 3)
     cut = cut - cut.mean(dim=3, keepdim=True)
-    return nn.functional.normalize(cut.flatten(2), dim=2)
+    return nn.functional.normalize(cut.flatten(2), dim=2, eps=STILL)
 
 
 def phi(pictures: Tensor, sounds: Tensor) -> Tensor:

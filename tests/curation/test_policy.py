@@ -1,5 +1,6 @@
 """The policy: gates first, then P(good), then bands; every rejection names its reason."""
 
+import json
 import math
 
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from curation.decide.policy import Band, Policy, decide, probability
+from curation.decide.policy import PRIOR, Band, Policy, Wanted, decide, probability
 from curation.outcomes import REMEDIES, Outcome, remedy_of
 
 GOOD = {
@@ -16,7 +17,9 @@ GOOD = {
     "sync": 0.9,
     "sync_at_zero": 0.9,
     "offset_s": 0.01,
-    "sync_confidence": 0.9,
+    "sync_confidence": 0.95,
+    "p_in_sync": 0.95,
+    "sync_worst": 0.85,
 }
 
 
@@ -33,8 +36,8 @@ def test_accepts_a_window_whose_sound_and_motion_agree():
         ({"motion_mean": 0.4}, Outcome.TOO_MUCH_MOTION),
         ({"offset_s": 0.5}, Outcome.OFFSET),
         ({"offset_s": -0.5}, Outcome.OFFSET),
-        ({"offset_s": 0.5, "sync": 0.4}, Outcome.UNSYNCHRONISED),
-        ({"sync_at_zero": 0.0, "sync_confidence": 0.0}, Outcome.UNSYNCHRONISED),
+        ({"offset_s": 0.5, "sync": 0.2, "sync_confidence": 0.3, "sync_worst": 0.3}, Outcome.UNSYNCHRONISED),
+        ({"sync_at_zero": 0.0, "p_in_sync": 0.0}, Outcome.UNSYNCHRONISED),
     ],
 )
 def test_rejects_with_the_reason_that_is_so(changes, reason):
@@ -63,12 +66,35 @@ def test_asks_a_person_when_the_words_do_not_fit():
     assert decide(GOOD | {"image_text_min": math.nan}, policy).band is Band.ACCEPT
 
 
+def test_what_a_clip_must_show_depends_on_its_class():
+    policy = Policy(
+        weights={"p_in_sync": 8.0, "image_text_min": 40.0}, centres={"p_in_sync": 0.5, "image_text_min": 0.2},
+        intercept=0.0, accept_at=0.9, review_at=0.2, wanted_of={"rain": Wanted.MEANING, "drum": Wanted.SYNCHRONY},
+    )  # fmt: skip
+    rain = GOOD | {"p_in_sync": 0.0, "offset_s": 0.6, "image_text_min": 0.3}
+    assert decide(rain, policy, label="rain").band is Band.ACCEPT
+    assert decide(rain, policy, label="street").band is Band.REJECT
+    drum = GOOD | {"image_text_min": 0.0}
+    assert decide(drum, policy, label="drum").band is Band.ACCEPT
+    assert decide(drum, policy, label="street").reasons == (Outcome.UNSYNCHRONISED,)
+    assert decide(rain | {"image_text_min": 0.2}, policy, label="rain").reasons == (Outcome.WEAK_MEANING,)
+
+
+def test_what_was_not_measured_counts_as_the_usual():
+    policy = Policy(weights={"p_in_sync": 8.0}, centres={"p_in_sync": 0.3}, intercept=-1.0)
+    assert probability({}, policy) == probability({"p_in_sync": 0.3}, policy) == 1 / (1 + math.e)
+
+
+def test_the_prior_says_where_it_is_from():
+    told = json.loads(PRIOR.read_text())
+    assert told["origin"].startswith("clapboard bench prior") and told["report"]["examples"] >= 1000
+    assert Policy().weights == told["policy"]["weights"] and Policy().accept_at == told["policy"]["accept_at"]
+
+
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
 def test_more_synchrony_never_means_a_lower_probability(confidence, one, other):
     low, high = sorted((one, other))
-    p_low, p_high = (
-        probability({"sync_at_zero": value, "sync_confidence": confidence}, Policy()) for value in (low, high)
-    )
+    p_low, p_high = (probability({"sync_at_zero": value, "p_in_sync": confidence}, Policy()) for value in (low, high))
     assert 0 <= p_low <= p_high <= 1
 
 

@@ -7,8 +7,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shards.errors import BadInput
+from shards.reader import read_samples
+from shards.snapshot import open_snapshot
 from shards.synchrony.features import PICTURE_HZ, RATE_HZ, SOUND_HZ, Floats, picture_features, sound_features
 from training.media import read_cells, read_sound
 from training.seeds import numpy_generator
@@ -52,10 +55,26 @@ def drawn_videos(count: int, *, seed: int, duration_s: float, workers: int) -> l
         return list(pool.map(_drawn, jobs, chunksize=8))
 
 
+def snapshot_videos(root: Path, name: str, *, duration_s: float) -> list[SyncVideo]:
+    """The clips of a snapshot that are long enough.
+
+    Raises:
+        SnapshotError: there is no such snapshot.
+        BadInput: none of its clips is long enough.
+    """
+    found = []
+    for record in read_samples(open_snapshot(root, name)):
+        if record.meta["end_us"] - record.meta["start_us"] >= duration_s * 1e6:
+            found.append(video_features(record.mp4, duration_s=duration_s))
+    if not found:
+        raise BadInput(f"no clip of {name} lasts {duration_s:g} s", remedy="give a shorter --duration-s")
+    return found
+
+
 def augmented(video: SyncVideo, *, seed: int, counter: int) -> SyncVideo:
     """The same events seen and heard otherwise: mirrored, turned, dimmed; another room, other tones, noise."""
     random = numpy_generator(seed, "sync augmentation", counter)
-    picture = video.picture
+    picture: NDArray[np.floating] = video.picture
     if random.random() < 0.5:
         picture = picture[..., ::-1]
     if random.random() < 0.5:

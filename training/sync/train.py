@@ -5,7 +5,7 @@ the one of the same time is to be chosen, and the other way round. Negatives com
 the scene nor the room can help.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -28,11 +28,12 @@ class SyncTraining(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    films: int = Field(1_600, ge=1, description="drawn films to learn from")
-    held_out: int = Field(160, ge=1, description="drawn films, of other seeds, to evaluate on")
+    films: int = Field(320, ge=0, description="drawn films to learn from")
+    imagined: int = Field(6_000, ge=0, description="videos drawn as features to learn from")
+    held_out: int = Field(80, ge=1, description="drawn and imagined videos of other seeds, each, to evaluate on")
     duration_s: float = Field(6.0, gt=2.5, description="length of a video; 6 s hold the predecessor's 21 spans")
     shift_s: float = Field(0.2, gt=0, description="distance of two spans' starts [pred]")
-    steps: int = Field(1_500, ge=1, description="batches")
+    steps: int = Field(4_000, ge=1, description="batches")
     batch: int = Field(24, ge=1, description="videos in a batch")
     learning_rate: float = Field(1e-3, gt=0, description="AdamW's, falling to 0 as a cosine")
     seed: int = Field(0, ge=0, description="of the weights, the films, the batches and their augmentation")
@@ -60,7 +61,7 @@ def train(
         )
         loss = in_video_loss(table)
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimiser.step()
         schedule.step()
@@ -79,11 +80,11 @@ def in_video_loss(table: torch.Tensor) -> torch.Tensor:
 
 def train_to_file(
     videos: Sequence[SyncVideo],
-    held_out: Sequence[SyncVideo],
+    held_out: Mapping[str, Sequence[SyncVideo]],
     settings: SyncTraining,
     out: Path,
     *,
-    data: str,
+    command: str,
     device: str = "cpu",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -91,13 +92,14 @@ def train_to_file(
     begun = perf_counter()
     net = train(videos, settings, device=device, progress=progress).cpu()
     facts = {
+        "command": command,
         "settings": settings.model_dump(mode="json"),
-        "data": data,
+        "videos": len(videos),
         "parameters": sum(one.numel() for one in net.parameters()),
         "device": device,
         "torch": torch.__version__,
-        "training_s": round(perf_counter() - begun, 1),
-        "evaluation": evaluate(net, held_out),
+        "training_s": round(perf_counter() - begun),
+        "evaluation": {name: evaluate(net, ones) for name, ones in held_out.items()},
     }
     save_net(net, out, facts)
     return facts

@@ -1,0 +1,38 @@
+"""What a person's answer is worth: clips whose answer would teach most, or fill what is missing, come first.
+
+The value is the entropy of what the policy believes, raised for classes that lack clips, and for clips whose scores
+contradict each other, of which one has to be wrong [ours].
+"""
+
+import math
+from collections.abc import Mapping
+
+DEFICIT_WEIGHT = 0.5
+DISAGREEMENT_WEIGHT = 0.5
+
+OPINIONS = ("p_in_sync", "net_p_in_sync", "agreement")
+"""Columns that each say, from 0 to 1, that a clip is good, for reasons of their own."""
+
+
+def value_of_answer(p_good: float, *, deficit: float = 0.0, columns: Mapping[str, float] | None = None) -> float:
+    """How much a person's minute on a clip is worth, from 0 up.
+
+    Args:
+        p_good: what the policy believes.
+        deficit: how much of its class's target is missing, from 0 (none) to 1 (all).
+        columns: its scores, among which opinions are looked for.
+    """
+    return entropy(p_good) * (1 + DEFICIT_WEIGHT * deficit) + DISAGREEMENT_WEIGHT * disagreement(columns or {})
+
+
+def entropy(probability: float) -> float:
+    """In bits: 1 where nothing is known, 0 where all is."""
+    if not 0 < probability < 1:
+        return 0.0
+    return -probability * math.log2(probability) - (1 - probability) * math.log2(1 - probability)
+
+
+def disagreement(columns: Mapping[str, float]) -> float:
+    """The distance of the highest and the lowest opinion, from 0 to 1; 0 of fewer than two."""
+    told = [value for name in OPINIONS if (value := columns.get(name, math.nan)) == value]
+    return max(told) - min(told) if len(told) > 1 else 0.0

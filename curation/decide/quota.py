@@ -1,0 +1,34 @@
+"""Of each class the best so many: a thousand drums teach less than a hundred drums and nine hundred other things."""
+
+from sqlalchemy import func, select, update
+
+from curation.decide.policy import Band
+from curation.ledger.open import Ledger
+from curation.ledger.tables import ClipRow, SourceEntry
+from curation.outcomes import Outcome
+
+
+def fill_classes(ledger: Ledger, *, most: int) -> int:
+    """Turn away accepted clips beyond the best `most` of their class (0: none); returns how many that were.
+
+    Copies do not count. Clips of no class are one class.
+    """
+    if not most:
+        return 0
+    rank = func.row_number().over(partition_by=SourceEntry.label, order_by=(ClipRow.p_good.desc(), ClipRow.id))
+    ranked = (
+        select(ClipRow.id.label("id"), rank.label("rank"))
+        .join(SourceEntry, SourceEntry.id == ClipRow.source_id)
+        .where(ClipRow.current, ClipRow.band == Band.ACCEPT, ClipRow.duplicate_of.is_(None))
+        .subquery()
+    )
+    beyond = select(ranked.c.id).where(ranked.c.rank > most)
+    with ledger.session() as session:
+        ids = session.scalars(beyond).all()
+        for first in range(0, len(ids), 500):
+            session.execute(
+                update(ClipRow)
+                .where(ClipRow.id.in_(ids[first : first + 500]))
+                .values(band=Band.REJECT.value, reasons=[Outcome.CLASS_FULL.value], audit=False)
+            )
+        return len(ids)

@@ -1,0 +1,131 @@
+"""Do sound and motion belong to the same instant? By a small network that learned it from in-video negatives [pred].
+
+The middle two seconds of a window are compared with themselves shifted; training/sync makes the network. The one that
+ships learned from drawn videos alone; another is named by `$CLAPBOARD_SYNC_NET`.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.media.timeline import Window
+from curation.scores.base import Columns, Evidence, Need
+from shards.errors import Unavailable
+from shards.synchrony.features import PICTURE_HZ, RATE_HZ, SOUND_HZ, picture_features, sound_features
+
+if TYPE_CHECKING:
+    from shards.synchrony.net import SyncNet
+
+SHIPPED = Path(__file__).parents[2] / "shards" / "synchrony" / "drawn.safetensors"
+SHIFT_S = 0.25
+REACH_S = 0.4
+TEMPERATURE = 0.1
+BATCH = 64
+
+
+class SyncNetScore:
+    """P_sync both ways, and the offset that the network believes in.
+
+    `p_sync_sound`, `p_sync_picture`: softmax of phi of the true pair over three candidates shifted by 0.25 s, once the
+    sound and once the picture (chance 0.333, at most 0.576 to 0.787). `net_p_in_sync`: posterior mass within a step of
+    no offset, over all offsets up to 0.4 s. `net_offset_s`: the best of those, positive when the sound is late.
+    """
+
+    name = "sync_net"
+    version = 1
+    needs = frozenset({Need.CURVES, Need.WAVEFORM})
+    columns = ("p_sync_sound", "p_sync_picture", "net_p_in_sync", "net_offset_s")
+    evidence = Evidence.SYNCHRONY
+    trends: ClassVar[Mapping[str, int]] = {"p_sync_sound": 1, "p_sync_picture": 1, "net_p_in_sync": 1}
+
+    def __init__(self, weights: Path | None = None) -> None:
+        self._weights = weights or Path(os.environ.get("CLAPBOARD_SYNC_NET") or SHIPPED)
+
+    def check(self) -> None:
+        """Raise `Unavailable` where the network's file is absent."""
+        if not self._weights.is_file():
+            raise Unavailable(f"there is no sync classifier {self._weights}", remedy="clapboard sync train makes one")
+
+    @cached_property
+    def net(self) -> "SyncNet":
+        """The network, loaded at its first use."""
+        from shards.synchrony.net import load_net
+
+        return load_net(self._weights)[0]
+
+    def score(self, batch: Sequence[Window]) -> list[Columns]:
+        """One entry per window; NaN where a window is too short to be shifted."""
+        import torch
+
+        found: list[Columns] = []
+        for first in range(0, len(batch), BATCH):
+            windows = batch[first : first + BATCH]
+            steps = max(_steps(window) for window in windows)
+            picture, sound = (np.stack(ones) for ones in zip(*(_seen(one, steps) for one in windows), strict=True))
+            with torch.inference_mode():
+                seen = self.net.pictures(torch.from_numpy(picture))
+                heard = self.net.sounds(torch.from_numpy(sound))
+            found += [_measured(seen[at], heard[at], _steps(window)) for at, window in enumerate(windows)]
+        return found
+
+
+def _steps(window: Window) -> int:
+    return int((window.end_us - window.start_us) * PICTURE_HZ // 1_000_000)
+
+
+def _seen(window: Window, steps: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Features of one window, as if all that comes behind it, up to `steps`, were still and silent."""
+    line, part = window.timeline, window.frames()
+    own = _steps(window)
+    picture = picture_features(line.cells[part], line.frame_us[part], start_us=window.start_us, steps=own)
+    sound = sound_features(_at_rate(window))[: own * SOUND_HZ // PICTURE_HZ]
+    ahead = steps - own
+    return (
+        np.pad(picture, ((0, 0), (0, ahead), (0, 0), (0, 0))),
+        np.pad(sound, ((0, steps * SOUND_HZ // PICTURE_HZ - len(sound)), (0, 0))),
+    )
+
+
+def _at_rate(window: Window) -> NDArray[np.float32]:
+    sound, rate_hz = window.sound(), window.timeline.rate_hz
+    if rate_hz == RATE_HZ:
+        return sound
+    from scipy.signal import resample_poly
+
+    divisor = np.gcd(RATE_HZ, rate_hz)
+    return np.asarray(resample_poly(sound, RATE_HZ // divisor, rate_hz // divisor), np.float32)
+
+
+def _measured(seen: Any, heard: Any, steps: int) -> Columns:
+    """The columns from (width, steps) features of one window."""
+    import torch
+
+    from shards.synchrony.net import SPAN_STEPS, phi, spans
+
+    shift, reach = round(SHIFT_S * PICTURE_HZ), round(REACH_S * PICTURE_HZ)
+    middle = (steps - SPAN_STEPS) // 2
+    if middle < reach:
+        return dict.fromkeys(SyncNetScore.columns, float("nan"))
+    still, moved = torch.tensor([middle]), middle + torch.arange(-reach, reach + 1)
+    picture, sound = seen[None], heard[None]
+    by_sound = phi(spans(picture, starts=still), spans(sound, starts=moved))[0, 0]
+    by_picture = phi(spans(picture, starts=moved), spans(sound, starts=still))[0, :, 0].flip(0)
+    both = ((by_sound + by_picture) / 2).double().numpy()
+    posterior = np.exp((both - both.max()) / TEMPERATURE)
+    posterior /= posterior.sum()
+    return {
+        "p_sync_sound": _p_sync(by_sound.numpy(), reach, shift),
+        "p_sync_picture": _p_sync(by_picture.numpy(), reach, shift),
+        "net_p_in_sync": float(posterior[reach - 1 : reach + 2].sum()) if both.any() else 0.0,
+        "net_offset_s": float((int(both.argmax()) - reach) / PICTURE_HZ) if both.any() else 0.0,
+    }
+
+
+def _p_sync(values: NDArray[np.float32], middle: int, shift: int) -> float:
+    three = np.exp(values[[middle - shift, middle, middle + shift]].astype(np.float64))
+    return float(three[1] / three.sum())

@@ -1,0 +1,169 @@
+"""Calibration: weights that point the right way, edges that keep what they promise on clips it has not seen."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from sqlalchemy import func, select
+
+from curation.decide.calibrate import Example, calibrate, edges, wilson
+from curation.decide.policy import Policy, probability
+from curation.decide.quota import fill_classes
+from curation.decide.verdicts import drift, examples, in_force, keep
+from curation.ledger.tables import ClipRow, SourceEntry, VerdictRow, Video
+from curation.review.queue import RejectReason, Verdict, record
+from shards.errors import BadInput
+
+TRENDS = {"sync": 1, "noise": 1, "speech": -1}
+START = Policy(weights={}, centres={}, intercept=0.0, accept_at=1.0, review_at=0.0)
+
+
+def drawn(count, *, seed, share=0.4, spread=1.0):
+    """Clips whose answers follow a logistic in `sync` and `speech`, with `noise` beside the point."""
+    random = np.random.default_rng(seed)
+    columns = random.normal(size=(count, 3))
+    log_odds = 2.5 * columns[:, 0] / spread - 1.0 * columns[:, 2] + np.log(share / (1 - share))
+    good = random.random(count) < 1 / (1 + np.exp(-log_odds))
+    return [
+        Example({"sync": one[0], "noise": one[1], "speech": one[2]}, bool(yes), f"video {at // 2}")
+        for at, (one, yes) in enumerate(zip(columns, good, strict=True))
+    ]
+
+
+def test_predictions_hold_on_fresh_clips():
+    fitted = calibrate(drawn(2000, seed=1), START, trends=TRENDS, target_precision=0.9)
+    fresh = drawn(4000, seed=2)
+    predicted = np.array([probability(one.columns, fitted.policy) for one in fresh])
+    good = np.array([one.good for one in fresh])
+    accepted = predicted >= fitted.policy.accept_at
+    assert abs(good[accepted].mean() - 0.9) < 0.03
+    assert abs(good[accepted].mean() - fitted.precision.value) < 0.03
+    assert accepted.mean() > 0.15
+    assert fitted.calibration_error < 0.03
+
+
+def test_weights_never_point_the_wrong_way():
+    backwards = [
+        Example({name: -value for name, value in one.columns.items()}, one.good, one.group)
+        for one in drawn(400, seed=3)
+    ]
+    fitted = calibrate(backwards, START, trends=TRENDS).policy.weights
+    assert fitted["sync"] == 0 and fitted["noise"] >= 0 and fitted["speech"] == 0
+
+
+def test_few_verdicts_move_the_policy_a_little_and_many_decide():
+    before = Policy(weights={"sync": 8.0}, centres={"sync": 0.0}, intercept=0.0)
+    few, many = (
+        calibrate(drawn(count, seed=4), before, trends={"sync": 1}).policy.weights["sync"] for count in (30, 3000)
+    )
+    assert abs(many - 2.5) < 0.6 < abs(few - 2.5)
+
+
+def test_accepts_nothing_where_no_edge_keeps_the_target():
+    random = np.random.default_rng(5)
+    blind = [Example({"sync": random.normal()}, bool(random.random() < 0.3), str(at)) for at in range(300)]
+    fitted = calibrate(blind, START, trends=TRENDS, target_precision=0.95)
+    assert fitted.accepted_share < 0.1 and fitted.precision.low <= 0.95
+
+
+@pytest.mark.parametrize("good", [0, 3, 30])
+def test_refuses_too_few_answers(good):
+    some = [Example({"sync": float(at)}, at < good, str(at)) for at in range(30 if good else 10)]
+    with pytest.raises(BadInput, match="too few"):
+        calibrate(some, START, trends=TRENDS)
+
+
+def test_a_column_that_most_clips_lack_is_left_out():
+    some = drawn(60, seed=6)
+    few = [Example(one.columns | ({"late": 1.0} if at < 5 else {}), one.good, one.group) for at, one in enumerate(some)]
+    assert "late" not in calibrate(few, START, trends=TRENDS | {"late": 1}).policy.weights
+
+
+@given(
+    arrays.arrays(float, 40, elements=st.floats(0, 1)),
+    arrays.arrays(bool, 40),
+    st.floats(0.5, 1),
+    st.floats(0, 1),
+)
+def test_edges_meet_the_target_and_the_budget(predicted, good, target, budget):
+    accept_at, review_at = edges(predicted, good, np.ones(40), target_precision=target, review_share=budget)
+    accepted, asked = predicted >= accept_at, (predicted >= review_at) & (predicted < accept_at)
+    assert review_at <= accept_at
+    assert not accepted.any() or accept_at == 1 or good[accepted].mean() >= target
+    assert asked.mean() <= budget + 1e-9
+
+
+@given(st.integers(0, 50), st.integers(0, 50))
+def test_an_interval_holds_its_estimate(right, wrong):
+    found = wilson(right, right + wrong)
+    assert 0 <= found.low <= found.high <= 1
+    assert right + wrong == 0 or found.low - 1e-9 <= found.value <= found.high + 1e-9
+
+
+def reviewed(ledger, answers):
+    """One clip a video, with a score, and an answer for each."""
+    with ledger.session() as session:
+        for at, _ in enumerate(answers):
+            session.add(Video(id=f"v{at}", link=f"https://example.org/{at}", local=False))
+            session.flush()
+            session.add(SourceEntry(
+                id=f"row{at}", table_name="t", row=at, video_id=f"v{at}", caption="", label="drum", licence="",
+                outcome="ok", detail="",
+            ))  # fmt: skip
+        session.flush()
+        for at, (sync, _, audit) in enumerate(answers):
+            session.add(ClipRow(
+                id=f"clip{at:04}", video_id=f"v{at}", source_id=f"row{at}", start_us=0, end_us=1,
+                band="accept" if audit else "review", reasons=[], p_good=0.5, scores={"p_in_sync": sync}, policy="",
+                audit=audit, current=True, cut=None, duplicate_of=None,
+            ))  # fmt: skip
+    for at, (_, verdict, _) in enumerate(answers):
+        reason = None if verdict is Verdict.ACCEPT else RejectReason.NOT_SYNCHRONISED
+        record(ledger, [f"clip{at:04}"], verdict, reviewer="r", reason=reason)
+
+
+def test_verdicts_become_examples_and_a_calibration_comes_into_force(any_ledger):
+    yes, no = Verdict.ACCEPT, Verdict.REJECT
+    reviewed(any_ledger, [(0.9, yes, False), (0.8, yes, True), (0.1, no, False), (0.2, no, False)] * 10)
+    record(any_ledger, ["clip0003"], no, reviewer="r", reason=RejectReason.PERSONAL)
+    found = examples(any_ledger, audit_share=0.1, wanted=Policy())
+    assert len(found) == 39 and {one.weight for one in found} == {1.0, 10.0}
+    assert in_force(any_ledger, Policy()) == Policy()
+    assert drift(any_ledger, Policy(), audit_share=0.1) is None
+    keep(any_ledger, calibrate(found, Policy(), trends={"p_in_sync": 1}))
+    now = in_force(any_ledger, Policy(min_peak=0.5))
+    assert now.weights["p_in_sync"] > 0 and now.min_peak == 0.5 and now.digest() != Policy().digest()
+    assert in_force(any_ledger, Policy(calibrated=False)) == Policy(calibrated=False)
+
+
+def test_drift_is_told_when_people_stop_agreeing(any_ledger):
+    yes, no = Verdict.ACCEPT, Verdict.REJECT
+    reviewed(any_ledger, [(0.9, yes, False), (0.1, no, False)] * 30)
+    keep(
+        any_ledger, calibrate(examples(any_ledger, audit_share=0.1, wanted=Policy()), Policy(), trends={"p_in_sync": 1})
+    )
+    with any_ledger.session() as session:
+        later = session.scalar(select(func.max(VerdictRow.at)))
+        session.execute(VerdictRow.__table__.update().values(at=later.replace(year=later.year + 1)))
+    steady = drift(any_ledger, Policy(), audit_share=0.1)
+    assert steady.verdicts == 60 and not steady.alarming
+    for at in range(0, 60, 2):
+        record(any_ledger, [f"clip{at:04}"], no, reviewer="r", reason=RejectReason.MEANING)
+    with any_ledger.session() as session:
+        session.execute(VerdictRow.__table__.update().values(at=later.replace(year=later.year + 1)))
+    assert drift(any_ledger, Policy(), audit_share=0.1).alarming
+
+
+def test_a_class_is_filled_with_its_best(any_ledger):
+    reviewed(any_ledger, [(0.5, Verdict.ACCEPT, True)] * 6)
+    with any_ledger.session() as session:
+        for at in range(6):
+            session.get_one(ClipRow, f"clip{at:04}").p_good = at / 10
+        session.get_one(ClipRow, "clip0005").duplicate_of = "clip0004"
+    assert fill_classes(any_ledger, most=0) == 0
+    assert fill_classes(any_ledger, most=2) == 3
+    with any_ledger.session() as session:
+        kept = session.scalars(select(ClipRow.id).where(ClipRow.band == "accept", ClipRow.duplicate_of.is_(None)))
+        assert sorted(kept) == ["clip0003", "clip0004"]
+        assert session.get_one(ClipRow, "clip0000").reasons == ["class_full"]

@@ -1,0 +1,72 @@
+"""A constant offset is found and mended; one that is not constant, not certain or not there is left alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curation.decide.correction import CorrectionSettings, constant_offset_s, corrected
+from curation.decide.policy import Band, Policy, decide
+from curation.outcomes import Outcome
+
+SETTINGS = CorrectionSettings()
+
+
+def windows(offsets, *, confidence=0.95):
+    columns = [
+        {
+            "offset_s": late, "sync": 0.9, "sync_at_zero": 0.1, "p_in_sync": 0.01, "sync_confidence": confidence,
+            "sync_worst": 0.85, "motion_mean": 0.05, "peak_amplitude": 0.5, "p_sync_sound": 0.1,
+        }
+        for late in offsets
+    ]  # fmt: skip
+    return columns, [(at * 500_000, at * 500_000 + 3_000_000) for at in range(len(offsets))]
+
+
+@pytest.mark.parametrize("late", [0.3, -0.25, 0.06])
+def test_finds_what_is_constant(late):
+    assert constant_offset_s(*windows([late, late + 0.01, late - 0.01, late]), SETTINGS) == pytest.approx(
+        late, abs=0.01
+    )
+
+
+@pytest.mark.parametrize(
+    ("columns", "spans"),
+    [
+        windows([0.3]),
+        windows([0.3, 0.3]),
+        windows([0.3, -0.5, 0.7, 0.1, -0.2, 0.5]),
+        windows([0.02] * 8),
+        windows([0.3] * 8, confidence=0.5),
+        ([{}] * 8, windows([0.0] * 8)[1]),
+        ([], []),
+    ],
+    ids=["one window", "too short a stretch", "it wanders", "too little", "not certain", "not measured", "nothing"],
+)
+def test_leaves_alone_what_is_not(columns, spans):
+    assert constant_offset_s(columns, spans, SETTINGS) is None
+
+
+def test_can_be_switched_off():
+    assert constant_offset_s(*windows([0.3] * 8), CorrectionSettings(enabled=False)) is None
+
+
+def test_a_late_window_is_accepted_once_it_is_moved():
+    columns = windows([0.3])[0][0]
+    assert decide(columns, Policy()).reasons == (Outcome.OFFSET,)
+    moved = corrected(columns, 0.3, SETTINGS)
+    decision = decide(moved, Policy(), offset_corrected=True)
+    assert (decision.band, decision.reasons) == (Band.ACCEPT, (Outcome.OFFSET_CORRECTED,))
+    assert moved["sync_at_zero"] == 0.9 and "p_sync_sound" not in moved
+
+
+def test_a_window_that_disagrees_keeps_what_it_was():
+    columns = windows([0.9])[0][0]
+    assert corrected(columns, 0.3, SETTINGS) == columns
+    assert corrected({}, 0.3, SETTINGS) == {}
+
+
+@given(st.floats(-0.9, 0.9), st.lists(st.floats(-0.01, 0.01), min_size=4, max_size=12))
+def test_never_moves_by_more_than_was_measured(late, wobble):
+    found = constant_offset_s(*windows([late + one for one in wobble]), SETTINGS)
+    assert found is None or np.isclose(found, late, atol=0.0101)
