@@ -54,7 +54,7 @@ class Recipe(BaseModel):
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
     clips: ClipSettings = Field(default_factory=ClipSettings)
     scores: list[str] = Field(default=["motion", "loudness", "sync"], description="scores that must run")
-    optional_scores: list[str] = Field(default=["clip", "clap"], description="scores that run where weights are there")
+    optional_scores: list[str] = Field(default=["sync_net", "clip", "clap"], description="scores that run where weights are there")
     policy: Policy = Field(default_factory=Policy)
     dedup: DedupSettings = Field(default_factory=DedupSettings)
     review: ReviewSettings = Field(default_factory=ReviewSettings)

@@ -5,6 +5,7 @@ ships learned from drawn videos alone; another is named by `$CLAPBOARD_SYNC_NET`
 """
 
 import os
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from curation.media.timeline import Window
 from curation.scores.base import Columns, Evidence, Need
 from shards.errors import Unavailable
-from shards.synchrony.features import PICTURE_HZ, RATE_HZ, SOUND_HZ, picture_features, sound_features
+from shards.synchrony.features import PICTURE_HZ, RATE_HZ, SOUND_HZ, SPAN_STEPS, picture_features, sound_features
 
 if TYPE_CHECKING:
     from shards.synchrony.net import SyncNet
@@ -60,35 +61,37 @@ class SyncNetScore:
 
     def score(self, batch: Sequence[Window]) -> list[Columns]:
         """One entry per window; NaN where a window is too short to be shifted."""
+        found: dict[int, Columns] = {}
+        by_length: dict[int, list[int]] = defaultdict(list)
+        for at, window in enumerate(batch):
+            by_length[_steps(window)].append(at)
+        for steps, places in by_length.items():
+            if steps < SPAN_STEPS + 2 * round(REACH_S * PICTURE_HZ):
+                found.update(dict.fromkeys(places, dict.fromkeys(self.columns, float("nan"))))
+                continue
+            for first in range(0, len(places), BATCH):
+                chosen = places[first : first + BATCH]
+                found.update(zip(chosen, self._batch([batch[at] for at in chosen], steps), strict=True))
+        return [found[at] for at in range(len(batch))]
+
+    def _batch(self, windows: Sequence[Window], steps: int) -> list[Columns]:
+        """Windows of one length."""
         import torch
 
-        found: list[Columns] = []
-        for first in range(0, len(batch), BATCH):
-            windows = batch[first : first + BATCH]
-            steps = max(_steps(window) for window in windows)
-            picture, sound = (np.stack(ones) for ones in zip(*(_seen(one, steps) for one in windows), strict=True))
-            with torch.inference_mode():
-                seen = self.net.pictures(torch.from_numpy(picture))
-                heard = self.net.sounds(torch.from_numpy(sound))
-            found += [_measured(seen[at], heard[at], _steps(window)) for at, window in enumerate(windows)]
-        return found
+        seen = np.stack([_picture(window, steps) for window in windows])
+        heard = np.stack([sound_features(_at_rate(window))[: steps * SOUND_HZ // PICTURE_HZ] for window in windows])
+        with torch.inference_mode():
+            picture, sound = self.net.pictures(torch.from_numpy(seen)), self.net.sounds(torch.from_numpy(heard))
+        return [_measured(picture[at], sound[at], steps) for at in range(len(windows))]
 
 
 def _steps(window: Window) -> int:
     return int((window.end_us - window.start_us) * PICTURE_HZ // 1_000_000)
 
 
-def _seen(window: Window, steps: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Features of one window, as if all that comes behind it, up to `steps`, were still and silent."""
+def _picture(window: Window, steps: int) -> NDArray[np.float32]:
     line, part = window.timeline, window.frames()
-    own = _steps(window)
-    picture = picture_features(line.cells[part], line.frame_us[part], start_us=window.start_us, steps=own)
-    sound = sound_features(_at_rate(window))[: own * SOUND_HZ // PICTURE_HZ]
-    ahead = steps - own
-    return (
-        np.pad(picture, ((0, 0), (0, ahead), (0, 0), (0, 0))),
-        np.pad(sound, ((0, steps * SOUND_HZ // PICTURE_HZ - len(sound)), (0, 0))),
-    )
+    return picture_features(line.cells[part], line.frame_us[part], start_us=window.start_us, steps=steps)
 
 
 def _at_rate(window: Window) -> NDArray[np.float32]:
@@ -105,12 +108,10 @@ def _measured(seen: Any, heard: Any, steps: int) -> Columns:
     """The columns from (width, steps) features of one window."""
     import torch
 
-    from shards.synchrony.net import SPAN_STEPS, phi, spans
+    from shards.synchrony.net import phi, spans
 
     shift, reach = round(SHIFT_S * PICTURE_HZ), round(REACH_S * PICTURE_HZ)
     middle = (steps - SPAN_STEPS) // 2
-    if middle < reach:
-        return dict.fromkeys(SyncNetScore.columns, float("nan"))
     still, moved = torch.tensor([middle]), middle + torch.arange(-reach, reach + 1)
     picture, sound = seen[None], heard[None]
     by_sound = phi(spans(picture, starts=still), spans(sound, starts=moved))[0, 0]

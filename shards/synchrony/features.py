@@ -15,6 +15,9 @@ CELLS = 12
 PICTURE_HZ = 25
 SOUND_HZ = 100
 RATE_HZ = 16_000
+SPAN_STEPS = 2 * PICTURE_HZ
+"""Two seconds: what is compared [pred]."""
+
 MEL_BANDS = 40
 FFT_S = 0.032
 LOUDNESS_POWER = 1 / 3

@@ -13,11 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from shards.errors import BadInput
-from shards.synchrony.features import MEL_BANDS, PICTURE_HZ
+from shards.synchrony.features import MEL_BANDS, SPAN_STEPS
 
 WIDTH = 32
-SPAN_S = 2.0
-SPAN_STEPS = round(SPAN_S * PICTURE_HZ)
 FORMAT = "clapboard-sync-net-1"
 STILL = 1e-2
 """Features of a span that vary less than this are no cue: without it rounding errors would be correlated."""

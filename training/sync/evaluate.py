@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from shards.synchrony.features import PICTURE_HZ
-from shards.synchrony.net import SPAN_STEPS, SyncNet, phi, spans
+from shards.synchrony.features import PICTURE_HZ, SPAN_STEPS
+from shards.synchrony.net import SyncNet, phi, spans
 from training.sync.data import SyncVideo
 
 SHIFT_STEPS = round(0.25 * PICTURE_HZ)

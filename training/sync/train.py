@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
-from shards.synchrony.features import PICTURE_HZ
-from shards.synchrony.net import SPAN_STEPS, SyncNet, phi, save_net, spans
+from shards.synchrony.features import PICTURE_HZ, SPAN_STEPS
+from shards.synchrony.net import SyncNet, phi, save_net, spans
 from training.sync.data import SyncVideo, batches
 from training.sync.evaluate import evaluate
 
