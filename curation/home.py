@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from curation.embeddings import EmbeddingStore
 from curation.ledger.open import Ledger, open_ledger
 from shards.errors import BadInput
 from shards.snapshot import place
@@ -37,6 +38,11 @@ class Home:
     def cuts(self) -> Path:
         """Cut clips, kept so that nothing is encoded twice."""
         return self.root / "cuts"
+
+    @property
+    def embeddings(self) -> EmbeddingStore:
+        """Embeddings of pictures and sounds, kept so that new words need no model to look again."""
+        return EmbeddingStore(self.root / "embeddings")
 
     @property
     def snapshots(self) -> Path:

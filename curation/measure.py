@@ -3,7 +3,7 @@
 All rows of a video land in one transaction, so a crash costs at most the video at hand.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 
 from sqlalchemy import Exists, Select, delete, exists, select
@@ -17,10 +17,11 @@ from curation.ledger.upsert import upsert
 from curation.media.analyse import analyse
 from curation.media.failures import MediaFailure
 from curation.media.shots import find_shots
-from curation.media.timeline import Timeline, Window
+from curation.media.timeline import Timeline, Window, undecoded
 from curation.outcomes import Outcome
 from curation.recipe import Recipe
 from curation.scores.base import Columns, Need, Score
+from curation.tracks import DECODED, TrackMaker, Tracks
 
 Analyser = Callable[..., Timeline]
 """`curation.media.analyse.analyse`, or the same done elsewhere, such as in a sandboxed worker."""
@@ -42,11 +43,18 @@ def videos_to_measure(ledger: Ledger, scores: Sequence[Score], *, recipe: Recipe
 
 
 def measure_video(
-    ledger: Ledger, video_id: str, scores: Sequence[Score], *, recipe: Recipe, analyser: Analyser = analyse
+    ledger: Ledger,
+    video_id: str,
+    scores: Sequence[Score],
+    *,
+    recipe: Recipe,
+    analyser: Analyser = analyse,
+    tracks: TrackMaker | None = None,
 ) -> Outcome:
     """Decode one video and record its windows and scores, or why it cannot be decoded; never raises for that.
 
-    A video that was measured before and lacks some scores is decoded only as far as those need it.
+    A video that was measured before and lacks some scores is decoded only as far as those need it; not at all if all
+    they need are embeddings that `tracks`, which scores of meaning cannot do without, has kept.
     """
     key = recipe.measuring_key()
     with ledger.session() as session:
@@ -55,20 +63,34 @@ def measure_video(
         if not anew:
             scores = [score for score in scores if session.scalars(_windows_lacking(video_id, score).limit(1)).first()]
     needs = frozenset[Need]().union(*(score.needs for score in scores))
+    found = tracks.kept(video_id, needs) if tracks and not anew else {}
+    wanted = (needs - found.keys()) | {DECODED[need] for need in needs & DECODED.keys() - found.keys()}
     try:
-        timeline = analyser(
-            path,
-            settings=recipe.analysis,
-            thumbnails=Need.THUMBNAILS in needs,
-            pictures=anew or bool(needs & {Need.CURVES, Need.THUMBNAILS}),
-        )
+        timeline = _decoded(ledger, video_id, path, wanted, anew=anew, recipe=recipe, analyser=analyser)
     except MediaFailure as failure:
         return _record_failure(ledger, video_id, failure, key)
+    if tracks:
+        found |= tracks.make(video_id, timeline, needs - found.keys())
     with ledger.session() as session:
         if anew:
             _propose_all(session, video_id, timeline, recipe)
-        _score_windows(session, video_id, timeline, scores)
+        _score_windows(session, video_id, timeline, scores, found)
     return Outcome.OK
+
+
+def _decoded(
+    ledger: Ledger, video_id: str, path: Path, wanted: Set[Need], *, anew: bool, recipe: Recipe, analyser: Analyser
+) -> Timeline:
+    """As much of the video as is wanted, which may be nothing."""
+    if not anew and not wanted & {Need.CURVES, Need.THUMBNAILS, Need.WAVEFORM}:
+        with ledger.session() as session:
+            return undecoded(session.get_one(Video, video_id).duration_us or 0)
+    return analyser(
+        path,
+        settings=recipe.analysis,
+        thumbnails=Need.THUMBNAILS in wanted,
+        pictures=anew or bool(wanted & {Need.CURVES, Need.THUMBNAILS}),
+    )
 
 
 def _to_be_proposed(session: Session, video_id: str, key: str) -> bool:
@@ -107,7 +129,10 @@ def _windows_lacking(video_id: str, score: Score) -> Select[tuple[WindowRow]]:
 
 def _has(score: Score) -> Exists:
     return exists().where(
-        ScoreRow.window_id == WindowRow.id, ScoreRow.name == score.name, ScoreRow.version == score.version
+        ScoreRow.window_id == WindowRow.id,
+        ScoreRow.name == score.name,
+        ScoreRow.version == score.version,
+        ScoreRow.settings == score.settings,
     )
 
 
@@ -147,18 +172,24 @@ def _propose_windows(
     return Outcome.OK
 
 
-def _score_windows(session: Session, video_id: str, timeline: Timeline, scores: Sequence[Score]) -> None:
+def _score_windows(
+    session: Session, video_id: str, timeline: Timeline, scores: Sequence[Score], tracks: Tracks
+) -> None:
     words = {entry.id: entry.caption or entry.label for entry in _rows_of(session, video_id)}
     for score in scores:
         rows = session.scalars(_windows_lacking(video_id, score)).all()
         if not rows:
             continue
-        windows = [Window(timeline, row.start_us, row.end_us, words.get(row.source_id, "")) for row in rows]
+        seen, heard = tracks.get(Need.PICTURE_TRACK), tracks.get(Need.SOUND_TRACK)
+        windows = [
+            Window(timeline, row.start_us, row.end_us, words.get(row.source_id, ""), seen, heard) for row in rows
+        ]
+        what = {"name": score.name, "version": score.version, "settings": score.settings}
         measured = [
-            {"window_id": row.id, "name": score.name, "version": score.version, "columns": _storable(columns)}
+            {"window_id": row.id, **what, "columns": _storable(columns)}
             for row, columns in zip(rows, score.score(windows), strict=True)
         ]
-        upsert(session, ScoreRow, measured, update=("columns",))
+        upsert(session, ScoreRow, measured, update=("columns", "settings"))
 
 
 def _storable(columns: Columns) -> dict[str, float | None]:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from curation.decide.policy import Policy
 from curation.dedup.match import DedupSettings
+from curation.encoders.settings import SemanticSettings
 from curation.fetch.settings import FetchSettings
 from curation.media.settings import AnalysisSettings, CutSettings, SandboxSettings, ShotSettings
 from curation.sources.settings import SourceSettings
@@ -54,7 +55,10 @@ class Recipe(BaseModel):
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
     clips: ClipSettings = Field(default_factory=ClipSettings)
     scores: list[str] = Field(default=["motion", "loudness", "sync"], description="scores that must run")
-    optional_scores: list[str] = Field(default=["sync_net", "clip", "clap"], description="scores that run where weights are there")
+    optional_scores: list[str] = Field(
+        default=["sync_net", "clip", "clap", "agreement"], description="scores that run where this machine can"
+    )
+    semantics: SemanticSettings = Field(default_factory=SemanticSettings)
     policy: Policy = Field(default_factory=Policy)
     dedup: DedupSettings = Field(default_factory=DedupSettings)
     review: ReviewSettings = Field(default_factory=ReviewSettings)

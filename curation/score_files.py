@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from curation.encoders.semantics import Semantics
 from curation.media.failures import MediaFailure
 from curation.media.sandbox import MediaWorkers
 from curation.media.timeline import Window
@@ -18,18 +19,26 @@ def score_files(files: Sequence[Path], names: Sequence[str]) -> Iterator[dict[st
         BadInput: no such score.
         Unavailable: a score that this machine cannot compute.
     """
-    scores = build(names)
+    semantics = Semantics()
+    scores = build(names, semantics=semantics)
     for score in scores:
         score.check()
     with MediaWorkers(count=1) as workers:
         for file in files:
-            yield {"file": str(file)} | _columns(file, scores, workers)
+            yield {"file": str(file)} | _columns(file, scores, workers, semantics)
 
 
-def _columns(file: Path, scores: Sequence[Score], workers: MediaWorkers) -> dict[str, Any]:
+def _columns(file: Path, scores: Sequence[Score], workers: MediaWorkers, semantics: Semantics) -> dict[str, Any]:
+    needs = frozenset[Need]().union(*(score.needs for score in scores))
     try:
-        timeline = workers.analyse(file, thumbnails=any(Need.THUMBNAILS in score.needs for score in scores))
+        timeline = workers.analyse(file, thumbnails=bool(needs & {Need.THUMBNAILS, Need.PICTURE_TRACK}))
     except MediaFailure as failure:
         return {"outcome": failure.outcome.value, "detail": failure.detail, "remedy": failure.remedy}
-    window = Window(timeline, 0, timeline.duration_us)
+    window = Window(
+        timeline,
+        0,
+        timeline.duration_us,
+        picture_track=semantics.picture_track(timeline) if Need.PICTURE_TRACK in needs else None,
+        sound_track=semantics.sound_track(timeline) if Need.SOUND_TRACK in needs else None,
+    )
     return {name: value for score in scores for name, value in score.score([window])[0].items()}

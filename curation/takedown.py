@@ -123,4 +123,4 @@ def _remove_files(home: Home, video_id: str, clip_ids: Sequence[str]) -> int:
             paths += folder.glob(f"{clip_id}[.-]*")
     for path in paths:
         path.unlink(missing_ok=True)
-    return len(paths)
+    return len(paths) + home.embeddings.remove(video_id)

@@ -19,6 +19,7 @@ from curation.decide.apply import Decided, decide_all
 from curation.decide.quota import fill_classes
 from curation.decide.verdicts import in_force
 from curation.dedup.ledger import mark_duplicates
+from curation.encoders.semantics import Semantics
 from curation.fetch.governor import Governor
 from curation.funnel import funnel
 from curation.home import Home, default_home
@@ -30,8 +31,10 @@ from curation.politeness import governor_of, seconds_to_next_try
 from curation.publish import NothingToPublish, Selection, publish_selection
 from curation.recipe import Recipe
 from curation.review.queue import flagged
+from curation.scores.base import Score
 from curation.scores.registry import build
 from curation.sources.read import iter_sources
+from curation.tracks import TrackMaker
 from flows.artifacts import leave_funnel, leave_not_run, leave_queue
 from flows.progress import Step
 from flows.summary import CurateSummary, NotRun
@@ -67,9 +70,11 @@ def curate(params: CurateParams) -> CurateSummary:
         fetched = _fetch_all(home, params)
     with MediaWorkers(settings=recipe.sandbox) as workers:
         with _timed(seconds, "measure"):
-            scores, not_run = usable_scores(recipe)
+            # One set of models for all threads; what several ask for at once becomes one batch.
+            semantics = Semantics(recipe.semantics)
+            scores, not_run = usable_scores(recipe, semantics)
             stale = _ids_to_measure(home, recipe, scores)
-            measured = _in_batches(measure_batch, stale, home, recipe, "measuring", scores, workers)
+            measured = _in_batches(measure_batch, stale, home, recipe, "measuring", scores, workers, semantics)
         with _timed(seconds, "decide"):
             decided = decide_windows(home, recipe)
         with _timed(seconds, "publish"):
@@ -132,13 +137,20 @@ def fetch_batch(ids: Sequence[str], home: Home, recipe: Recipe, step: Step, gove
 
 @task(cache_policy=NO_CACHE)
 def measure_batch(
-    ids: Sequence[str], home: Home, recipe: Recipe, step: Step, names: Sequence[str], workers: MediaWorkers
+    ids: Sequence[str],
+    home: Home,
+    recipe: Recipe,
+    step: Step,
+    scores: Sequence[Score],
+    workers: MediaWorkers,
+    semantics: Semantics,
 ) -> int:
-    """Decode a batch of videos and measure the named scores."""
-    scores = build(names)
+    """Decode a batch of videos and measure the scores."""
+    tracks = TrackMaker(home.embeddings, semantics, recipe.analysis)
     with home.ledger() as ledger:
         for video_id in ids:
-            step.tick(measure_video(ledger, video_id, scores, recipe=recipe, analyser=workers.analyse))
+            outcome = measure_video(ledger, video_id, scores, recipe=recipe, analyser=workers.analyse, tracks=tracks)
+            step.tick(outcome)
     return len(ids)
 
 
@@ -172,27 +184,27 @@ def publish_accepted(home: Home, recipe: Recipe, workers: MediaWorkers) -> Publi
             return None
 
 
-def usable_scores(recipe: Recipe) -> tuple[list[str], list[NotRun]]:
+def usable_scores(recipe: Recipe, semantics: Semantics) -> tuple[list[Score], list[NotRun]]:
     """The scores this machine can compute, and for each optional one that it cannot, why.
 
     Raises:
         Unavailable: a score that the recipe demands cannot run here.
     """
-    for score in build(recipe.scores):
+    scores, not_run = build(recipe.scores, semantics=semantics), []
+    for score in scores:
         score.check()
-    names, not_run = list(recipe.scores), []
-    for score in build(recipe.optional_scores):
+    for score in build(recipe.optional_scores, semantics=semantics):
         try:
             score.check()
-            names.append(score.name)
+            scores.append(score)
         except Unavailable as lack:
             not_run.append(NotRun(what=f"score {score.name}", why=lack.message, command=lack.remedy))
-    return names, not_run
+    return scores, not_run
 
 
-def _ids_to_measure(home: Home, recipe: Recipe, scores: Sequence[str]) -> list[str]:
+def _ids_to_measure(home: Home, recipe: Recipe, scores: Sequence[Score]) -> list[str]:
     with home.ledger() as ledger:
-        return videos_to_measure(ledger, build(scores), recipe=recipe)
+        return videos_to_measure(ledger, scores, recipe=recipe)
 
 
 def _in_batches(work: object, ids: Sequence[str], home: Home, recipe: Recipe, name: str, *more: object) -> int:

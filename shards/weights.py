@@ -5,6 +5,7 @@ Where a digest is pinned here it must match; elsewhere the digests of the first 
 and compared ever after (trust on first use: it shows that a file changed, not that the first one was right).
 """
 
+import hashlib
 import json
 import os
 import shutil
@@ -63,6 +64,9 @@ class WeightStatus:
 
 _CLIP = ("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "1a25a446712ba5ee05982a381eed697ef9b435cf")
 _CLAP = ("lukewys/laion_clap", "b3708341862f581175dba5c356a4ebf74a9b6651")
+_CLAP_HF = ("laion/clap-htsat-unfused", "refs/pr/3")
+"""The model's own branch holds pickles only; this one adds safetensors. No digest is pinned: trust on first use."""
+
 _ROBERTA = ("FacebookAI/roberta-base", "e2da8e2f811d1448a5b465c236feacd80ffbac7b")
 _WAN = (
     ("wan2.1-1.3b", "Wan-AI/Wan2.1-T2V-1.3B-Diffusers", "0fad780a534b6463e45facd96134c9f345acfa5b", 29_000),
@@ -103,6 +107,17 @@ KNOWN: tuple[Weights, ...] = (
             _file(_ROBERTA, "vocab.json", "9e7f63c2d15d666b52e21d250d2e513b87c9b713cfa6987a82ed89e5e6e50655"),
             _file(_ROBERTA, "merges.txt", "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5"),
             _file(_ROBERTA, "config.json", "ef0185e2aae6e06c5f105a285006952c340e20c7dbf43c86ec82601b13fc45e9"),
+        ),
+    ),
+    Weights(
+        "clap_transformers",
+        "audio-text score (the same CLAP as safetensors, for transformers)",
+        "Apache-2.0; tokenizer MIT",
+        618,
+        (
+            *_files(_CLAP_HF, ("config.json", "model.safetensors")),
+            _file(_ROBERTA, "vocab.json", "9e7f63c2d15d666b52e21d250d2e513b87c9b713cfa6987a82ed89e5e6e50655"),
+            _file(_ROBERTA, "merges.txt", "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5"),
         ),
     ),
     *(
@@ -159,6 +174,12 @@ def require(name: str) -> Path:
     if not state.present:
         raise Unavailable(state.why, remedy=state.remedy)
     return state.path
+
+
+def noted_digest(name: str) -> str:
+    """A short name for the very files of a set, as they were noted when they came; reads none of them."""
+    noted = _noted(folder_of(name))
+    return hashlib.sha256(json.dumps(noted, sort_keys=True).encode()).hexdigest()[:12] if noted else "not noted"
 
 
 def fetch(name: str, *, progress: Progress | None = None) -> Path:

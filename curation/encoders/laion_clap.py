@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.encoders.base import Embeddings, best_device
+from curation.encoders.base import Embeddings, best_device, half_on_gpu
+from curation.encoders.batching import Batcher
 from shards.errors import BadInput, Unavailable
 
 CHECKPOINT = "630k-audioset-best.pt"
@@ -57,7 +58,11 @@ class LaionClapEncoder:
             self.module = laion_clap.CLAP_Module(enable_fusion=False, device="cpu", amodel="HTSAT-tiny")
         if checkpoint is not None:
             fill(self.module.model, read_checkpoint(folder / checkpoint))
-        self.module.model.eval().to(device or best_device())
+        self._device = device or best_device()
+        self.module.model.eval().to(self._device)
+        keep_exact(self.module.model.audio_branch)
+        self.scale = float(self.module.model.logit_scale_a.exp().detach())
+        self._forward = Batcher(self._encode, size=BATCH)
 
     def embed_sounds(self, sounds: NDArray[np.float32]) -> Embeddings:
         """Embed (n, samples) mono sounds at 48 kHz; those shorter than ten seconds are repeated by laion-clap.
@@ -65,17 +70,17 @@ class LaionClapEncoder:
         Raises:
             BadInput: longer than ten seconds, of which laion-clap would take a random part.
         """
-        import torch
-
         if sounds.shape[1] > MAX_SAMPLES:
             raise BadInput(
                 f"{sounds.shape[1]} samples are more than CLAP hears", remedy="give parts of ten seconds at most"
             )
-        parts = []
-        for first in range(0, len(sounds), BATCH):
-            with torch.inference_mode():
-                parts.append(self.module.get_audio_embedding_from_data(sounds[first : first + BATCH]))
-        return np.concatenate(parts).astype(np.float32)
+        return self._forward(sounds)
+
+    def _encode(self, sounds: NDArray[np.float32]) -> Embeddings:
+        import torch
+
+        with torch.inference_mode(), half_on_gpu(self._device):
+            return np.asarray(self.module.get_audio_embedding_from_data(sounds), np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed n texts, each cut at 77 tokens by laion-clap."""
@@ -86,6 +91,21 @@ class LaionClapEncoder:
             with torch.inference_mode():
                 parts.append(self.module.get_text_embedding(list(texts[first : first + TEXT_BATCH])))
         return np.concatenate(parts).astype(np.float32)
+
+
+def keep_exact(branch: Any) -> None:
+    """Keep the spectrogram in float32 where the rest runs in half precision: it is made by convolutions over samples,
+    and eight bits of them are less than a sound has."""
+    import torch
+
+    for part in (branch.spectrogram_extractor, branch.logmel_extractor):
+        forward = part.forward
+
+        def exact(x: Any, forward: Any = forward) -> Any:
+            with torch.autocast(x.device.type, enabled=False):
+                return forward(x.float())
+
+        part.forward = exact
 
 
 def load_tokenizer(folder: Path) -> Any:

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.encoders.base import Embeddings, best_device
+from curation.encoders.base import Embeddings, best_device, half_on_gpu
+from curation.encoders.batching import Batcher
 from shards.errors import BadInput
 
 MODEL = "ViT-B-32"
@@ -38,18 +39,14 @@ class OpenClipEncoder:
             ) from error
         self._model, _, self._preprocess = made
         self._model.eval().to(self._device)
+        self.scale = float(self._model.logit_scale.exp().detach())
+        self._forward = Batcher(self._encode, size=BATCH)
 
     def embed_images(self, images: NDArray[np.uint8]) -> Embeddings:
-        """Embed (n, height, width, 3) RGB images."""
-        import torch
+        """Embed (n, height, width, 3) RGB images; they are prepared in the caller's thread."""
         from PIL import Image
 
-        parts = []
-        for first in range(0, len(images), BATCH):
-            pixels = torch.stack([self._preprocess(Image.fromarray(one)) for one in images[first : first + BATCH]])
-            with torch.inference_mode():
-                parts.append(self._model.encode_image(pixels.to(self._device), normalize=True).float().cpu().numpy())
-        return np.concatenate(parts)
+        return self._forward(np.stack([self._preprocess(Image.fromarray(one)).numpy() for one in images]))
 
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed n texts."""
@@ -61,3 +58,10 @@ class OpenClipEncoder:
             with torch.inference_mode():
                 parts.append(self._model.encode_text(tokens, normalize=True).float().cpu().numpy())
         return np.concatenate(parts)
+
+    def _encode(self, pixels: NDArray[np.float32]) -> Embeddings:
+        import torch
+
+        with torch.inference_mode(), half_on_gpu(self._device):
+            made = self._model.encode_image(torch.from_numpy(pixels).to(self._device), normalize=True)
+        return np.asarray(made.float().cpu().numpy())

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from curation.embeddings import Track
+
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
@@ -48,6 +50,13 @@ class Timeline:
     stills: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 32, 32), np.uint8))
 
 
+def undecoded(duration_us: int) -> Timeline:
+    """The timeline of a video that need not be decoded, because all that a score looks at was kept."""
+    nothing, at = np.zeros(0, np.float32), np.zeros(0, np.int64)
+    thumbs = np.zeros((0, 0, 0, 3), np.uint8)
+    return Timeline(0, 0, duration_us, at, nothing, nothing, nothing, at, thumbs, 0, 16_000, nothing)
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A span of a timeline together with the words that go with it: what a score looks at.
@@ -56,12 +65,15 @@ class Window:
         timeline: the decoded video.
         start_us, end_us: the span, 0 <= start_us < end_us <= timeline.duration_us.
         text: caption or class name; empty where the source gives none.
+        picture_track, sound_track: embeddings of the whole video over time, where a score asked for them.
     """
 
     timeline: Timeline
     start_us: int
     end_us: int
     text: str = ""
+    picture_track: Track | None = None
+    sound_track: Track | None = None
 
     def frames(self) -> slice:
         """The frames whose presentation time lies in [start, end)."""
@@ -79,9 +91,12 @@ class Window:
         out[at : at + len(inside)] = inside
         return out
 
+    def centres_us(self, count: int) -> NDArray[np.float64]:
+        """(count,) the middles of `count` equal parts of the span."""
+        return np.asarray(self.start_us + (np.arange(count) + 0.5) * (self.end_us - self.start_us) / count)
+
     def thumbnails(self, count: int) -> NDArray[np.uint8]:
         """(count, height, width, 3) thumbnails nearest to `count` instants spread evenly over the span."""
         line = self.timeline
-        instants = self.start_us + (np.arange(count) + 0.5) * (self.end_us - self.start_us) / count
-        nearest = np.abs(line.thumb_us[None, :] - instants[:, None]).argmin(axis=1)
+        nearest = np.abs(line.thumb_us[None, :] - self.centres_us(count)[:, None]).argmin(axis=1)
         return np.asarray(line.thumbs[nearest])

@@ -22,6 +22,7 @@ class AVAlignScore:
 
     name = "av_align"
     version = 1
+    settings = ""
     needs = frozenset({Need.CURVES, Need.WAVEFORM})
     columns = ("av_align",)
     evidence = Evidence.SYNCHRONY

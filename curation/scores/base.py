@@ -16,6 +16,8 @@ class Need(StrEnum):
     CURVES = "curves"
     THUMBNAILS = "thumbnails"
     WAVEFORM = "waveform"
+    PICTURE_TRACK = "picture_track"
+    SOUND_TRACK = "sound_track"
     TEXT = "text"
 
 
@@ -33,11 +35,13 @@ class Score(Protocol):
     `version` goes up whenever the numbers may change, so that old rows are measured again. Model scores run in
     batches across clips; `check()` raises `shards.errors.Unavailable` (why + the command that mends it) when weights
     or packages are absent, before anything is decoded. `trends` says of which columns more is better (+1) or worse
-    (-1), for whoever calibrates; the others are for people and gates.
+    (-1), for whoever calibrates; the others are for people and gates. `settings` names what else decides the numbers,
+    such as a model and a template; "" where nothing does.
     """
 
     name: str
     version: int
+    settings: str
     needs: frozenset[Need]
     columns: tuple[str, ...]
     evidence: Evidence

@@ -19,6 +19,7 @@ class LoudnessScore:
 
     name = "loudness"
     version = 1
+    settings = ""
     needs = frozenset({Need.WAVEFORM})
     columns = ("peak_amplitude", "silence_ratio", "rms_dbfs")
     evidence = Evidence.SIGNAL

@@ -16,6 +16,7 @@ class MotionScore:
 
     name = "motion"
     version = 1
+    settings = ""
     needs = frozenset({Need.THUMBNAILS})
     columns = ("motion_mean", "motion_max")
     evidence = Evidence.SIGNAL

@@ -40,6 +40,7 @@ class SyncScore:
 
     name = "sync"
     version = 3
+    settings = ""
     needs = frozenset({Need.CURVES, Need.WAVEFORM})
     columns = (
         "sync", "sync_at_zero", "p_in_sync", "offset_s", "sync_confidence", "sync_worst", "synchronisability", "cues",

@@ -39,6 +39,7 @@ class SyncNetScore:
 
     name = "sync_net"
     version = 1
+    settings = ""
     needs = frozenset({Need.CURVES, Need.WAVEFORM})
     columns = ("p_sync_sound", "p_sync_picture", "net_p_in_sync", "net_offset_s")
     evidence = Evidence.SYNCHRONY

@@ -5,15 +5,24 @@ import pickle
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from scipy.signal import resample_poly
 
+from curation.embeddings import EmbeddingStore, Track
+from curation.encoders.batching import Batcher
 from curation.encoders.laion_clap import LaionClapEncoder, fill, load_tokenizer, read_checkpoint
 from curation.encoders.open_clip import OpenClipEncoder
+from curation.encoders.semantics import Semantics
+from curation.encoders.settings import SemanticSettings, SoundModel
+from curation.encoders.transformers_clap import TransformersClapEncoder
 from curation.media.timeline import Timeline, Window
-from curation.scores.clap import ClapScore, sound_parts
+from curation.scores.agreement import AgreementScore, softmax
+from curation.scores.clap import ClapScore
 from curation.scores.clip import ClipScore
 from shards.errors import BadInput, Unavailable
 
@@ -93,14 +102,60 @@ def test_clip_gives_what_open_clip_gives_when_called_directly(clip_weights):
     np.testing.assert_allclose(encoder.embed_texts(["a bee"]), words.numpy(), atol=1e-5)
 
 
+def with_tracks(semantics, one):
+    line = one.timeline
+    return replace(one, picture_track=semantics.picture_track(line), sound_track=semantics.sound_track(line))
+
+
 def test_the_clip_score_is_the_least_cosine_and_the_largest_step(clip_weights):
-    encoder = OpenClipEncoder(clip_weights[0], model=TINY_CLIP, device="cpu")
-    with_words, without = ClipScore(encoder).score([window(), window("")])
-    features = encoder.embed_images(window().thumbnails(3))
-    words = encoder.embed_texts(["a video of a bee"])[0]
-    assert with_words["image_text_min"] == pytest.approx((features @ words).min(), abs=1e-5)
+    semantics = Semantics(images=OpenClipEncoder(clip_weights[0], model=TINY_CLIP, device="cpu"))
+    track = semantics.picture_track(window().timeline)
+    words, without = ClipScore(semantics).score([replace(window(text), picture_track=track) for text in ("a bee", "")])
+    features = semantics.images.embed_images(window().timeline.thumbs)
+    bee = semantics.images.embed_texts(["a video of a bee"])[0]
+    assert words["image_text_min"] == pytest.approx((features[[5, 15, 25]] @ bee).min(), abs=2e-3)
     assert np.isnan(without["image_text_min"])
-    assert with_words["image_jump_max"] == without["image_jump_max"] > 0
+    steps = np.linalg.norm(np.diff(features, axis=0), axis=1)
+    assert words["image_jump_max"] == without["image_jump_max"] == pytest.approx(steps.max(), abs=2e-3)
+
+
+def test_the_template_is_a_setting_and_part_of_what_names_a_score(clip_weights):
+    encoder = OpenClipEncoder(clip_weights[0], model=TINY_CLIP, device="cpu")
+    plain, other = (Semantics(SemanticSettings(image_template=one), images=encoder) for one in ("a {}", "no {} at all"))
+    assert not np.allclose(plain.picture_words(["bee"]), other.picture_words(["bee"]), atol=1e-3)
+    np.testing.assert_allclose(plain.picture_words(["bee"]), encoder.embed_texts(["a bee"]), atol=1e-5)
+    assert ClipScore(plain).settings != ClipScore(other).settings
+    assert plain.picture_key == other.picture_key, "embeddings of pictures do not depend on words"
+    with pytest.raises(ValueError, match="one gap"):
+        SemanticSettings(image_template="a bee")
+
+
+@pytest.mark.parametrize("count", [1, 64, 130])
+def test_many_threads_get_their_own_rows(count):
+    sizes = []
+
+    def double(rows):
+        sizes.append(len(rows))
+        return rows * 2
+
+    batcher = Batcher(double, size=64)
+    rows = [np.full((count, 3), number, np.float32) for number in range(20)]
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(batcher, rows))
+    assert all(np.array_equal(one, 2 * other) for one, other in zip(made, rows, strict=True))
+    assert max(sizes) <= 64 and sum(sizes) == 20 * count
+
+
+def test_what_fails_in_a_batch_fails_for_who_asked_and_the_next_goes_on():
+    def picky(rows):
+        if rows.min() < 0:
+            raise ValueError("below zero")
+        return rows
+
+    batcher = Batcher(picky, size=4)
+    with pytest.raises(ValueError, match="below zero"):
+        batcher(np.full((2, 1), -1, np.float32))
+    assert batcher(np.ones((2, 1), np.float32)).shape == (2, 1)
 
 
 def test_refuses_weights_of_another_model(tmp_path, clip_weights):
@@ -139,17 +194,110 @@ def test_the_default_models_tokenizer_ships_inside_open_clip():
 
 
 def test_clap_gives_what_laion_clap_gives_when_called_directly(clap):
-    sounds = sound_parts(window(), clap.rate_hz)
-    assert sounds.shape == (3, 96_000)
-    found = clap.module.get_audio_embedding_from_data(sounds)
-    np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-4)
-    score = ClapScore(clap).score([window(), window("")])
+    semantics = Semantics(sounds=clap)
+    track = semantics.sound_track(window().timeline)
+    assert track.at_us.tolist() == [0, 500_000, 1_000_000, 1_500_000, 2_000_000, 2_500_000]
+    wave = window().timeline.waveform
+    part = resample_poly(np.pad(wave, 16_000), 3, 1)[48_000 + 24_000 - 48_000 :][:96_000].astype(np.float32)
+    direct = clap.module.get_audio_embedding_from_data(part[None])
+    np.testing.assert_allclose(track.nearest(np.array([500_000.0])), direct, atol=5e-3)
+    spoken, silent = ClapScore(semantics).score([replace(window(text), sound_track=track) for text in ("a bee", "")])
     words = clap.embed_texts(["the sound of a bee"])[0]
-    assert score[0]["audio_text_min"] == pytest.approx((found @ words).min(), abs=1e-4)
-    assert np.isnan(score[1]["audio_text_min"])
+    heard = track.nearest(np.array([500_000.0, 1_500_000.0, 2_500_000.0]))
+    assert spoken["audio_text_min"] == pytest.approx((heard @ words).min(), abs=1e-4)
+    assert np.isnan(silent["audio_text_min"])
     direct = clap.module.get_text_embedding(["a bee", "abc"])
     np.testing.assert_allclose(clap.embed_texts(["a bee", "abc"]), direct, atol=1e-6)
     assert not np.allclose(direct[0], direct[1], atol=1e-4), "the tokenizer does not tell texts apart"
+
+
+def test_clap_keeps_its_spectrogram_exact_in_half_precision(clap):
+    branch, sound = clap.module.model.audio_branch, torch.randn(1, 48_000)
+    with torch.inference_mode():
+        exact = branch.logmel_extractor(branch.spectrogram_extractor(sound))
+        with torch.autocast("cpu", torch.bfloat16):
+            half = branch.logmel_extractor(branch.spectrogram_extractor(sound))
+    assert half.dtype == torch.float32
+    assert torch.equal(exact, half)
+
+
+@pytest.fixture(scope="module")
+def hugging_clap(clap_folder):
+    from transformers import ClapConfig, ClapModel
+
+    torch.manual_seed(0)
+    model = ClapModel(ClapConfig())
+    return TransformersClapEncoder(clap_folder, model=model, device="cpu"), model
+
+
+def test_the_other_clap_gives_what_transformers_gives_when_called_directly(hugging_clap):
+    from transformers import ClapFeatureExtractor
+
+    encoder, model = hugging_clap
+    sounds = np.random.default_rng(1).normal(0, 0.1, (2, 96_000)).astype(np.float32)
+    features = ClapFeatureExtractor(truncation="rand_trunc")(list(sounds), sampling_rate=48_000, return_tensors="pt")
+    with torch.inference_mode():
+        direct = model.get_audio_features(**features)
+    direct = torch.nn.functional.normalize(getattr(direct, "pooler_output", direct), dim=1)
+    np.testing.assert_allclose(encoder.embed_sounds(sounds), direct.numpy(), atol=1e-5)
+    texts = encoder.embed_texts(["a bee", "abc", "a bee"])
+    np.testing.assert_allclose(np.linalg.norm(texts, axis=1), 1, atol=1e-5)
+    assert np.allclose(texts[0], texts[2], atol=1e-6) and not np.allclose(texts[0], texts[1], atol=1e-4)
+    with pytest.raises(BadInput, match="ten seconds"):
+        encoder.embed_sounds(np.zeros((1, 48_000 * 11), np.float32))
+
+
+def test_the_other_clap_loads_safetensors_and_refuses_holes(tmp_path, clap_folder, hugging_clap):
+    from safetensors.torch import load_file, save_file
+
+    for name in ("vocab.json", "merges.txt"):
+        (tmp_path / name).write_bytes((clap_folder / name).read_bytes())
+    with pytest.raises(BadInput, match=r"no config\.json"):
+        TransformersClapEncoder(tmp_path, device="cpu")
+    hugging_clap[1].save_pretrained(tmp_path)
+    sound = np.random.default_rng(2).normal(0, 0.1, (1, 48_000)).astype(np.float32)
+    loaded = TransformersClapEncoder(tmp_path, device="cpu")
+    np.testing.assert_allclose(loaded.embed_sounds(sound), hugging_clap[0].embed_sounds(sound), atol=1e-5)
+    state = load_file(tmp_path / "model.safetensors")
+    del state["audio_projection.linear1.weight"]
+    save_file(state, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(BadInput, match="lacks weights"):
+        TransformersClapEncoder(tmp_path, device="cpu")
+
+
+def test_agreement_is_the_overlap_of_what_picture_and_sound_would_be_called(clip_weights, clap):
+    settings = SemanticSettings(vocabulary=["bee", "drum", "cab"])
+    semantics = Semantics(settings, images=OpenClipEncoder(clip_weights[0], model=TINY_CLIP, device="cpu"), sounds=clap)
+    one = with_tracks(semantics, window())
+    (found,) = AgreementScore(semantics).score([one])
+    instants = one.centres_us(3)
+    seen = softmax(
+        semantics.images.scale * one.picture_track.nearest(instants) @ semantics.picture_words(settings.vocabulary).T
+    )
+    heard = softmax(
+        semantics.sounds.scale * one.sound_track.nearest(instants) @ semantics.sound_words(settings.vocabulary).T
+    )
+    assert found["agreement"] == pytest.approx(np.sqrt(seen * heard).sum(axis=1).min())
+    assert 0 <= found["agreement"] <= 1 and 0 <= found["agreement_entropy"] <= 1
+    other = Semantics(SemanticSettings(vocabulary=["bee", "drum"]), images=semantics.images, sounds=clap)
+    assert AgreementScore(other).settings != AgreementScore(semantics).settings
+    with pytest.raises(Unavailable, match="vocabulary"):
+        AgreementScore(Semantics()).check()
+
+
+def test_tracks_are_kept_in_half_precision_and_read_back_the_same(tmp_path):
+    store = EmbeddingStore(tmp_path)
+    rows = np.random.default_rng(0).normal(size=(5, 7)).astype(np.float32)
+    track = Track.of(np.arange(5) * 250_000, rows / np.linalg.norm(rows, axis=1, keepdims=True))
+    assert store.read("model", "video") is None
+    store.write("model", "video", track)
+    again = store.read("model", "video")
+    assert np.array_equal(again.embeddings, track.embeddings) and again.embeddings.dtype == np.float16
+    assert np.array_equal(again.at_us, track.at_us)
+    assert np.array_equal(again.nearest(np.array([240_000.0])), again.within(250_000, 500_000))
+    store.path("model", "video").write_bytes(b"PAR1 cut short")
+    assert store.read("model", "video") is None
+    assert store.remove("video") == 1 and store.remove("video") == 0
 
 
 def test_clap_refuses_sounds_of_which_it_would_hear_a_random_part(clap):
@@ -221,6 +369,9 @@ def test_absent_weights_are_named_with_the_command_that_fetches_them(tmp_path, m
         with pytest.raises(Unavailable) as caught:
             score.check()
         assert caught.value.remedy == f"clapboard weights fetch {score.name}"
+        assert len(score.settings) == 12, "its name is known without the weights"
+    with pytest.raises(Unavailable, match="absent"):
+        ClapScore(Semantics(SemanticSettings(sound_model=SoundModel.TRANSFORMERS_CLAP))).check()
 
 
 IMPORT_CHECK = """

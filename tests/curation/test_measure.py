@@ -1,8 +1,12 @@
 """Measuring follows the bytes: a file that changed is measured anew, and nothing of the old one stays."""
 
+import numpy as np
 import pytest
 from sqlalchemy import delete, select
 
+from curation.embeddings import EmbeddingStore
+from curation.encoders.semantics import Semantics
+from curation.encoders.settings import SemanticSettings
 from curation.fetch.settings import FetchSettings
 from curation.home import Home
 from curation.ingest import fetch_video, register, videos_to_fetch
@@ -13,6 +17,7 @@ from curation.outcomes import Outcome
 from curation.recipe import Recipe
 from curation.scores.registry import build
 from curation.sources.read import iter_sources
+from curation.tracks import TrackMaker
 from training.world import FilmSpec, draw, write_film
 
 
@@ -85,3 +90,48 @@ def test_sound_alone_measures_what_the_whole_pass_does(measured):
         session.execute(delete(ScoreRow))
     assert measure("loudness") == [(False, False)]
     assert columns(ledger) == together
+
+
+class CountingEncoder:
+    """Embeds by mean colour, or by loudness, and counts how often it was asked."""
+
+    rate_hz, scale = 16_000, 10.0
+
+    def __init__(self):
+        self.asked = 0
+
+    def embed_images(self, images):
+        self.asked += 1
+        return self._unit(images.reshape(len(images), -1)[:, :4])
+
+    def embed_sounds(self, sounds):
+        self.asked += 1
+        return self._unit(sounds[:, :4] + 1)
+
+    def embed_texts(self, texts):
+        return self._unit(np.array([[len(text), 1, 2, 3] for text in texts]))
+
+    def _unit(self, rows):
+        rows = np.asarray(rows, np.float32) + 1e-3
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def test_new_words_need_no_decoding_and_no_model_to_look_again(measured, tmp_path):
+    ledger, _ = measured
+    watched, images, sounds = Watched(), CountingEncoder(), CountingEncoder()
+    [video_id] = videos_to_measure(ledger, build(["motion"]), recipe=Recipe())
+
+    def measure(**settings):
+        recipe = Recipe(semantics=SemanticSettings(**settings))
+        semantics = Semantics(recipe.semantics, images=images, sounds=sounds)
+        scores = build(["clip", "clap", "agreement"], semantics=semantics)
+        maker = TrackMaker(EmbeddingStore(tmp_path / "embeddings"), semantics, recipe.analysis)
+        assert measure_video(ledger, video_id, scores, recipe=recipe, analyser=watched, tracks=maker) is Outcome.OK
+        assert videos_to_measure(ledger, scores, recipe=recipe) == []
+        return {name: values for (name, _), values in columns(ledger).items()}
+
+    first = measure(vocabulary=["drum", "violin"])
+    assert len(watched.asked) == 1 and (images.asked, sounds.asked) == (1, 1)
+    second = measure(vocabulary=["drum", "violin", "a very long name of a class"], image_template="look, {}!")
+    assert len(watched.asked) == 1 and (images.asked, sounds.asked) == (1, 1)
+    assert first["agreement"] != second["agreement"] and first["clap"] == second["clap"]

@@ -1,0 +1,107 @@
+"""CLAP through transformers: the same LAION weights as safetensors, and no package but the one for text models.
+
+A second implementation beside laion-clap, for Pythons that laion-clap is not built for and for those who want neither
+its pickles nor its import-time look-ups.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.encoders.base import Embeddings, best_device, half_on_gpu
+from curation.encoders.batching import Batcher
+from curation.encoders.laion_clap import BATCH, MAX_SAMPLES, TEXT_BATCH, load_tokenizer
+from shards.errors import BadInput
+
+MAX_TOKENS = 77
+
+
+class TransformersClapEncoder:
+    """`transformers.ClapModel` from a local folder as an `AudioTextEncoder`.
+
+    `folder` holds `config.json`, `model.safetensors`, and the tokenizer's `vocab.json` and `merges.txt`. A `model` that
+    is given stands in for the weights.
+
+    Raises:
+        BadInput: a file is missing or not what it should be.
+    """
+
+    rate_hz = 48_000
+
+    def __init__(self, folder: Path, *, model: Any = None, device: str | None = None) -> None:
+        from transformers import ClapFeatureExtractor
+
+        self._tokenizer = load_tokenizer(folder)
+        self._device = device or best_device()
+        self._model = (model or _load(folder)).eval().to(self._device)
+        # Short sounds are repeated and long ones refused, so the fusion of several parts never happens.
+        self._features = ClapFeatureExtractor(padding="repeatpad", truncation="rand_trunc")
+        self.scale = float(self._model.logit_scale_a.exp().detach())
+        self._forward = Batcher(self._encode, size=BATCH)
+
+    def embed_sounds(self, sounds: NDArray[np.float32]) -> Embeddings:
+        """Embed (n, samples) mono sounds at 48 kHz; their spectrograms are made in the caller's thread.
+
+        Raises:
+            BadInput: longer than ten seconds, of which a random part would be taken.
+        """
+        if sounds.shape[1] > MAX_SAMPLES:
+            raise BadInput(
+                f"{sounds.shape[1]} samples are more than CLAP hears", remedy="give parts of ten seconds at most"
+            )
+        made = self._features(list(sounds), sampling_rate=self.rate_hz, return_tensors="np")
+        return self._forward(np.asarray(made["input_features"], np.float32))
+
+    def embed_texts(self, texts: Sequence[str]) -> Embeddings:
+        """Embed n texts, each cut at 77 tokens as laion-clap does."""
+        import torch
+
+        parts = []
+        for first in range(0, len(texts), TEXT_BATCH):
+            tokens = self._tokenizer(
+                list(texts[first : first + TEXT_BATCH]),
+                padding="max_length", truncation=True, max_length=MAX_TOKENS, return_tensors="pt",
+            ).to(self._device)  # fmt: skip
+            with torch.inference_mode():
+                made = self._model.get_text_features(tokens["input_ids"], attention_mask=tokens["attention_mask"])
+            parts.append(_unit(made))
+        return np.concatenate(parts)
+
+    def _encode(self, features: NDArray[np.float32]) -> Embeddings:
+        import torch
+
+        with torch.inference_mode(), half_on_gpu(self._device):
+            made = self._model.get_audio_features(
+                torch.from_numpy(features).to(self._device), is_longer=torch.zeros(len(features), 1, dtype=torch.bool)
+            )
+        return _unit(made)
+
+
+def _unit(made: Any) -> Embeddings:
+    rows = getattr(made, "pooler_output", made).float().cpu().numpy()
+    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12), np.float32)
+
+
+def _load(folder: Path) -> Any:
+    from transformers import ClapModel
+
+    missing = [name for name in ("config.json", "model.safetensors") if not (folder / name).is_file()]
+    if missing:
+        raise BadInput(f"{folder} has no {missing[0]}", remedy="clapboard weights fetch clap_transformers")
+    try:
+        model, report = ClapModel.from_pretrained(
+            str(folder), local_files_only=True, use_safetensors=True, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise BadInput(
+            f"{folder} does not hold a CLAP: {reason}", remedy="clapboard weights verify clap_transformers"
+        ) from error
+    # transformers would go on with random weights in the place of missing ones.
+    if report["missing_keys"] or report["mismatched_keys"]:
+        lacking = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]]))
+        raise BadInput(f"{folder} lacks weights: {lacking[0]}", remedy="clapboard weights verify clap_transformers")
+    return model
