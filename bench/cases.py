@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from curation.media.analyse import analyse
 from curation.media.timeline import Timeline, Window
+from curation.scores.registry import build
 
 SHIFTS_S = (0.1, 0.2, 0.3, 0.5, 1.0)
 WINDOW_US = 3_000_000
@@ -94,6 +95,15 @@ def cases(clips: Sequence[Clip], *, seed: int, narrate: bool = False) -> Iterato
         yield _case(clip, Fault.JITTERED, _sounding(line, jittered(line, random)))
         if narrate:
             yield _case(clip, Fault.NARRATED, _sounding(line, _narrated(line, int(random.integers(1 << 30)))))
+
+
+def columns_of_cases(found: list[Case], scores: tuple[str, ...]) -> list[dict[str, float]]:
+    """The columns of all scores for each case."""
+    columns: list[dict[str, float]] = [{} for _ in found]
+    for score in build(scores):
+        for own, measured in zip(columns, score.score([case.window for case in found]), strict=True):
+            own.update(measured)
+    return columns
 
 
 def rolled(line: Timeline, offset_s: float) -> NDArray[np.float32]:

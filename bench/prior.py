@@ -9,12 +9,11 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.cases import Case, Clip, Fault, cases, drawn_clips
+from bench.cases import Case, Clip, Fault, cases, columns_of_cases, drawn_clips
 from bench.result import Goal, Result, Row
 from curation.decide.calibrate import Calibration, Example, calibrate, facts
 from curation.decide.policy import PRIOR, Policy
 from curation.scores.base import Evidence
-from curation.scores.registry import build
 from curation.scores.trends import columns_of, trends
 
 SCORES = ("motion", "loudness", "sync")
@@ -65,15 +64,6 @@ def examples(found: list[Case], *, scores: tuple[str, ...] = SCORES) -> list[Exa
         for case, columns in zip(found, measured, strict=True)
         if case.fault not in (Fault.SILENT, Fault.FROZEN)
     ]
-
-
-def columns_of_cases(found: list[Case], scores: tuple[str, ...]) -> list[dict[str, float]]:
-    """The columns of all scores for each case."""
-    columns: list[dict[str, float]] = [{} for _ in found]
-    for score in build(scores):
-        for own, measured in zip(columns, score.score([case.window for case in found]), strict=True):
-            own.update(measured)
-    return columns
 
 
 def _write(fit: Calibration, options: argparse.Namespace) -> None:

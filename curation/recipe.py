@@ -56,7 +56,8 @@ class Recipe(BaseModel):
     clips: ClipSettings = Field(default_factory=ClipSettings)
     scores: list[str] = Field(default=["motion", "loudness", "sync"], description="scores that must run")
     optional_scores: list[str] = Field(
-        default=["sync_net", "clip", "clap", "agreement"], description="scores that run where this machine can"
+        default=["sync_net", "diegesis", "speech", "clip", "clap", "agreement"],
+        description="scores that run where this machine can",
     )
     semantics: SemanticSettings = Field(default_factory=SemanticSettings)
     policy: Policy = Field(default_factory=Policy)

@@ -9,6 +9,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from curation.scores.base import Evidence
+from curation.scores.sync import SyncScore
+from curation.scores.trends import columns_of
+
 Columns = Mapping[str, float]
 
 
@@ -61,8 +65,8 @@ def corrected(columns: Columns, offset_s: float, settings: CorrectionSettings) -
     rest_s = columns.get("offset_s", float("nan")) - offset_s
     if not abs(rest_s) <= settings.spread_s:
         return dict(columns)
-    unknown = ("p_sync_sound", "p_sync_picture", "net_p_in_sync", "net_offset_s", "av_align")
-    return {name: value for name, value in columns.items() if name not in unknown} | {
+    in_place = columns_of(Evidence.SYNCHRONY) - frozenset(SyncScore.columns)
+    return {name: value for name, value in columns.items() if name not in in_place} | {
         "offset_s": rest_s,
         "sync_at_zero": columns["sync"],
         "p_in_sync": columns["sync_confidence"],

@@ -13,6 +13,8 @@ SCORES = {
     "sync": "curation.scores.sync:SyncScore",
     "sync_net": "curation.scores.sync_net:SyncNetScore",
     "av_align": "curation.scores.av_align:AVAlignScore",
+    "diegesis": "curation.scores.diegesis:DiegesisScore",
+    "speech": "curation.scores.speech:SpeechScore",
     "clip": "curation.scores.clip:ClipScore",
     "clap": "curation.scores.clap:ClapScore",
     "agreement": "curation.scores.agreement:AgreementScore",
