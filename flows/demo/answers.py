@@ -83,11 +83,17 @@ def _judge_one(session: Session, link: str, planted: Planted) -> Judged:
 def _window_outcomes(session: Session, video_id: str) -> Counter[str]:
     rows = select(DecisionRow.band, DecisionRow.reasons).join(WindowRow, WindowRow.id == DecisionRow.window_id)
     found = session.execute(rows.where(WindowRow.video_id == video_id)).tuples()
-    return Counter(reasons[0] if band == Band.REJECT else band for band, reasons in found)
+    return Counter(_name(band, reasons) for band, reasons in found)
+
+
+def _name(band: str, reasons: Sequence[str]) -> str:
+    if band != Band.REJECT and Outcome.OFFSET_CORRECTED in reasons:
+        return Outcome.OFFSET_CORRECTED
+    return reasons[0] if band == Band.REJECT else band
 
 
 def _summary(windows: Counter[str]) -> str:
-    for band in (Band.ACCEPT, Band.REVIEW):
+    for band in (Outcome.OFFSET_CORRECTED, Band.ACCEPT, Band.REVIEW):
         if windows[band]:
             return band
     return windows.most_common(1)[0][0]
@@ -97,12 +103,12 @@ def _fits(planted: Planted, found: str, windows: Counter[str]) -> bool:
     """Good films must not be lost; a defect must be found for its own reason and nothing of it accepted."""
     if planted.expected is None:
         return True
+    if planted.expected is Outcome.OFFSET_CORRECTED:
+        return found == Outcome.OFFSET_CORRECTED
     if planted.good:
         return found in (Band.ACCEPT, Band.REVIEW)
     if not windows:
         return found == planted.expected
-    if planted.expected is Outcome.WEAK_SYNC:
-        return found == Band.REVIEW
     most = Counter({word: count for word, count in windows.items() if word not in set(Band)})
     return windows[Band.ACCEPT] == 0 and bool(most) and most.most_common(1)[0][0] == planted.expected
 

@@ -19,7 +19,7 @@ HARD_FILMS = (
 )
 
 SLIGHTLY_LATE_S = 0.1
-"""Late enough for a person to see, too little for the policy to be sure: what review is for."""
+"""Late enough for a person to see."""
 
 TAKES = 3
 """Good films of each scene: the tiny model needs some variety to learn from."""
@@ -50,8 +50,8 @@ EXPECTED: dict[Defect, Outcome | None] = {
     Defect.NONE: Outcome.OK,
     Defect.HARD: Outcome.WEAK_SYNC,
     Defect.SWAPPED_SOUND: Outcome.UNSYNCHRONISED,
-    Defect.LATE_SOUND: Outcome.OFFSET,
-    Defect.SLIGHTLY_LATE: Outcome.WEAK_SYNC,
+    Defect.LATE_SOUND: Outcome.OFFSET_CORRECTED,
+    Defect.SLIGHTLY_LATE: Outcome.OFFSET_CORRECTED,
     Defect.SILENT: Outcome.SILENT,
     Defect.STATIC: Outcome.STATIC_PICTURE,
     Defect.NARRATION: Outcome.UNSYNCHRONISED,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from curation.funnel import funnel
 from curation.home import Home
+from curation.outcomes import Outcome
 from curation.recipe import Recipe
 from flows.demo.answers import Judged
 from flows.report.data import Curve, Output, ProbeRow, Report, Timing, TruthRow
@@ -67,7 +68,9 @@ def _probe(stage: TrainSummary) -> ProbeRow:
 def _truth(one: Judged) -> TruthRow:
     expected = "unjudged" if one.planted.expected is None else str(one.planted.expected)
     defect = str(one.planted.defect).replace("_", " ")
-    return TruthRow(one.planted.file, defect, "accept or review" if one.planted.good else expected, one.found, one.ok)
+    mended = one.planted.expected is Outcome.OFFSET_CORRECTED
+    expected = "accept or review" if one.planted.good and not mended else expected
+    return TruthRow(one.planted.file, defect, expected, one.found, one.ok)
 
 
 def _outputs(
