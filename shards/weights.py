@@ -64,8 +64,8 @@ class WeightStatus:
 
 _CLIP = ("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "1a25a446712ba5ee05982a381eed697ef9b435cf")
 _CLAP = ("lukewys/laion_clap", "b3708341862f581175dba5c356a4ebf74a9b6651")
-_CLAP_HF = ("laion/clap-htsat-unfused", "refs/pr/3")
-"""The model's own branch holds pickles only; this one adds safetensors. No digest is pinned: trust on first use."""
+_CLAP_HF = ("laion/clap-htsat-unfused", "8fa0f1c6d0433df6e97c127f64b2a1d6c0dcda8a")
+"""This commit holds a pickle only, which is read as tensors alone. No digest is pinned: trust on first use."""
 
 _ROBERTA = ("FacebookAI/roberta-base", "e2da8e2f811d1448a5b465c236feacd80ffbac7b")
 _WAN = (
@@ -111,11 +111,11 @@ KNOWN: tuple[Weights, ...] = (
     ),
     Weights(
         "clap_transformers",
-        "audio-text score (the same CLAP as safetensors, for transformers)",
+        "audio-text score (LAION-CLAP through transformers)",
         "Apache-2.0; tokenizer MIT",
         618,
         (
-            *_files(_CLAP_HF, ("config.json", "model.safetensors")),
+            *_files(_CLAP_HF, ("config.json", "pytorch_model.bin")),
             _file(_ROBERTA, "vocab.json", "9e7f63c2d15d666b52e21d250d2e513b87c9b713cfa6987a82ed89e5e6e50655"),
             _file(_ROBERTA, "merges.txt", "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5"),
         ),

@@ -1,9 +1,10 @@
-"""CLAP through transformers: the same LAION weights as safetensors, and no package but the one for text models.
+"""CLAP through transformers: LAION's weights without laion-clap.
 
 A second implementation beside laion-clap, for Pythons that laion-clap is not built for and for those who want neither
 its pickles nor its import-time look-ups.
 """
 
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,14 @@ from curation.encoders.laion_clap import BATCH, MAX_SAMPLES, TEXT_BATCH, load_to
 from shards.errors import BadInput
 
 MAX_TOKENS = 77
+PICKLED = "pytorch_model.bin"
 
 
 class TransformersClapEncoder:
     """`transformers.ClapModel` from a local folder as an `AudioTextEncoder`.
 
-    `folder` holds `config.json`, `model.safetensors`, and the tokenizer's `vocab.json` and `merges.txt`. A `model` that
-    is given stands in for the weights.
+    `folder` holds `config.json`, `model.safetensors` (or else `pytorch_model.bin`, read as tensors alone), and the
+    tokenizer's `vocab.json` and `merges.txt`. A `model` that is given stands in for the weights.
 
     Raises:
         BadInput: a file is missing or not what it should be.
@@ -88,14 +90,17 @@ def _unit(made: Any) -> Embeddings:
 def _load(folder: Path) -> Any:
     from transformers import ClapModel
 
-    missing = [name for name in ("config.json", "model.safetensors") if not (folder / name).is_file()]
+    safe = (folder / "model.safetensors").is_file()
+    missing = [
+        name for name in ("config.json", "model.safetensors" if safe else PICKLED) if not (folder / name).is_file()
+    ]
     if missing:
         raise BadInput(f"{folder} has no {missing[0]}", remedy="clapboard weights fetch clap_transformers")
     try:
         model, report = ClapModel.from_pretrained(
-            str(folder), local_files_only=True, use_safetensors=True, output_loading_info=True
+            str(folder), local_files_only=True, use_safetensors=safe, weights_only=True, output_loading_info=True
         )
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, pickle.UnpicklingError) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise BadInput(
             f"{folder} does not hold a CLAP: {reason}", remedy="clapboard weights verify clap_transformers"

@@ -1,8 +1,9 @@
 """Does the picture account for the sound? Added music and narration are the main noise of web video [ours].
 
-Two signal measures without weights. What sounds while nothing moves came from elsewhere. And what holds its tones while
-its loudness changes little is music, or machinery: by harmonic-percussive separation with median filters (Fitzgerald,
-"Harmonic/Percussive Separation Using Median Filtering", 2010).
+Two signal measures without weights. What sounds while nothing moves came from elsewhere. And what holds its tones and
+its loudness is added music, or machinery; what is struck rings too, but dies away. Tones are told from noise and blows
+by harmonic-percussive separation with median filters (Fitzgerald, "Harmonic/Percussive Separation Using Median
+Filtering", 2010).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,10 +16,10 @@ from curation.media.timeline import Window
 from curation.scores.base import Columns, Evidence, Need
 from curation.scores.curves import CLOCK_HZ, Curve, motion_and_sound
 
-NEAR_S = 0.15
+NEAR_S = 0.06
 """A sound is accounted for by motion this close: impacts swing before and ring after."""
 
-CLEAR_MOTION = 0.25
+CLEAR_MOTION = 0.8
 """Motion counts in full from this share of the window's own strong motion (its 95th percentile)."""
 
 STILL = 0.002
@@ -30,14 +31,15 @@ SILENT_POWER = 1e-6
 
 
 class DiegesisScore:
-    """`unexplained_sound`: share of the sound's changes with no motion within 0.15 s. `harmonic_share`: share of the
-    sound's energy that holds its tone. Both in [0, 1], NaN where there is no sound."""
+    """`unexplained_sound`: share of the sound's changes with no clear motion within 0.06 s. `steady_tone`: share of the
+    sound's energy that holds its tone, times the median of its loudness over its 95th percentile. Both in [0, 1], NaN
+    where there is no sound."""
 
     name = "diegesis"
     version = 1
     settings = ""
     needs = frozenset({Need.CURVES, Need.WAVEFORM})
-    columns = ("unexplained_sound", "harmonic_share")
+    columns = ("unexplained_sound", "steady_tone")
     evidence = Evidence.SYNCHRONY
     trends: ClassVar[Mapping[str, int]] = {"unexplained_sound": -1}
 
@@ -49,7 +51,7 @@ class DiegesisScore:
         return [
             {
                 "unexplained_sound": unexplained(*motion_and_sound(window)),
-                "harmonic_share": harmonic_share(window.sound(), window.timeline.rate_hz),
+                "steady_tone": steady_tone(window.sound(), window.timeline.rate_hz),
             }
             for window in batch
         ]
@@ -68,13 +70,19 @@ def unexplained(motion: Curve, changes: Curve) -> float:
     return float(1 - (strength * accounted).sum() / strength.sum())
 
 
-def harmonic_share(waveform: NDArray[np.float32], rate_hz: int) -> float:
-    """Energy of what is steady over time, as a share of that and of what is spread over frequencies."""
-    from scipy.ndimage import median_filter
-
+def steady_tone(waveform: NDArray[np.float32], rate_hz: int) -> float:
+    """How much of a (samples,) sound is held tones of even loudness."""
     power = _spectrogram(waveform, rate_hz)
     if not power.size or power.max() < SILENT_POWER:
         return float("nan")
+    loudness = np.sqrt(power.sum(axis=1))
+    return harmonic_share(power) * float(np.median(loudness) / max(float(np.quantile(loudness, 0.95)), 1e-9))
+
+
+def harmonic_share(power: Curve) -> float:
+    """Energy of what is steady over time in a (frames, bins) power spectrogram, as a share of all."""
+    from scipy.ndimage import median_filter
+
     along = max(3, round(ALONG_S / HOP_S) | 1)
     across = max(3, round(ACROSS_HZ * FFT_S) | 1)
     steady = median_filter(power, size=(along, 1)) ** 2

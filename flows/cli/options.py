@@ -17,7 +17,7 @@ HomeOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one document a line.")]
 RecipeOption = Annotated[
-    str | None, typer.Option("--recipe", help="A YAML file, or the name of a preset (default, demo).")
+    str | None, typer.Option("--recipe", help="A YAML file, or the name of a preset (default, demo, offline).")
 ]
 
 

@@ -7,6 +7,7 @@ import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -263,6 +264,24 @@ def test_the_other_clap_loads_safetensors_and_refuses_holes(tmp_path, clap_folde
     save_file(state, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(BadInput, match="lacks weights"):
         TransformersClapEncoder(tmp_path, device="cpu")
+
+
+def test_the_other_claps_pickle_is_read_as_tensors_alone(tmp_path, clap_folder, hugging_clap):
+    class Shell:
+        def __reduce__(self):
+            return Path.touch, (tmp_path / "run",)
+
+    for name in ("vocab.json", "merges.txt"):
+        (tmp_path / name).write_bytes((clap_folder / name).read_bytes())
+    hugging_clap[1].config.save_pretrained(tmp_path)
+    torch.save(hugging_clap[1].state_dict(), tmp_path / "pytorch_model.bin")
+    sound = np.random.default_rng(2).normal(0, 0.1, (1, 48_000)).astype(np.float32)
+    loaded = TransformersClapEncoder(tmp_path, device="cpu")
+    np.testing.assert_allclose(loaded.embed_sounds(sound), hugging_clap[0].embed_sounds(sound), atol=1e-5)
+    torch.save(hugging_clap[1].state_dict() | {"extra": Shell()}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(BadInput, match="does not hold a CLAP"):
+        TransformersClapEncoder(tmp_path, device="cpu")
+    assert not (tmp_path / "run").exists()
 
 
 def test_agreement_is_the_overlap_of_what_picture_and_sound_would_be_called(clip_weights, clap):
