@@ -89,7 +89,7 @@ def cases(clips: Sequence[Clip], *, seed: int, narrate: bool = False) -> Iterato
             offset = float(size * random.choice((-1, 1)))
             yield _case(clip, Fault.SHIFTED, _sounding(line, rolled(line, offset)), offset)
         others = [one for one in clips if one.label != clip.label]
-        yield _case(clip, Fault.SWAPPED, _sounding(line, _fitted(line, others[random.integers(len(others))].timeline)))
+        yield _case(clip, Fault.SWAPPED, _sounding(line, fitted(line, others[random.integers(len(others))].timeline)))
         yield _case(clip, Fault.FROZEN, frozen(line))
         yield _case(clip, Fault.SILENT, _sounding(line, np.zeros_like(line.waveform)))
         yield _case(clip, Fault.JITTERED, _sounding(line, jittered(line, random)))
@@ -137,6 +137,11 @@ def jittered(line: Timeline, random: np.random.Generator) -> NDArray[np.float32]
     return np.interp(time_s - wander, time_s, line.waveform).astype(np.float32)
 
 
+def fitted(line: Timeline, other: Timeline) -> NDArray[np.float32]:
+    """Another clip's sound, repeated to this one's length."""
+    return np.resize(other.waveform, len(line.waveform))
+
+
 def _case(clip: Clip, fault: Fault, line: Timeline, offset_s: float = 0.0) -> Case:
     start = int(line.frame_us[np.searchsorted(line.frame_us, max(0, line.duration_us - WINDOW_US) // 2)])
     return Case(clip, fault, offset_s, Window(line, start, min(start + WINDOW_US, line.duration_us), clip.label))
@@ -144,11 +149,6 @@ def _case(clip: Clip, fault: Fault, line: Timeline, offset_s: float = 0.0) -> Ca
 
 def _sounding(line: Timeline, waveform: NDArray[np.float32]) -> Timeline:
     return replace(line, waveform=waveform)
-
-
-def _fitted(line: Timeline, other: Timeline) -> NDArray[np.float32]:
-    """Another clip's sound, repeated to this one's length."""
-    return np.resize(other.waveform, len(line.waveform))
 
 
 def _narrated(line: Timeline, seed: int) -> NDArray[np.float32]:

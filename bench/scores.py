@@ -6,6 +6,7 @@ bench/cases.py for how they are made wrong.
 
 import argparse
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,6 +22,7 @@ from bench.cases import (
     cases,
     columns_of_cases,
     drawn_clips,
+    fitted,
     jittered,
     known_clips,
     rolled,
@@ -42,13 +44,15 @@ from shards.errors import Unavailable
 
 SCORES = ("motion", "loudness", "sync", "sync_net", "av_align", "diegesis", "speech")
 FAR_S = 0.3
+COSTED = 200
 TARGET = 0.95
+TARGETS = (0.90, 0.95, 0.98)
 LATE_S = (0.06, 0.8)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """How many films."""
-    parser.add_argument("--films", type=int, default=240, help="drawn films of a set")
+    parser.add_argument("--films", type=int, default=120, help="drawn films of a set")
     parser.add_argument("--seed", type=int, default=7)
 
 
@@ -72,10 +76,12 @@ def run(options: argparse.Namespace) -> Result:
         measured = columns_of_cases(found, names)
         rows += _columns(name, found, measured)
         goals += _goals(name, found, measured)
+    cost = ", ".join(f"{name} {_cost_ms(found, name):.1f}" for name in names)
     learnt = [clip for name, clips in sets.items() if name.startswith("drawn") for clip in clips]
-    goals += _calibration(learnt, fresh, names, options.seed)
+    goals += _calibration(learnt, fresh, options.seed)
     goals += _corrections(fresh, options.seed)
     notes = [
+        f"milliseconds a window: {cost}",
         f"{options.films} films a drawn set, windows of {WINDOW_US / 1e6:g} s",
         "AUC of a right clip against the fault; far: shifted by 0.3 s or more, with its 95 % interval",
         f"recall and false accepts at a precision of {TARGET:.0%} over all faults, right and wrong equally common",
@@ -113,29 +119,39 @@ def _goals(name: str, found: Sequence[Case], measured: Sequence[dict[str, float]
     ]
 
 
-def _calibration(learnt: Sequence[Clip], fresh: Sequence[Clip], names: tuple[str, ...], seed: int) -> list[Goal]:
-    """Fit on some films, and look at others of other seeds."""
+def _cost_ms(found: Sequence[Case], name: str) -> float:
+    """Of one score on one window, in batches as curation has them."""
+    some = list(found[:COSTED])
+    begun = time.perf_counter()
+    columns_of_cases(some, (name,))
+    return (time.perf_counter() - begun) / len(some) * 1000
+
+
+def _calibration(learnt: Sequence[Clip], fresh: Sequence[Clip], seed: int) -> list[Goal]:
+    """Fit on some films, and look at others of other seeds; without the classifier, to which drawn films are too easy
+    for any target but 1."""
     start = Policy(intercept=0, weights={}, centres={}, accept_at=1, review_at=0)
-    known = examples(list(cases(learnt, seed=seed, narrate=True)), scores=names)
-    fit = calibrate(known, start, trends=trends(), target_precision=TARGET)
-    others = examples(list(cases(fresh, seed=seed + 1, narrate=True)), scores=names)
-    predicted = np.array([probability(one.columns, fit.policy) for one in others])
-    good, accepted = np.array([one.good for one in others]), predicted >= fit.policy.accept_at
-    seen = weighted_share(good[accepted], np.ones(int(accepted.sum())))
-    recall = weighted_share(accepted[good], np.ones(int(good.sum())))
-    off = abs(seen.value - TARGET)
-    error = abs(predicted - good)[accepted].mean()
-    return [
-        Goal("calibrated precision on fresh seeds", f"{TARGET} within 0.03", str(seen), off <= 0.03),
-        Goal("recall there", "no goal", str(recall), met=True),
-        Goal("mean distance of P(good) and truth among accepted", "no goal", f"{error:.3f}", met=True),
-    ]
+    known = examples(list(cases(learnt, seed=seed, narrate=True)))
+    others = examples(list(cases(fresh, seed=seed + 1, narrate=True)))
+    good = np.array([one.good for one in others])
+    goals = []
+    for target in TARGETS:
+        fit = calibrate(known, start, trends=trends(), target_precision=target)
+        accepted = np.array([probability(one.columns, fit.policy) for one in others]) >= fit.policy.accept_at
+        seen = weighted_share(good[accepted], np.ones(int(accepted.sum())))
+        recall = weighted_share(accepted[good], np.ones(int(good.sum())))
+        met = abs(seen.value - target) <= 0.03
+        goals += [
+            Goal("calibrated precision on fresh seeds", f"{target} within 0.03", str(seen), met),
+            Goal(f"recall there, at {target}", "no goal", str(recall), met=True),
+        ]
+    return goals
 
 
 def _corrections(clips: Sequence[Clip], seed: int) -> list[Goal]:
     """Films whose sound is late throughout, and films whose sound is wrong: how many windows are lost, and mended."""
     policy, random = Policy(), np.random.default_rng(seed)
-    lost, saved, errors, moved = 0, 0, list[float](), 0
+    lost, saved, errors, moved, fooled = 0, 0, list[float](), 0, 0
     for clip in clips:
         late_s = float(random.uniform(*LATE_S) * random.choice((-1, 1)))
         columns, offset_s = _judged(replace(clip.timeline, waveform=rolled(clip.timeline, late_s)), policy)
@@ -144,13 +160,17 @@ def _corrections(clips: Sequence[Clip], seed: int) -> list[Goal]:
             rejected, still = (decide(each, policy).reasons[:1] == (Outcome.OFFSET,) for each in (one, mended))
             lost, saved = lost + rejected, saved + (rejected and not still)
         errors += [] if offset_s is None else [abs(offset_s - late_s)]
+        others = [one.timeline for one in clips if one.label != clip.label]
+        foreign = fitted(clip.timeline, others[random.integers(len(others))])
+        fooled += _judged(replace(clip.timeline, waveform=foreign), policy)[1] is not None
         moved += _judged(replace(clip.timeline, waveform=jittered(clip.timeline, random)), policy)[1] is not None
-    share, wandering = saved / max(lost, 1), moved / len(clips)
+    share, wandering, foreign_share = saved / max(lost, 1), moved / len(clips), fooled / len(clips)
     error_ms = 1000 * float(np.median(errors)) if errors else float("nan")
     return [
         Goal("windows lost to their offset that correction saves", ">= 50 %", f"{share:.1%} of {lost}", share >= 0.5),
         Goal("error of the correction, median", "<= 42 ms", f"{error_ms:.0f} ms", error_ms <= 1000 / 24),
         Goal("films of wandering offset that were moved", "<= 5 %", f"{wandering:.1%}", wandering <= 0.05),
+        Goal("films with another's sound that were moved", "<= 5 %", f"{foreign_share:.1%}", foreign_share <= 0.05),
     ]
 
 

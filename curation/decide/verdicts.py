@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 from sqlalchemy import func, select
@@ -37,8 +36,9 @@ class Drift:
         return not self.observed.low <= self.expected <= self.observed.high
 
 
-def examples(ledger: Ledger, *, audit_share: float, wanted: Policy, since: datetime | None = None) -> list[Example]:
-    """Every clip with a verdict, the newest counting; audited ones stand for all that were accepted unseen.
+def examples(ledger: Ledger, *, audit_share: float, wanted: Policy, after: int = 0) -> list[Example]:
+    """Every clip with a verdict of an id above `after`, the newest counting; audited ones stand for all that were
+    accepted unseen.
 
     Clips of classes that need not show both synchrony and meaning are judged by other rules, and left out.
     """
@@ -47,11 +47,9 @@ def examples(ledger: Ledger, *, audit_share: float, wanted: Policy, since: datet
         select(ClipRow, VerdictRow, SourceEntry.label)
         .join(VerdictRow, VerdictRow.clip_id == ClipRow.id)
         .join(SourceEntry, SourceEntry.id == ClipRow.source_id)
-        .where(VerdictRow.id.in_(newest), VerdictRow.reason.not_in(BESIDE_THE_POINT))
+        .where(VerdictRow.id.in_(newest), VerdictRow.reason.not_in(BESIDE_THE_POINT), VerdictRow.id > after)
         .order_by(ClipRow.id)
     )
-    if since is not None:
-        rows = rows.where(VerdictRow.at > since)
     with ledger.session() as session:
         return [
             Example(
@@ -69,13 +67,14 @@ def keep(ledger: Ledger, calibration: Calibration) -> None:
     """Put a calibration in force."""
     fitted = calibration.policy.model_dump(mode="json", include=set(FITTED))
     with ledger.session() as session:
-        session.add(CalibrationRow(policy=fitted, report=facts(calibration)))
+        newest = session.scalar(select(func.max(VerdictRow.id))) or 0
+        session.add(CalibrationRow(policy=fitted, report=facts(calibration), newest_verdict=newest))
 
 
 def in_force(ledger: Ledger, policy: Policy) -> Policy:
     """The policy with the weights and edges of the newest calibration, if it asks for them and there is one."""
     newest = _newest(ledger) if policy.calibrated else None
-    return policy if newest is None else policy.model_copy(update=newest[1])
+    return policy if newest is None else policy.model_copy(update=newest.policy)
 
 
 def drift(ledger: Ledger, policy: Policy, *, audit_share: float) -> Drift | None:
@@ -83,19 +82,19 @@ def drift(ledger: Ledger, policy: Policy, *, audit_share: float) -> Drift | None
     newest = _newest(ledger)
     if newest is None:
         return None
-    since, fitted = newest
-    then = policy.model_copy(update=fitted)
-    fresh = examples(ledger, audit_share=audit_share, wanted=then, since=since)
+    then = policy.model_copy(update=newest.policy)
+    fresh = examples(ledger, audit_share=audit_share, wanted=then, after=newest.newest_verdict)
     if not fresh:
         return None
     predicted = np.array([probability(one.columns, then) for one in fresh])
     accepted = predicted >= then.accept_at
     good, weight = np.array([one.good for one in fresh]), np.array([one.weight for one in fresh])
     expected = float(np.average(predicted[accepted], weights=weight[accepted])) if accepted.any() else float("nan")
-    return Drift(since, len(fresh), expected, weighted_share(good[accepted], weight[accepted]))
+    return Drift(newest.at, len(fresh), expected, weighted_share(good[accepted], weight[accepted]))
 
 
-def _newest(ledger: Ledger) -> tuple[datetime, dict[str, Any]] | None:
+def _newest(ledger: Ledger) -> CalibrationRow | None:
     with ledger.session() as session:
         row = session.scalars(select(CalibrationRow).order_by(CalibrationRow.id.desc()).limit(1)).first()
-        return None if row is None else (row.at, row.policy)
+        session.expunge_all()
+        return row

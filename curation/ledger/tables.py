@@ -158,7 +158,10 @@ class VerdictRow(Base):
 
 
 class CalibrationRow(Base):
-    """What a calibration fitted (weights and edges of the policy) and how good it was; the newest counts."""
+    """What a calibration fitted (weights and edges of the policy) and how good it was; the newest counts.
+
+    `newest_verdict` is the last verdict it knew.
+    """
 
     __tablename__ = "calibration"
 
@@ -167,6 +170,7 @@ class CalibrationRow(Base):
     )
     policy: Mapped[dict[str, Any]]
     report: Mapped[dict[str, Any]]
+    newest_verdict: Mapped[int] = mapped_column(default=0)
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

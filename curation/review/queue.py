@@ -10,6 +10,7 @@ from enum import StrEnum
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from curation.decide.asking import value_of_answer
 from curation.decide.policy import Band
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, SourceEntry, VerdictRow, Video
@@ -55,17 +56,18 @@ class Item:
 
 
 def flagged(ledger: Ledger, *, waiting_only: bool = True) -> list[Item]:
-    """The queue, the most uncertain clip first; with `waiting_only` just those without a verdict."""
+    """The queue, the clip whose answer is worth most first; with `waiting_only` just those without a verdict."""
     rows = (
         select(ClipRow, SourceEntry, Video)
         .join(SourceEntry, SourceEntry.id == ClipRow.source_id)
         .join(Video, Video.id == ClipRow.video_id)
         .where(ClipRow.current, ClipRow.duplicate_of.is_(None), (ClipRow.band == Band.REVIEW) | ClipRow.audit)
-        .order_by(func.abs(ClipRow.p_good - 0.5), ClipRow.id)
+        .order_by(ClipRow.id)
     )
     with ledger.session() as session:
         verdicts = latest_verdicts(session)
         items = [_item(*row, verdicts.get(row[0].id)) for row in session.execute(rows).tuples()]
+    items.sort(key=lambda item: -value_of_answer(item.p_good, columns=item.scores))
     return [item for item in items if item.verdict is None] if waiting_only else items
 
 

@@ -5,7 +5,7 @@ from html import escape
 
 from curation.decide.calibrate import Bin, Calibration
 
-SIZE, LEFT, TOP, SIDE = (460, 420), 60, 50, 320
+SIZE, LEFT, TOP, SIDE = (420, 440), 60, 70, 320
 STYLE = """
 svg { font: 13px system-ui, sans-serif; background: #fff; color: #1c2330; }
 .axis { stroke: #8892a0; fill: none; } .even { stroke: #b9c0ca; stroke-dasharray: 4 4; }
@@ -51,11 +51,11 @@ def _marks(bins: Sequence[Bin]) -> list[str]:
 
 
 def _edges(calibration: Calibration) -> list[str]:
-    edges = (("review", calibration.policy.review_at), ("accept", calibration.policy.accept_at))
+    edges = (("review", calibration.policy.review_at, "start"), ("accept", calibration.policy.accept_at, "end"))
     found = []
-    for name, at in edges:
+    for name, at, anchor in edges:
         found.append(f'<line class="edge" x1="{_x(at)}" y1="{_y(0)}" x2="{_x(at)}" y2="{_y(1)}"/>')
-        found.append(f'<text x="{_x(at) + 4:.1f}" y="{_y(0.03 if name == "review" else 0.1)}">{name}</text>')
+        found.append(f'<text x="{_x(at)}" text-anchor="{anchor}" y="{TOP - 6}">{name}</text>')
     return found
 
 

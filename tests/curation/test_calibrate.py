@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from curation.decide.calibrate import Example, calibrate, edges, wilson
 from curation.decide.policy import Policy, probability
 from curation.decide.quota import fill_classes
 from curation.decide.verdicts import drift, examples, in_force, keep
-from curation.ledger.tables import ClipRow, SourceEntry, VerdictRow, Video
+from curation.ledger.tables import ClipRow, SourceEntry, Video
 from curation.review.queue import RejectReason, Verdict, record
 from shards.errors import BadInput
 
@@ -143,16 +143,18 @@ def test_drift_is_told_when_people_stop_agreeing(any_ledger):
     keep(
         any_ledger, calibrate(examples(any_ledger, audit_share=0.1, wanted=Policy()), Policy(), trends={"p_in_sync": 1})
     )
-    with any_ledger.session() as session:
-        later = session.scalar(select(func.max(VerdictRow.at)))
-        session.execute(VerdictRow.__table__.update().values(at=later.replace(year=later.year + 1)))
+    assert drift(any_ledger, Policy(), audit_share=0.1) is None, "no verdict came since"
+    judge_again(any_ledger, [(yes, None), (no, RejectReason.MEANING)])
     steady = drift(any_ledger, Policy(), audit_share=0.1)
     assert steady.verdicts == 60 and not steady.alarming
-    for at in range(0, 60, 2):
-        record(any_ledger, [f"clip{at:04}"], no, reviewer="r", reason=RejectReason.MEANING)
-    with any_ledger.session() as session:
-        session.execute(VerdictRow.__table__.update().values(at=later.replace(year=later.year + 1)))
+    judge_again(any_ledger, [(no, RejectReason.MEANING), (yes, None)])
     assert drift(any_ledger, Policy(), audit_share=0.1).alarming
+
+
+def judge_again(ledger, by_turns):
+    for at in range(60):
+        verdict, reason = by_turns[at % 2]
+        record(ledger, [f"clip{at:04}"], verdict, reviewer="r", reason=reason)
 
 
 def test_a_class_is_filled_with_its_best(any_ledger):

@@ -12,10 +12,10 @@ from curation.outcomes import Outcome
 SETTINGS = CorrectionSettings()
 
 
-def windows(offsets, *, confidence=0.95):
+def windows(offsets, *, confidence=0.95, likeness=0.9):
     columns = [
         {
-            "offset_s": late, "sync": 0.9, "sync_at_zero": 0.1, "p_in_sync": 0.01, "sync_confidence": confidence,
+            "offset_s": late, "sync": likeness, "sync_at_zero": 0.1, "p_in_sync": 0.01, "sync_confidence": confidence,
             "sync_worst": 0.85, "motion_mean": 0.05, "peak_amplitude": 0.5, "p_sync_sound": 0.1,
         }
         for late in offsets
@@ -38,10 +38,20 @@ def test_finds_what_is_constant(late):
         windows([0.3, -0.5, 0.7, 0.1, -0.2, 0.5]),
         windows([0.02] * 8),
         windows([0.3] * 8, confidence=0.5),
+        windows([0.3] * 8, likeness=0.5),
         ([{}] * 8, windows([0.0] * 8)[1]),
         ([], []),
     ],
-    ids=["one window", "too short a stretch", "it wanders", "too little", "not certain", "not measured", "nothing"],
+    ids=[
+        "one window",
+        "too short a stretch",
+        "it wanders",
+        "too little",
+        "not certain",
+        "hardly alike",
+        "not measured",
+        "nothing",
+    ],
 )
 def test_leaves_alone_what_is_not(columns, spans):
     assert constant_offset_s(columns, spans, SETTINGS) is None
