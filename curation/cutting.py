@@ -26,6 +26,29 @@ Cutter = Callable[..., CutClip]
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """What is cut: a clip, or the part of it that a reviewer left, its sound moved by so much.
+
+    `part_us` is None for the whole clip as the ledger has it.
+    """
+
+    clip_id: str
+    sound_late_us: int = 0
+    part_us: tuple[int, int] | None = None
+
+    @classmethod
+    def of(cls, clip: ClipRow) -> "Span":
+        """A clip as the policy decided it."""
+        return cls(clip.id, clip.sound_late_us)
+
+    @property
+    def name(self) -> str:
+        """What its files are called; it begins with the clip's id."""
+        part = f"-{self.part_us[0]}-{self.part_us[1]}" if self.part_us else ""
+        return f"{self.clip_id}{part}-{self.sound_late_us:+d}" if self.sound_late_us else f"{self.clip_id}{part}"
+
+
+@dataclass(frozen=True, slots=True)
 class CutFacts:
     """What the cutter reported about a clip, kept beside its files."""
 
@@ -90,50 +113,55 @@ class CutFiles:
             path.unlink(missing_ok=True)
 
 
-def cut_files(home: Home, clip_id: str, settings: CutSettings, *, sound_late_us: int = 0) -> CutFiles:
-    """The files of one clip under one setting of the cutter, its sound moved by so much."""
-    moved = f"{clip_id}-{sound_late_us:+d}" if sound_late_us else clip_id
-    return CutFiles(home.cuts / settings.digest() / moved)
+def cut_files(home: Home, span: Span, settings: CutSettings) -> CutFiles:
+    """The files of one span under one setting of the cutter."""
+    return CutFiles(home.cuts / settings.digest() / span.name)
 
 
-def cut_clips(
+def cut_spans(
     ledger: Ledger,
-    ids: Sequence[str],
+    spans: Sequence[Span],
     *,
     home: Home,
     settings: CutSettings,
     workers: MediaWorkers,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Cut those clips that are not cut yet, as many at a time as there are workers."""
+    """Cut those spans that are not cut yet, as many at a time as there are workers."""
 
-    def one(clip_id: str) -> None:
-        cut_clip(ledger, clip_id, home=home, settings=settings, cutter=workers.cut)
+    def one(span: Span) -> None:
+        cut_span(ledger, span, home=home, settings=settings, cutter=workers.cut)
 
     with ThreadPoolExecutor(workers.count, thread_name_prefix="cut") as threads:
         try:
-            for done, _ in enumerate(threads.map(one, ids)):
+            for done, _ in enumerate(threads.map(one, spans)):
                 if progress:
-                    progress(done + 1, len(ids))
+                    progress(done + 1, len(spans))
         except BaseException:
             threads.shutdown(cancel_futures=True)
             raise
 
 
-def cut_clip(ledger: Ledger, clip_id: str, *, home: Home, settings: CutSettings, cutter: Cutter = cut) -> Outcome:
-    """Cut one clip unless it is there, and record how that went; never raises for the video's own fault."""
+def cut_span(ledger: Ledger, span: Span, *, home: Home, settings: CutSettings, cutter: Cutter = cut) -> Outcome:
+    """Cut one span unless it is there; never raises for the video's own fault.
+
+    How the cut of a clip as the policy decided it went is recorded in the ledger.
+    """
     with ledger.session() as session:
-        clip = session.get_one(ClipRow, clip_id)
+        clip = session.get_one(ClipRow, span.clip_id)
         source = Path(session.get_one(Video, clip.video_id).path or "")
-        start_us, end_us, late_us, before = clip.start_us, clip.end_us, clip.sound_late_us, clip.cut
-    outcome, files = Outcome.OK, cut_files(home, clip_id, settings, sound_late_us=late_us)
+        start_us, end_us = span.part_us or (clip.start_us, clip.end_us)
+        before, recorded = clip.cut, span == Span.of(clip)
+    outcome, files = Outcome.OK, cut_files(home, span, settings)
     if not files.there:
         try:
-            made = cutter(source, start_us=start_us, end_us=end_us, sound_offset_us=late_us, settings=settings)
+            made = cutter(
+                source, start_us=start_us, end_us=end_us, sound_offset_us=span.sound_late_us, settings=settings
+            )
             files.write(made)
         except MediaFailure as failure:
             outcome = failure.outcome
-    if outcome != before:
+    if recorded and outcome != before:
         with ledger.session() as session:
-            session.get_one(ClipRow, clip_id).cut = outcome
+            session.get_one(ClipRow, span.clip_id).cut = outcome
     return outcome

@@ -21,6 +21,10 @@ from curation.ledger.tables import (
 from curation.outcomes import Outcome
 from shards.errors import BadInput
 
+VERDICT_FACTS = (
+    "verdict", "reviewer", "reason", "role", "undoes", "label", "caption", "parts", "sound_late_us", "seconds", "at",
+)  # fmt: skip
+
 
 def explain(ledger: Ledger, item: str) -> dict[str, Any]:
     """All that the ledger knows about a clip id, window id, video id, link or path (or the start of an id).
@@ -121,7 +125,8 @@ def _clip_story(session: Session, clip: ClipRow) -> dict[str, Any]:
         "sound_late_s": _seconds(clip.sound_late_us),
         "duplicate_of": clip.duplicate_of,
         "verdicts": [
-            {"verdict": one.verdict, "reviewer": one.reviewer, "reason": one.reason, "at": one.at} for one in verdicts
+            {name: getattr(one, name) for name in VERDICT_FACTS if getattr(one, name) not in (None, "")}
+            for one in verdicts
         ],
     }
 

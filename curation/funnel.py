@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from curation.decide.policy import Band
 from curation.ledger.open import Ledger
-from curation.ledger.tables import ClipRow, DecisionRow, SourceEntry, VerdictRow, Video, WindowRow
+from curation.ledger.tables import ClipRow, DecisionRow, ReviewRow, SourceEntry, VerdictRow, Video, WindowRow
 from curation.outcomes import Outcome
-from curation.review.queue import Verdict
+from curation.review.verdicts import Verdict
 
 UNTRIED = "not_tried_yet"
 
@@ -103,11 +103,11 @@ def _cuts(session: Session) -> Stage:
 
 def _queue(session: Session) -> Stage:
     flagged = ClipRow.current & ClipRow.duplicate_of.is_(None) & ((ClipRow.band == Band.REVIEW) | ClipRow.audit)
-    newest = select(func.max(VerdictRow.id)).group_by(VerdictRow.clip_id)
     answered = (
         select(VerdictRow.verdict, func.count())
-        .join(ClipRow, ClipRow.id == VerdictRow.clip_id)
-        .where(flagged, VerdictRow.id.in_(newest))
+        .join(ReviewRow, ReviewRow.verdict_id == VerdictRow.id)
+        .join(ClipRow, ClipRow.id == ReviewRow.clip_id)
+        .where(flagged)
         .group_by(VerdictRow.verdict)
     )
     outcomes = {f"{Verdict(verdict)}ed": count for verdict, count in session.execute(answered)}

@@ -12,6 +12,7 @@ from curation.dedup.match import DedupSettings
 from curation.encoders.settings import SemanticSettings
 from curation.fetch.settings import FetchSettings
 from curation.media.settings import AnalysisSettings, CutSettings, SandboxSettings, ShotSettings
+from curation.review.settings import ReviewSettings
 from curation.sources.settings import SourceSettings
 from shards.errors import BadInput
 
@@ -25,14 +26,6 @@ class ClipSettings(BaseModel):
     stride_s: float = Field(0.5, gt=0, description="distance of two windows' starts")
     max_s: float = Field(10.0, gt=0, description="longest merged clip; longer ones are split evenly")
     most_per_video: int = Field(0, ge=0, description="keep the best so many accepted, and flagged, clips; 0 keeps all")
-
-
-class ReviewSettings(BaseModel):
-    """Who checks the automatic decisions."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    audit_share: float = Field(0.1, ge=0, le=1, description="share of accepted clips that a person sees as well")
 
 
 class PublishSettings(BaseModel):

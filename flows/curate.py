@@ -30,7 +30,7 @@ from curation.outcomes import Outcome
 from curation.politeness import governor_of, seconds_to_next_try
 from curation.publish import NothingToPublish, Selection, publish_selection
 from curation.recipe import Recipe
-from curation.review.queue import flagged
+from curation.review.queue import enrol
 from curation.scores.base import Score
 from curation.scores.registry import build
 from curation.sources.read import iter_sources
@@ -80,7 +80,7 @@ def curate(params: CurateParams) -> CurateSummary:
         with _timed(seconds, "publish"):
             published = publish_accepted(home, recipe, workers)
     with home.ledger() as ledger:
-        waiting = len(flagged(ledger))
+        waiting = enrol(ledger, recipe.review)
         leave_funnel(funnel(ledger))
     leave_not_run(not_run)
     leave_queue(waiting, str(home.root))

@@ -6,6 +6,7 @@ contradict each other, of which one has to be wrong [ours].
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 DEFICIT_WEIGHT = 0.5
 DISAGREEMENT_WEIGHT = 0.5
@@ -22,7 +23,12 @@ def value_of_answer(p_good: float, *, deficit: float = 0.0, columns: Mapping[str
         deficit: how much of its class's target is missing, from 0 (none) to 1 (all).
         columns: its scores, among which opinions are looked for.
     """
-    return entropy(p_good) * (1 + DEFICIT_WEIGHT * deficit) + DISAGREEMENT_WEIGHT * disagreement(columns or {})
+    return float(combined(entropy(p_good), disagreement(columns or {}), deficit))
+
+
+def combined(uncertainty: Any, contradiction: Any, deficit: float) -> Any:
+    """The value from its parts; numbers, or columns of a table."""
+    return uncertainty * (1 + DEFICIT_WEIGHT * deficit) + contradiction * DISAGREEMENT_WEIGHT
 
 
 def entropy(probability: float) -> float:

@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from curation.decide.calibrate import Calibration, Example, Interval, facts, weighted_share
 from curation.decide.policy import Band, Policy, Wanted, probability
 from curation.ledger.open import Ledger
-from curation.ledger.tables import CalibrationRow, ClipRow, SourceEntry, VerdictRow
+from curation.ledger.tables import CalibrationRow, ClipRow, ReviewRow, SourceEntry, VerdictRow
 
 FITTED = ("intercept", "weights", "centres", "accept_at", "review_at")
 """What a calibration changes in a policy."""
@@ -37,17 +37,17 @@ class Drift:
 
 
 def examples(ledger: Ledger, *, audit_share: float, wanted: Policy, after: int = 0) -> list[Example]:
-    """Every clip with a verdict of an id above `after`, the newest counting; audited ones stand for all that were
+    """Every clip with a verdict of an id above `after`; audited ones stand for all that were
     accepted unseen.
 
     Clips of classes that need not show both synchrony and meaning are judged by other rules, and left out.
     """
-    newest = select(func.max(VerdictRow.id)).group_by(VerdictRow.clip_id)
     rows = (
         select(ClipRow, VerdictRow, SourceEntry.label)
-        .join(VerdictRow, VerdictRow.clip_id == ClipRow.id)
+        .join(ReviewRow, ReviewRow.clip_id == ClipRow.id)
+        .join(VerdictRow, VerdictRow.id == ReviewRow.verdict_id)
         .join(SourceEntry, SourceEntry.id == ClipRow.source_id)
-        .where(VerdictRow.id.in_(newest), VerdictRow.reason.not_in(BESIDE_THE_POINT), VerdictRow.id > after)
+        .where(VerdictRow.reason.not_in(BESIDE_THE_POINT), VerdictRow.id > after)
         .order_by(ClipRow.id)
     )
     with ledger.session() as session:

@@ -7,6 +7,8 @@ score     what one version of one score measured on a window
 decision  what the policy in force says about a window
 clip      merged windows of one band: the unit that is reviewed and published
 verdict   a person's answer on a clip; rows are only ever added
+review    where a clip stands in the review queue, and who has it on the desk
+reviewer  who may sign in to the review page
 calibration  what P(good) and the edges of the bands were fitted to be
 snapshot  what was published
 fingerprint  what duplicates of a video are found by
@@ -143,7 +145,12 @@ class ClipRow(Base):
 
 
 class VerdictRow(Base):
-    """A person's answer; never changed, the newest row of a clip counts."""
+    """A person's answer; never changed. Undoing one is another row, with `undoes`.
+
+    `key` makes an answer that was sent twice count once. `label`, `caption`, `parts` (spans of the source, [[start_us,
+    end_us], ...]) and `sound_late_us` are what the reviewer changed, None what was left as it is. `page` is the version
+    of what was answered with, `seconds` how long it took.
+    """
 
     __tablename__ = "verdict"
 
@@ -154,6 +161,57 @@ class VerdictRow(Base):
     reviewer: Mapped[str]
     verdict: Mapped[str]
     reason: Mapped[str] = mapped_column(default="")
+    role: Mapped[str] = mapped_column(default="answer")
+    undoes: Mapped[int | None]
+    key: Mapped[str | None] = mapped_column(String(36), unique=True)
+    label: Mapped[str | None]
+    caption: Mapped[str | None]
+    parts: Mapped[list[Any] | None]
+    sound_late_us: Mapped[int | None]
+    seconds: Mapped[float | None]
+    page: Mapped[str] = mapped_column(default="")
+    at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    __table_args__ = (Index("verdict_reviewer", "reviewer", "id"),)
+
+
+class ReviewRow(Base):
+    """Where a clip stands in the queue: a view of its verdicts that can be made anew from them, and its lease.
+
+    `verdict_id` is the verdict that counts. `value` orders the queue; it comes from `uncertainty`, `disagreement` of
+    scores and what its class lacks. `shuffle` is a random order that stays. Leases are in milliseconds since 1970.
+    """
+
+    __tablename__ = "review"
+
+    clip_id: Mapped[str] = mapped_column(ForeignKey("clip.id"), primary_key=True)
+    label: Mapped[str] = mapped_column(default="")
+    state: Mapped[str] = mapped_column(default="waiting")
+    verdict_id: Mapped[int | None] = mapped_column(index=True)
+    answers: Mapped[int] = mapped_column(default=0)
+    wanted: Mapped[int] = mapped_column(default=1)
+    audit: Mapped[bool] = mapped_column(default=False)
+    golden: Mapped[bool] = mapped_column(default=False)
+    uncertainty: Mapped[float] = mapped_column(default=0.0)
+    disagreement: Mapped[float] = mapped_column(default=0.0)
+    value: Mapped[float] = mapped_column(default=0.0)
+    shuffle: Mapped[float] = mapped_column(default=0.0)
+    leased_to: Mapped[str | None] = mapped_column(index=True)
+    leased_until_ms: Mapped[int] = mapped_column(default=0)
+
+    __table_args__ = (
+        Index("review_order", "state", "value"),
+        Index("review_shuffle", "state", "audit", "shuffle"),
+    )
+
+
+class ReviewerRow(Base):
+    """Somebody who may sign in to the review page; `password` is an argon2 hash."""
+
+    __tablename__ = "reviewer"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    password: Mapped[str]
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -1,163 +1,149 @@
-"""The review page: one flagged clip at a time, judged with single keys, every answer a new row of the ledger.
+"""The review application: pages for people, JSON below /api, clips below /media.
 
-`/` is the page, `/desk` the part of it that changes from clip to clip, `/media/ID` the clip itself and `/verdict` takes
-an answer. Media is found by a clip's id alone: no path ever comes from a browser.
+Media is found by a clip's id alone: no path ever comes from a browser.
 """
 
-import uuid
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Sequence
 from http import HTTPStatus
-from pathlib import Path
-from threading import Lock
+from importlib.metadata import version as installed_version
+from typing import Annotated
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from curation.ledger.open import Ledger
 from curation.review import words
-from curation.review.desk import UnknownClip, knows_clip, lay_out
-from curation.review.queue import RejectReason, Verdict, record
-from curation.review.security import ENTER_PATH, Door, let_in, locked, problem, protect
+from curation.review.access import Access, Accounts, OneTimeLink, TooManyTries, cookie_name
+from curation.review.api import ClipId, Reviewer, make_api
+from curation.review.media import REACH_US, Media
+from curation.review.numbers import numbers
+from curation.review.plots import daily_svg, share_svg
+from curation.review.security import ENTER_PATH, LOOPBACK_NAMES, SIGN_IN_PATH, let_in, locked, problem, protect
+from curation.review.settings import ReviewSettings
+from curation.review.verdicts import UnknownClip
 from shards.errors import BadInput
 
-REMEMBERED_ANSWERS = 1024
 MEDIA_CACHE = "private, max-age=600"
 
-Media = Callable[[str], Path | None]
 
-
-class VerdictIn(BaseModel):
-    """An answer as the page sends it; `key` is made once per answer, so sending it twice counts once."""
+class SignInIn(BaseModel):
+    """A name and a password."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    key: uuid.UUID
-    clip_id: str = Field(min_length=1, max_length=40)
-    verdict: Verdict
-    reason: RejectReason | None = None
-
-    @model_validator(mode="after")
-    def _reason_goes_with_a_rejection(self) -> "VerdictIn":
-        if (self.verdict is Verdict.REJECT) != (self.reason is not None):
-            raise ValueError("a rejection needs a reason, an acceptance has none")
-        return self
+    name: str = Field(max_length=200)
+    password: str = Field(max_length=1000)
 
 
 def create_app(
-    ledger: Ledger, *, media: Media, token: str, reviewer: str, publish_command: str = "clapboard publish"
+    ledger: Ledger,
+    *,
+    media: Media,
+    access: Access,
+    settings: ReviewSettings | None = None,
+    hosts: Sequence[str] = LOOPBACK_NAMES,
+    publish_command: str = "clapboard publish",
 ) -> FastAPI:
     """The review application.
 
     Args:
         ledger: where the queue and the answers are.
-        media: the mp4 of a clip that the ledger knows, or None if it cannot be made.
-        token: lets the first browser in that opens `/enter?token=...`.
-        reviewer: in whose name answers are written.
+        media: where previews and curves come from.
+        access: who may come in.
+        settings: how the queue is mixed, and when it is enough.
+        hosts: names that browsers may ask for.
         publish_command: what to run when the queue is empty.
     """
-    app = FastAPI(title="Clapboard review", docs_url=None, redoc_url=None, openapi_url=None)
-    door, page = Door(token), _Page(ledger, reviewer, publish_command)
-    app.state.answers = Answers(ledger, reviewer)
+    # The schema is served like everything else, to those who are let in: teams write clients against it.
+    app = FastAPI(title="Clapboard review", version=installed_version("clapboard"), docs_url=None, redoc_url=None)
+    chosen = settings or ReviewSettings()
     app.mount("/static", StaticFiles(packages=[("curation.review", "static")]), name="static")
     _add_errors(app)
-    _add_pages(app, door, page)
-    _add_media(app, ledger, media)
-    protect(app, door)
+    _add_doors(app, access)
+    _add_pages(app, ledger, chosen, publish_command)
+    _add_media(app, media)
+    app.include_router(make_api(ledger, media=media, settings=chosen))
+    protect(app, access, hosts=hosts)
     return app
 
 
-class Answers:
-    """Writes answers, each key once; remembers the newest keys only."""
-
-    def __init__(self, ledger: Ledger, reviewer: str) -> None:
-        self._ledger = ledger
-        self._reviewer = reviewer
-        self._seen: OrderedDict[uuid.UUID, VerdictIn] = OrderedDict()
-        self._lock = Lock()
-
-    def take(self, answer: VerdictIn) -> None:
-        """Write an answer unless its key was seen.
-
-        Raises:
-            UnknownClip: the ledger holds no such clip.
-            BadInput: the key came with another answer before.
-        """
-        with self._lock:
-            if known := self._seen.get(answer.key):
-                if known != answer:
-                    raise BadInput("this key was used for another answer", remedy="reload the page")
-                return
-            if not knows_clip(self._ledger, answer.clip_id):
-                raise UnknownClip(f"there is no clip {answer.clip_id}", remedy="reload the page")
-            record(self._ledger, [answer.clip_id], answer.verdict, reviewer=self._reviewer, reason=answer.reason)
-            self._seen[answer.key] = answer
-            while len(self._seen) > REMEMBERED_ANSWERS:
-                self._seen.popitem(last=False)
+def _templates() -> Environment:
+    made = Environment(
+        loader=PackageLoader("curation.review"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals |= {"say": words, "reasons": words.REASONS, "daily_svg": daily_svg, "share_svg": share_svg}
+    return made
 
 
-class _Page:
-    """Draws the page and its changing part."""
+def _add_doors(app: FastAPI, access: Access) -> None:
+    templates = _templates()
 
-    def __init__(self, ledger: Ledger, reviewer: str, publish_command: str) -> None:
-        self._ledger = ledger
-        self._reviewer = reviewer
-        self._templates = Environment(
-            loader=PackageLoader("curation.review"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.globals |= {
-            "say": words,
-            "reviewer": reviewer,
-            "publish_command": publish_command,
-            "reasons": words.REASONS,
-        }
-
-    def draw(self, template: str, clip_id: str | None = None) -> HTMLResponse:
-        desk = lay_out(self._ledger, reviewer=self._reviewer, clip_id=clip_id)
-        return HTMLResponse(self._templates.get_template(template).render(desk=desk))
-
-
-def _add_pages(app: FastAPI, door: Door, page: _Page) -> None:
-    @app.get(ENTER_PATH)
+    @app.get(ENTER_PATH, include_in_schema=False)
     def enter(request: Request, token: str = "") -> Response:
-        session = door.enter(token)
-        if session is None and not door.knows(request):
+        secret = access.enter(token) if isinstance(access, OneTimeLink) else None
+        if secret is None and access.session(request) is None:
             return locked()
         response = RedirectResponse("/", HTTPStatus.SEE_OTHER)
-        if session:
-            let_in(response, request, session)
+        if secret:
+            let_in(response, request, secret)
         return response
 
-    @app.get("/")
-    def whole_page() -> Response:
-        return page.draw("page.html")
+    if isinstance(access, Accounts):
+        accounts = access
 
-    @app.get("/desk")
-    def next_clip() -> Response:
-        return page.draw("desk.html")
+        @app.get(SIGN_IN_PATH, include_in_schema=False)
+        def sign_in_page() -> Response:
+            return HTMLResponse(templates.get_template("sign_in.html").render())
 
-    @app.get("/desk/{clip_id}")
-    def one_clip(clip_id: str) -> Response:
-        return page.draw("desk.html", clip_id)
+        @app.post(SIGN_IN_PATH, include_in_schema=False)
+        def sign_in(request: Request, given: SignInIn) -> Response:
+            client = request.client.host if request.client else ""
+            secret = accounts.sign_in(given.name, given.password, client=client)
+            if secret is None:
+                return problem(HTTPStatus.UNAUTHORIZED, "name and password do not fit", "try again")
+            response = Response(status_code=HTTPStatus.NO_CONTENT)
+            let_in(response, request, secret)
+            return response
 
-    @app.post("/verdict")
-    def verdict(answer: VerdictIn) -> Response:
-        app.state.answers.take(answer)
-        return page.draw("desk.html")
+        @app.post("/sign-out", include_in_schema=False)
+        def sign_out(request: Request) -> Response:
+            accounts.sessions.close(request.cookies.get(cookie_name(request), ""))
+            response = Response(status_code=HTTPStatus.NO_CONTENT)
+            response.delete_cookie(cookie_name(request), path="/")
+            return response
 
 
-def _add_media(app: FastAPI, ledger: Ledger, media: Media) -> None:
-    @app.get("/media/{clip_id}")
-    def clip_media(clip_id: str) -> Response:
-        path = media(clip_id) if knows_clip(ledger, clip_id) else None
+def _add_pages(app: FastAPI, ledger: Ledger, settings: ReviewSettings, publish_command: str) -> None:
+    templates = _templates()
+
+    def draw(name: str, request: Request, **more: object) -> HTMLResponse:
+        session = request.state.session
+        shared = {"reviewer": session.reviewer, "form_token": session.form_token}
+        return HTMLResponse(templates.get_template(name).render(**shared, **more))
+
+    @app.get("/", include_in_schema=False)
+    def review_page(request: Request) -> Response:
+        return draw("review.html", request, publish_command=publish_command, version=app.version)
+
+    @app.get("/numbers", include_in_schema=False)
+    def numbers_page(request: Request) -> Response:
+        return draw("numbers.html", request, numbers=numbers(ledger, settings))
+
+
+def _add_media(app: FastAPI, media: Media) -> None:
+    @app.get("/media/{clip_id}", response_class=FileResponse)
+    def clip_media(
+        clip_id: ClipId, _: Reviewer, late_us: Annotated[int | None, Query(ge=-REACH_US, le=REACH_US)] = None
+    ) -> Response:
+        path = media.preview(clip_id, sound_late_us=late_us)
         if path is None:
             raise UnknownClip(f"there is no preview of {clip_id}", remedy=f"`clapboard explain {clip_id}` says why")
         return FileResponse(path, media_type="video/mp4", headers={"Cache-Control": MEDIA_CACHE})
@@ -166,8 +152,11 @@ def _add_media(app: FastAPI, ledger: Ledger, media: Media) -> None:
 def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(BadInput)
     def bad_input(_: Request, error: Exception) -> Response:
-        status = HTTPStatus.NOT_FOUND if isinstance(error, UnknownClip) else HTTPStatus.CONFLICT
-        return problem(status, *_told(error))
+        if isinstance(error, TooManyTries):
+            refused = problem(HTTPStatus.TOO_MANY_REQUESTS, *_told(error))
+            refused.headers["Retry-After"] = str(error.wait_s)
+            return refused
+        return problem(HTTPStatus.NOT_FOUND if isinstance(error, UnknownClip) else HTTPStatus.CONFLICT, *_told(error))
 
     @app.exception_handler(RequestValidationError)
     def not_an_answer(_: Request, error: Exception) -> Response:

@@ -1,41 +1,29 @@
-"""The review queue: which clips wait for a person, and the answers, kept for ever.
+"""The review queue: which clip a reviewer gets next, and who holds which.
 
-A verdict is a new row, never a change; the newest row of a clip counts, so a second thought is just another verdict.
+Each clip that a person is to see has a row that says where it stands. A reviewer claims clips by lease; no two hold the
+same, and what is not answered comes back. The order is the value of the answer, mixed with a random share of what was
+accepted unseen (so that its precision is known) and with clips whose answer is known (so that reviewers are).
 """
 
-from collections.abc import Sequence
+import hashlib
+import time
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy.orm import aliased
 
-from curation.decide.asking import value_of_answer
+from curation.decide.asking import disagreement, entropy, value_of_answer
 from curation.decide.policy import Band
 from curation.ledger.open import Ledger
-from curation.ledger.tables import ClipRow, SourceEntry, VerdictRow, Video
+from curation.ledger.tables import ClipRow, ReviewRow, SourceEntry, VerdictRow, Video
 from curation.outcomes import Outcome
-from shards.errors import BadInput
+from curation.review.settings import ReviewSettings
+from curation.review.targets import deficits, reorder
+from curation.review.verdicts import DECIDING, OPEN, State, UnknownClip, Verdict
 
-
-class Verdict(StrEnum):
-    """A person's answer."""
-
-    ACCEPT = "accept"
-    REJECT = "reject"
-
-
-class RejectReason(StrEnum):
-    """Why a person rejects: the predecessor's three criteria [pred] and what reviewers meet besides."""
-
-    CAMERA_MOTION = "camera_motion"
-    NOT_SYNCHRONISED = "not_synchronised"
-    MEANING = "meaning"
-    OFF_SCREEN_SOUND = "off_screen_sound"
-    WRONG_CLASS = "wrong_class"
-    BAD_QUALITY = "bad_quality"
-    OFFENSIVE = "offensive"
-    PERSONAL = "personal"
+CANDIDATES = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,70 +32,209 @@ class Item:
 
     clip_id: str
     link: str
+    title: str
+    uploader: str
     caption: str
     label: str
     licence: str
     start_us: int
     end_us: int
+    sound_late_us: int
     reasons: tuple[Outcome, ...]
     p_good: float
     scores: dict[str, float]
+    state: State
     verdict: Verdict | None
 
 
-def flagged(ledger: Ledger, *, waiting_only: bool = True) -> list[Item]:
-    """The queue, the clip whose answer is worth most first; with `waiting_only` just those without a verdict."""
-    rows = (
-        select(ClipRow, SourceEntry, Video)
+def enrol(ledger: Ledger, settings: ReviewSettings) -> int:
+    """Bring the queue in line with what the policy decided; returns how many clips wait for a person.
+
+    Clips that are flagged no longer leave the queue unless somebody answered; nothing that was answered is lost.
+    """
+    flagged_clip = (
+        select(ClipRow, SourceEntry.label)
         .join(SourceEntry, SourceEntry.id == ClipRow.source_id)
-        .join(Video, Video.id == ClipRow.video_id)
         .where(ClipRow.current, ClipRow.duplicate_of.is_(None), (ClipRow.band == Band.REVIEW) | ClipRow.audit)
-        .order_by(ClipRow.id)
     )
     with ledger.session() as session:
-        verdicts = latest_verdicts(session)
-        items = [_item(*row, verdicts.get(row[0].id)) for row in session.execute(rows).tuples()]
-    items.sort(key=lambda item: -value_of_answer(item.p_good, columns=item.scores))
-    return [item for item in items if item.verdict is None] if waiting_only else items
+        known = {row.clip_id: row for row in session.scalars(select(ReviewRow))}
+        flagged_ids = set()
+        for clip, label in session.execute(flagged_clip).tuples():
+            flagged_ids.add(clip.id)
+            row = known.get(clip.id)
+            if row is None:
+                session.add(row := ReviewRow(clip_id=clip.id, shuffle=lot_of("order", clip.id)))
+                row.wanted = 2 if lot_of("double", clip.id) < settings.double_share else 1
+            elif row.state == State.GONE:
+                row.state = State.WAITING
+            row.label, row.audit = label, clip.band == Band.ACCEPT
+            row.uncertainty, row.disagreement = entropy(clip.p_good), disagreement(clip.scores)
+            row.value = value_of_answer(clip.p_good, columns=clip.scores)
+        for clip_id, row in known.items():
+            if clip_id not in flagged_ids and row.state in OPEN and not row.answers:
+                row.state = State.GONE
+        session.flush()
+        for label, lacking in deficits(session, settings).items():
+            reorder(session, label, lacking)
+        return session.scalar(select(func.count()).select_from(ReviewRow).where(still_open())) or 0
 
 
-def record(
-    ledger: Ledger, clip_ids: Sequence[str], verdict: Verdict, *, reviewer: str, reason: RejectReason | None = None
-) -> None:
-    """Write one verdict for each clip, all or none.
+def claim(
+    ledger: Ledger, reviewer: str, settings: ReviewSettings, *, count: int = 1, now_ms: int | None = None
+) -> list[str]:
+    """Ids of up to `count` clips that this reviewer now holds, those held before first.
+
+    Nobody else gets them until the lease ends. What the reviewer skipped comes again only when nothing else is left.
+    """
+    now = now_ms if now_ms is not None else now_in_ms()
+    until = now + round(settings.lease_s * 1000)
+    with ledger.session() as session:
+        held = list(
+            session.scalars(
+                select(ReviewRow.clip_id)
+                .where(ReviewRow.leased_to == reviewer, ReviewRow.leased_until_ms > now)
+                .where(still_open() | ReviewRow.golden)
+                .order_by(ReviewRow.leased_until_ms, ReviewRow.value.desc(), ReviewRow.clip_id)
+            )
+        )[:count]
+        answered = session.scalar(select(func.count()).where(VerdictRow.reviewer == reviewer)) or 0
+    while len(held) < count:
+        got = _lease_one(ledger, reviewer, settings, lot=answered + len(held), taken=held, now=now, until=until)
+        if got is None:
+            break
+        held.append(got)
+    return held
+
+
+def hold(
+    ledger: Ledger, reviewer: str, clip_ids: Collection[str], settings: ReviewSettings, *, now_ms: int | None = None
+) -> list[str]:
+    """Renew the leases of clips that are still on this reviewer's desk; returns those that are."""
+    now = now_ms if now_ms is not None else now_in_ms()
+    mine = ReviewRow.clip_id.in_(clip_ids), ReviewRow.leased_to == reviewer, ReviewRow.leased_until_ms > now
+    with ledger.session() as session:
+        session.execute(update(ReviewRow).where(*mine).values(leased_until_ms=now + round(settings.lease_s * 1000)))
+        return list(session.scalars(select(ReviewRow.clip_id).where(*mine)))
+
+
+def let_go(ledger: Ledger, reviewer: str, clip_ids: Collection[str] | None = None) -> None:
+    """Give back clips, or all that this reviewer holds."""
+    mine = [ReviewRow.leased_to == reviewer]
+    if clip_ids is not None:
+        mine.append(ReviewRow.clip_id.in_(clip_ids))
+    with ledger.session() as session:
+        session.execute(update(ReviewRow).where(*mine).values(leased_to=None, leased_until_ms=0))
+
+
+def items(ledger: Ledger, clip_ids: Sequence[str]) -> list[Item]:
+    """What a reviewer sees of these clips, in the order asked for.
 
     Raises:
-        BadInput: a clip is not known, or a rejection names no reason.
+        UnknownClip: one of them is not in the queue.
     """
-    if verdict is Verdict.REJECT and reason is None:
-        raise BadInput("a rejection needs a reason", remedy=f"give --reason, one of: {', '.join(RejectReason)}")
-    if verdict is Verdict.ACCEPT and reason is not None:
-        raise BadInput("an acceptance has no reason", remedy="reject instead, or leave the reason out")
     with ledger.session() as session:
-        for clip_id in clip_ids:
-            if session.get(ClipRow, clip_id) is None:
-                raise BadInput(f"there is no clip {clip_id}", remedy="see `clapboard review list`")
-            session.add(VerdictRow(clip_id=clip_id, reviewer=reviewer, verdict=verdict, reason=reason or ""))
+        found = {row[0].id: _item(*row) for row in session.execute(_shown(ReviewRow.clip_id.in_(clip_ids))).tuples()}
+    for clip_id in clip_ids:
+        if clip_id not in found:
+            raise UnknownClip(f"there is no flagged clip {clip_id}", remedy="go back to the queue")
+    return [found[clip_id] for clip_id in clip_ids]
 
 
-def latest_verdicts(session: Session) -> dict[str, VerdictRow]:
-    """The verdict that counts, by clip id."""
-    newest = select(func.max(VerdictRow.id)).group_by(VerdictRow.clip_id)
-    return {row.clip_id: row for row in session.scalars(select(VerdictRow).where(VerdictRow.id.in_(newest)))}
+def flagged(ledger: Ledger, *, waiting_only: bool = True) -> list[Item]:
+    """The queue, the clip whose answer is worth most first; with `waiting_only` just those that need an answer."""
+    chosen = still_open() if waiting_only else ReviewRow.state != State.GONE
+    with ledger.session() as session:
+        return [_item(*row) for row in session.execute(_shown(chosen)).tuples()]
 
 
-def _item(clip: ClipRow, entry: SourceEntry, video: Video, verdict: VerdictRow | None) -> Item:
+def _lease_one(
+    ledger: Ledger, reviewer: str, settings: ReviewSettings, *, lot: int, taken: Sequence[str], now: int, until: int
+) -> str | None:
+    free = and_(
+        or_(ReviewRow.leased_to.is_(None), ReviewRow.leased_until_ms <= now), ReviewRow.clip_id.not_in(list(taken))
+    )
+    by_value, by_lot = (ReviewRow.value.desc(), ReviewRow.clip_id), (ReviewRow.shuffle, ReviewRow.clip_id)
+    new_to_me = ~_answered_by(reviewer)
+    audits = (and_(ReviewRow.state == State.WAITING, ReviewRow.audit, new_to_me), by_lot)
+    golden = (and_(ReviewRow.golden, ReviewRow.state == State.DONE, new_to_me), by_lot)
+    dearest = (and_(still_open(), new_to_me), by_value)
+    again = (and_(still_open(), ~_answered_by(reviewer, DECIDING)), by_value)
+    drawn = lot_of("mix", reviewer, str(lot))
+    order: list[tuple[ColumnElement[bool], tuple[Any, ...]]] = [dearest, again]
+    if drawn < settings.golden_mix:
+        order.insert(0, golden)
+    elif drawn < settings.golden_mix + settings.audit_mix:
+        order.insert(0, audits)
+    for chosen, by in order:
+        # Another connection may be quicker; then the next candidate is tried, and at last a new list of them.
+        for _ in range(CANDIDATES):
+            with ledger.session() as session:
+                found = session.scalars(
+                    select(ReviewRow.clip_id).where(free, chosen).order_by(*by).limit(CANDIDATES)
+                ).all()
+                for clip_id in found:
+                    mine = update(ReviewRow).where(ReviewRow.clip_id == clip_id, free)
+                    if session.execute(mine.values(leased_to=reviewer, leased_until_ms=until)).rowcount:  # type: ignore[attr-defined]
+                        return clip_id
+            if len(found) < CANDIDATES:
+                break
+    return None
+
+
+def _answered_by(reviewer: str, verdicts: Iterable[Verdict] = (*DECIDING, Verdict.SKIP)) -> ColumnElement[bool]:
+    taken_back = aliased(VerdictRow)
+    return exists().where(
+        VerdictRow.clip_id == ReviewRow.clip_id,
+        VerdictRow.reviewer == reviewer,
+        VerdictRow.verdict.in_(list(verdicts)),
+        ~exists().where(taken_back.undoes == VerdictRow.id),
+    )
+
+
+def still_open() -> ColumnElement[bool]:
+    """Whether a clip needs an answer."""
+    return ReviewRow.state.in_(OPEN)
+
+
+def _shown(chosen: ColumnElement[bool]) -> Any:
+    return (
+        select(ClipRow, SourceEntry, Video, ReviewRow, VerdictRow)
+        .join(ReviewRow, ReviewRow.clip_id == ClipRow.id)
+        .join(SourceEntry, SourceEntry.id == ClipRow.source_id)
+        .join(Video, Video.id == ClipRow.video_id)
+        .outerjoin(VerdictRow, VerdictRow.id == ReviewRow.verdict_id)
+        .where(chosen)
+        .order_by(ReviewRow.value.desc(), ClipRow.id)
+    )
+
+
+def _item(clip: ClipRow, entry: SourceEntry, video: Video, review: ReviewRow, verdict: VerdictRow | None) -> Item:
     reasons = tuple(Outcome(reason) for reason in clip.reasons) or (Outcome.AUDIT,)
     return Item(
         clip_id=clip.id,
         link=video.link,
+        title=video.title or "",
+        uploader=video.uploader or "",
         caption=entry.caption,
         label=entry.label,
         licence=entry.licence,
         start_us=clip.start_us,
         end_us=clip.end_us,
+        sound_late_us=clip.sound_late_us,
         reasons=reasons,
         p_good=clip.p_good,
         scores=clip.scores,
+        state=State(review.state),
         verdict=Verdict(verdict.verdict) if verdict else None,
     )
+
+
+def lot_of(*names: str) -> float:
+    """A number in [0, 1) that is random and yet always the same for these names."""
+    return int.from_bytes(hashlib.sha256("\0".join(names).encode()).digest()[:7], "big") / 2**56
+
+
+def now_in_ms() -> int:
+    """Milliseconds since 1970, the clock of leases."""
+    return time.time_ns() // 1_000_000

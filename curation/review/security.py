@@ -1,30 +1,34 @@
-"""Who may talk to the review page: a browser on this machine that opened the printed link, and no other site.
+"""What stands between the review page and the rest of the world.
 
-Four layers, outermost first: headers on every answer, loopback host names only (DNS rebinding), then one gate that
-refuses writes from other sites, large bodies, and whoever holds no session. The cross-site check reads the browser's
-own headers instead of form tokens, as Go 1.25 and Datasette do. [ours]
+Four layers, outermost first: headers on every answer, the host names that may be asked for (DNS rebinding), then one
+gate that refuses writes from other sites, large bodies, strangers, and writes without the session's form token. That a
+write comes from our own page is read twice, from the browser's own headers (as Go 1.25 and Datasette do) and from the
+token. [ours]
 """
 
 import secrets
+from collections.abc import Sequence
 from http import HTTPStatus
-from threading import Lock
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import HTTPConnection
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from curation.review.access import Access, Session, cookie_name
+
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
-ENTER_PATH = "/enter"
+ENTER_PATH, SIGN_IN_PATH, STATIC = "/enter", "/sign-in", "/static/"
+FORM_TOKEN = "X-Clapboard-Token"
 BODY_CAP_BYTES = 64 * 1024
 LENGTH_DIGITS = 9
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; "
-    "form-action 'none'",
+    "form-action 'self'",
     # Cookies know no ports: without these another page on this machine could embed our media.
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -40,46 +44,17 @@ to use another, stop the command with Ctrl-C and start it again.</p>
 </html>"""
 
 
-class Door:
-    """Turns the one-time token into a session, once."""
-
-    def __init__(self, token: str) -> None:
-        self._token: str | None = token
-        self._sessions: set[str] = set()
-        self._lock = Lock()
-
-    def enter(self, token: str) -> str | None:
-        """A new session for the right token; None for a wrong or a used one."""
-        with self._lock:
-            if self._token is None or not _same(token, self._token):
-                return None
-            self._token = None
-            session = secrets.token_urlsafe(32)
-            self._sessions.add(session)
-            return session
-
-    def knows(self, connection: HTTPConnection) -> bool:
-        """Whether a request carries a session of this door."""
-        held = connection.cookies.get(cookie_name(connection), "")
-        return any(_same(held, session) for session in self._sessions)
-
-
-def protect(app: FastAPI, door: Door) -> None:
-    """Put the four layers around an application."""
-    app.add_middleware(Gate, door=door)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK_NAMES, www_redirect=False)
+def protect(app: FastAPI, access: Access, *, hosts: Sequence[str] = LOOPBACK_NAMES) -> None:
+    """Put the layers around an application."""
+    app.add_middleware(Gate, access=access)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     app.add_middleware(SafeHeaders)
 
 
-def let_in(response: Response, connection: HTTPConnection, session: str) -> None:
+def let_in(response: Response, connection: HTTPConnection, secret: str) -> None:
     """Hand a session to the browser."""
-    response.set_cookie(cookie_name(connection), session, httponly=True, samesite="strict", path="/")
-
-
-def cookie_name(connection: HTTPConnection) -> str:
-    """The session cookie's name; the port is in it, so two servers on one machine do not lock each other out."""
-    server = connection.scope.get("server") or ("", 0)
-    return f"clapboard_review_{server[1]}"
+    secure = connection.url.scheme == "https"
+    response.set_cookie(cookie_name(connection), secret, httponly=True, samesite="strict", secure=secure, path="/")
 
 
 def locked() -> Response:
@@ -112,36 +87,50 @@ class SafeHeaders:
 
 
 class Gate:
-    """Lets a request through, or says why not."""
+    """Lets a request through, with who sent it, or says why not."""
 
-    def __init__(self, app: ASGIApp, *, door: Door) -> None:
+    def __init__(self, app: ASGIApp, *, access: Access) -> None:
         self.app = app
-        self.door = door
+        self.access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse, or pass the request on."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        refusal = self._refusal(HTTPConnection(scope))
+        connection = HTTPConnection(scope)
+        session = self.access.session(connection)
+        if session is not None:
+            scope.setdefault("state", {})
+            scope["state"]["reviewer"], scope["state"]["session"] = session.reviewer, session
+        refusal = self._refusal(connection, session)
         await (refusal or self.app)(scope, receive, send)
 
-    def _refusal(self, connection: HTTPConnection) -> Response | None:
-        headers = connection.headers
+    def _refusal(self, connection: HTTPConnection, session: Session | None) -> Response | None:
+        headers, path = connection.headers, connection.scope["path"]
         if connection.scope["type"] != "http":
             return problem(HTTPStatus.NOT_FOUND, "there are no web sockets here", "use HTTP")
-        if connection.scope["method"] not in SAFE_METHODS:
-            if not comes_from_here(headers):
-                return problem(HTTPStatus.FORBIDDEN, "another site sent this", "use the review page itself")
-            if not _has_small_body(headers):
-                return problem(
-                    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                    "the body is too large, or does not say how large it is",
-                    f"send a Content-Length of at most {BODY_CAP_BYTES} bytes",
-                )
-        if connection.scope["path"] != ENTER_PATH and not self.door.knows(connection):
-            return locked()
+        writes = connection.scope["method"] not in SAFE_METHODS
+        if writes and not comes_from_here(headers):
+            return problem(HTTPStatus.FORBIDDEN, "another site sent this", "use the review page itself")
+        if writes and not _has_small_body(headers):
+            return problem(
+                HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+                "the body is too large, or does not say how large it is",
+                f"send a Content-Length of at most {BODY_CAP_BYTES} bytes",
+            )
+        if path == ENTER_PATH or path.startswith(STATIC) or (path == SIGN_IN_PATH and self.access.by_password):
+            return None
+        if session is None:
+            return self._stranger(connection)
+        if writes and not secrets.compare_digest(headers.get(FORM_TOKEN, "").encode(), session.form_token.encode()):
+            return problem(HTTPStatus.FORBIDDEN, "the page's token is missing or old", "reload the page")
         return None
+
+    def _stranger(self, connection: HTTPConnection) -> Response:
+        if self.access.by_password and "text/html" in connection.headers.get("accept", ""):
+            return RedirectResponse(SIGN_IN_PATH, HTTPStatus.SEE_OTHER)
+        return locked()
 
 
 def comes_from_here(headers: Headers) -> bool:
@@ -157,7 +146,3 @@ def _has_small_body(headers: Headers) -> bool:
     # A chunked body has no length to check before it has been read.
     says_how_much = length.isdecimal() and len(length) <= LENGTH_DIGITS
     return "transfer-encoding" not in headers and says_how_much and int(length) <= BODY_CAP_BYTES
-
-
-def _same(one: str, other: str) -> bool:
-    return secrets.compare_digest(one.encode(), other.encode())

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from curation.outcomes import Outcome
-from curation.review.queue import RejectReason
+from curation.review.progress import Enough
+from curation.review.verdicts import RejectReason
 
 WHY: dict[Outcome, str] = {
     Outcome.WEAK_SYNC: "Sound and motion agree, but not surely.",
@@ -26,6 +27,11 @@ REASONS: dict[RejectReason, str] = {
     RejectReason.BAD_QUALITY: "Bad quality",
     RejectReason.OFFENSIVE: "Offensive",
     RejectReason.PERSONAL: "Personal or private",
+}
+ENOUGH: dict[Enough, str] = {
+    Enough.TARGETS_MET: "Every class has the clips it should have.",
+    Enough.PRECISION_PROVEN: "The checks prove that what is accepted automatically is precise enough.",
+    Enough.NOTHING_WAITS: "Nothing waits for an answer.",
 }
 SAME_TIME_S = 0.005
 """Nearer than this nobody hears or sees a difference, and the score cannot tell one either."""
@@ -51,6 +57,23 @@ def lag(offset_s: float) -> str:
     if abs(offset_s) < SAME_TIME_S:
         return "sound is on time"
     return f"sound is {abs(offset_s) * 1000:.0f} ms {'late' if offset_s > 0 else 'early'}"
+
+
+def timing(scores: Mapping[str, float]) -> str:
+    """What the signal says about the timing, as a sentence; empty where it was not measured."""
+    offset_s, sure = (scores.get(name, math.nan) for name in ("offset_s", "sync_confidence"))
+    if offset_s is None or not math.isfinite(offset_s):
+        return ""
+    surely = "" if sure is None or not math.isfinite(sure) else f", {_how_sure(sure)}"
+    if abs(offset_s) < SAME_TIME_S:
+        return f"Sound and picture are together{surely}."
+    who = "Picture leads sound" if offset_s > 0 else "Sound leads picture"
+    return f"{who} by {abs(offset_s) * 1000:.0f} ms{surely}."
+
+
+def share_between(value: float, low: float, high: float) -> str:
+    """A share and its interval: "96 % (91 to 98 %)"; empty where there is none."""
+    return f"{percent(value)} ({low * 100:.0f} to {high * 100:.0f} %)" if math.isfinite(value) else ""
 
 
 def measures(scores: Mapping[str, float]) -> list[Measure]:
@@ -91,6 +114,10 @@ def _measure(name: str, value: float | None) -> Measure:
     return Measure(title, say.format(value) if isinstance(say, str) else say(value))
 
 
+def _how_sure(confidence: float) -> str:
+    return "confident" if confidence >= 0.8 else "fairly sure" if confidence >= 0.5 else "not sure"
+
+
 def _clock(time_us: int) -> str:
     tenths = round(time_us / 100_000)
     return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
@@ -101,6 +128,13 @@ _SAY: dict[str, tuple[str, str | Callable[[float], str]]] = {
     "sync": ("Synchrony, shifted to fit", "{:.2f}"),
     "sync_at_zero": ("Synchrony as it is", "{:.2f}"),
     "sync_confidence": ("Confidence in the timing", percent),
+    "p_in_sync": ("In sync, says the signal", percent),
+    "net_p_in_sync": ("In sync, says the network", percent),
+    "sync_worst": ("Synchrony where it is worst", "{:.2f}"),
+    "synchronisability": ("Cues to tell timing by", percent),
+    "unexplained_sound": ("Sound without motion", percent),
+    "speech_presence": ("Speech", percent),
+    "agreement": ("Picture and sound agree on the class", percent),
     "image_text_min": ("Picture fits caption", "{:.2f}"),
     "audio_text_min": ("Sound fits caption", "{:.2f}"),
     "image_jump_max": ("Largest jump in the picture", "{:.2f}"),

@@ -11,7 +11,9 @@ from curation.decide.policy import Band
 from curation.ledger.open import Ledger
 from curation.ledger.tables import DecisionRow, SourceEntry, Video, WindowRow
 from curation.outcomes import Outcome
-from curation.review.queue import RejectReason, Verdict, flagged, record
+from curation.review.answers import record
+from curation.review.queue import flagged
+from curation.review.verdicts import RejectReason, Verdict
 from flows.demo.cast import Defect
 from flows.demo.planted import Planted
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from curation.decide.policy import Band
 from curation.funnel import Stage
 from curation.outcomes import Outcome
-from curation.review.queue import Verdict
+from curation.review.verdicts import Verdict
 from flows.summary import NotRun
 
 

@@ -15,7 +15,7 @@ from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, DecisionRow, ScoreRow, SourceEntry, Video, WindowRow
 from curation.media.settings import CutSettings
 from curation.outcomes import Outcome
-from curation.review.queue import Verdict, latest_verdicts
+from curation.review.verdicts import Verdict
 from flows.report.data import ClipCard, Histogram, Threshold
 
 REJECTS_SHOWN = 12
@@ -31,11 +31,12 @@ def versions() -> dict[str, str]:
 def cards(ledger: Ledger, *, home: Home, settings: CutSettings) -> tuple[ClipCard, ...]:
     """A card for every current clip, and for one rejected window of each of a few videos."""
     with ledger.session() as session:
-        verdicts = latest_verdicts(session)
+        counting = select(ReviewRow.clip_id, VerdictRow.verdict).join(VerdictRow, VerdictRow.id == ReviewRow.verdict_id)
+        verdicts = dict(session.execute(counting).tuples().all())
         found = []
         for clip, entry, video in session.execute(_clips()).tuples():
             verdict = verdicts.get(clip.id)
-            files = cut_files(home, clip.id, settings, sound_late_us=clip.sound_late_us)
+            files = cut_files(home, Span.of(clip), settings)
             cut = files.mp4 if files.there else None
             found.append(
                 ClipCard(
@@ -44,7 +45,7 @@ def cards(ledger: Ledger, *, home: Home, settings: CutSettings) -> tuple[ClipCar
                     caption=entry.caption,
                     band=Band(clip.band),
                     reasons=tuple(map(Outcome, clip.reasons)),
-                    verdict=Verdict(verdict.verdict) if verdict else None,
+                    verdict=Verdict(verdict) if verdict else None,
                     scores=clip.scores,
                     media=cut or (Path(video.path) if video.path else None),
                     link=video.link,

@@ -12,7 +12,8 @@ from curation.decide.policy import Policy, probability
 from curation.decide.quota import fill_classes
 from curation.decide.verdicts import drift, examples, in_force, keep
 from curation.ledger.tables import ClipRow, SourceEntry, Video
-from curation.review.queue import RejectReason, Verdict, record
+from curation.review.answers import record
+from curation.review.verdicts import RejectReason, Verdict
 from shards.errors import BadInput
 
 TRENDS = {"sync": 1, "noise": 1, "speech": -1}

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from curation.decide.policy import Band
 from curation.home import Home
 from curation.ledger.tables import ClipRow, SourceEntry, Video
-from curation.review.queue import RejectReason, Verdict, record
+from curation.review.answers import record
+from curation.review.verdicts import RejectReason, Verdict
 from flows.cli.app import app
 from shards.errors import BadInput
 

@@ -17,7 +17,7 @@ from curation.decide.policy import Band
 from curation.funnel import Stage, funnel
 from curation.ledger.open import open_ledger
 from curation.outcomes import Outcome
-from curation.review.queue import Verdict
+from curation.review.verdicts import Verdict
 from flows.report import page
 from flows.report.data import ClipCard, Curve, Histogram, Output, ProbeRow, Report, Series, Threshold, Timing, TruthRow
 from flows.report.page import headline, render, write_report
