@@ -165,7 +165,9 @@ class TrustedProxy:
         try:
             self._networks = tuple(ip_network(one) for one in proxies)
         except ValueError as error:
-            raise BadInput(f"that is no address of a proxy: {error}", remedy="--proxy 10.0.0.2 or 10.0.0.0/24") from error
+            raise BadInput(
+                f"that is no address of a proxy: {error}", remedy="--proxy 10.0.0.2 or 10.0.0.0/24"
+            ) from error
         if not self._networks:
             raise BadInput("a header alone proves nothing", remedy="name the proxy's address: --proxy 10.0.0.2")
         self._header = header

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sqlalchemy import select
 
 from curation.ledger.open import Ledger
-from curation.ledger.tables import ReviewRow, SourceEntry, VerdictRow
+from curation.ledger.tables import SourceEntry, VerdictRow
 from curation.review import words
 from curation.review.answers import Answer, Edits, answer, undo
 from curation.review.media import REACH_US, Media

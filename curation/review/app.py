@@ -79,7 +79,14 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals |= {"say": words, "reasons": words.REASONS, "daily_svg": daily_svg, "share_svg": share_svg}
+    made.globals |= {
+        "say": words,
+        "reasons": words.REASONS,
+        "daily_svg": daily_svg,
+        "share_svg": share_svg,
+        "queue_rows": lambda queue: [(one.label or "no class", one.accepted, one.target) for one in queue.classes],
+        "reason_rows": lambda reasons: [(words.REASONS[reason], count, 0) for reason, count in reasons],
+    }
     return made
 
 

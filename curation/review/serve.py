@@ -1,97 +1,118 @@
-"""Run the review page on this machine: make the one-time link, cut previews when they are asked for, serve.
-
-Only the loopback is served. The page has one link and one reviewer; a network needs users and encryption first.
-"""
+"""Run the review page: on this machine by a one-time link, or for a team by accounts or a trusted proxy."""
 
 import secrets
 import shlex
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from urllib.parse import urlencode
 
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy import select
 
-from curation.cutting import Cutter, cut_clip, cut_files
 from curation.home import Home
 from curation.ledger.open import Ledger
-from curation.ledger.tables import ClipRow
-from curation.media.cut import cut
 from curation.media.sandbox import MediaWorkers
-from curation.media.settings import CutSettings
-from curation.review.app import Media, create_app
-from curation.review.security import ENTER_PATH
+from curation.recipe import Recipe
+from curation.review.access import Access, Accounts, OneTimeLink, TrustedProxy, account_names
+from curation.review.app import create_app
+from curation.review.media import CutMedia
+from curation.review.queue import enrol
+from curation.review.security import ENTER_PATH, LOOPBACK_NAMES
 from shards.errors import BadInput
 
 LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
 GRACE_S = 2
+MEDIA_WORKERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the page is served, and how people come in.
+
+    Attributes:
+        host, port: the address; port 0 takes a free one.
+        proxy_header, proxies: the header in which a reverse proxy names who it signed in, and its addresses.
+        certificate, key: PEM files for https.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8420
+    proxy_header: str = ""
+    proxies: tuple[str, ...] = ()
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @property
+    def public(self) -> bool:
+        """Whether other machines can reach it."""
+        return self.host not in LOOPBACK_HOSTS
 
 
 def serve(
-    home: Home,
-    *,
-    reviewer: str,
-    settings: CutSettings,
-    announce: Callable[[str], None],
-    host: str = "127.0.0.1",
-    port: int = 8420,
+    home: Home, *, reviewer: str, recipe: Recipe, announce: Callable[[str], None], place: Place | None = None
 ) -> None:
     """Serve the review page until the process is told to stop.
 
     Args:
         home: where the ledger and the videos are.
-        reviewer: in whose name answers are written.
-        settings: how previews are cut; those of publication, so that a clip is cut once.
-        announce: called with the one-time link as soon as it can be opened.
-        host: a loopback address.
-        port: 0 takes a free one.
+        reviewer: in whose name answers are written, where people come in by the one-time link.
+        recipe: how clips are cut (previews are what is published) and how the queue is mixed.
+        announce: called with the link as soon as it can be opened.
+        place: where to serve.
 
     Raises:
-        BadInput: the host is not a loopback address, or the port is taken.
+        BadInput: the port is taken, or other machines could reach the page and nobody would be asked who they are.
     """
-    with _listen(host, port) as listener, home.ledger() as ledger, MediaWorkers(count=1) as workers:
-        token = secrets.token_urlsafe(32)
-        app = create_app(
-            ledger,
-            media=previews(ledger, home=home, settings=settings, cutter=workers.cut),
-            token=token,
-            reviewer=reviewer,
-            publish_command=shlex.join(["clapboard", "publish", "--home", str(home.root)]),
+    where = place or Place()
+    with home.ledger() as ledger:
+        access, link_path = _way_in(where, ledger, reviewer)
+        with _listen(where) as listener, MediaWorkers(count=MEDIA_WORKERS, settings=recipe.sandbox) as workers:
+            enrol(ledger, recipe.review)
+            app = create_app(
+                ledger,
+                media=CutMedia(ledger, home=home, settings=recipe.cut, workers=workers),
+                access=access,
+                settings=recipe.review,
+                # Names protect the one link of this machine; accounts and proxies ask everybody who they are.
+                hosts=LOOPBACK_NAMES if isinstance(access, OneTimeLink) else ("*",),
+                publish_command=shlex.join(["clapboard", "publish", "--home", str(home.root)]),
+            )
+            announce(link(where, listener.getsockname()[1], link_path))
+            with suppress(KeyboardInterrupt):
+                uvicorn.Server(_quiet(app, where)).run(sockets=[listener])
+
+
+def link(where: Place, port: int, path: str) -> str:
+    """The address to open."""
+    name = f"[{where.host}]" if ":" in where.host else where.host
+    return f"{'https' if where.certificate else 'http'}://{name}:{port}{path}"
+
+
+def entry_path(token: str) -> str:
+    """The path that lets the first browser in."""
+    return f"{ENTER_PATH}?{urlencode({'token': token})}"
+
+
+def _way_in(where: Place, ledger: Ledger, reviewer: str) -> tuple[Access, str]:
+    if where.proxy_header:
+        return TrustedProxy(where.proxy_header, where.proxies), "/"
+    if account_names(ledger):
+        return Accounts(ledger), "/"
+    if where.public:
+        raise BadInput(
+            f"the review page is not served on {where.host} as it is: nobody would be asked who they are",
+            remedy="add accounts (clapboard review account add NAME), name a proxy that signs people in "
+            "(--proxy-header, --proxy), or keep to this machine and use an SSH tunnel (ssh -L 8420:127.0.0.1:8420)",
         )
-        announce(entry_link(host, listener.getsockname()[1], token))
-        with suppress(KeyboardInterrupt):
-            uvicorn.Server(_quiet(app)).run(sockets=[listener])
+    token = secrets.token_urlsafe(32)
+    return OneTimeLink(token, reviewer), entry_path(token)
 
 
-def entry_link(host: str, port: int, token: str) -> str:
-    """The link that lets the first browser in."""
-    name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{port}{ENTER_PATH}?{urlencode({'token': token})}"
-
-
-def previews(ledger: Ledger, *, home: Home, settings: CutSettings, cutter: Cutter = cut) -> Media:
-    """A function from clip id to mp4, cutting the clip when that was not done yet."""
-    # One at a time: a cut holds its frames in memory, and the page asks for the next while one is being made.
-    one_at_a_time = Lock()
-
-    def preview(clip_id: str) -> Path | None:
-        with ledger.session() as session:
-            late_us = session.scalar(select(ClipRow.sound_late_us).where(ClipRow.id == clip_id)) or 0
-        files = cut_files(home, clip_id, settings, sound_late_us=late_us)
-        if not files.there:
-            with one_at_a_time:
-                cut_clip(ledger, clip_id, home=home, settings=settings, cutter=cutter)
-        return files.mp4 if files.there else None
-
-    return preview
-
-
-def _quiet(app: FastAPI) -> uvicorn.Config:
-    # The access log would write the token down; nothing stands in front of us whose headers count.
+def _quiet(app: FastAPI, where: Place) -> uvicorn.Config:
+    # The access log would write the token down; who is at the other end is read from the socket, not from headers.
     return uvicorn.Config(
         app,
         access_log=False,
@@ -99,18 +120,17 @@ def _quiet(app: FastAPI) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=GRACE_S,
+        ssl_certfile=where.certificate,
+        ssl_keyfile=where.key,
     )
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    if host not in LOOPBACK_HOSTS:
-        raise BadInput(
-            f"the review page is not served on {host or 'every address'}: it has one reviewer and no encryption; "
-            "named users come in a later version",
-            remedy="use --host 127.0.0.1, and an SSH tunnel from elsewhere (ssh -L 8420:127.0.0.1:8420)",
-        )
+def _listen(where: Place) -> socket.socket:
+    family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        return socket.create_server((where.host, where.port), family=family)
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or error
-        raise BadInput(f"port {port} of {host} cannot be used: {why}", remedy="--port 0 takes a free one") from error
+        raise BadInput(
+            f"port {where.port} of {where.host} cannot be used: {why}", remedy="--port 0 takes a free one"
+        ) from error

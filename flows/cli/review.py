@@ -1,6 +1,7 @@
 """`clapboard review`: the queue of flagged clips, on the terminal or in a browser."""
 
 import getpass
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,16 +17,18 @@ ReviewerOption = Annotated[str, typer.Option("--reviewer", help="Who says so.", 
 @app.command("list")
 def list_(
     home: HomeOption = None,
+    recipe: RecipeOption = None,
     every: Annotated[bool, typer.Option("--all", help="Also those that have a verdict.")] = False,
     json: JsonOption = False,
 ) -> None:
-    """The clips that wait for a person, the most uncertain first."""
+    """The clips that wait for a person, those whose answer is worth most first."""
     from dataclasses import asdict
 
-    from curation.review.queue import flagged
+    from curation.review.queue import enrol, flagged
     from flows.cli.show import print_json, table
 
     with home_of(home).ledger() as ledger:
+        enrol(ledger, recipe_of(recipe).review)
         items = flagged(ledger, waiting_only=not every)
     if json:
         for item in items:
@@ -49,7 +52,8 @@ def list_(
 @app.command()
 def accept(clips: ClipArgument, home: HomeOption = None, reviewer: ReviewerOption = "") -> None:
     """Say yes to clips: they go into the next `curated` snapshot."""
-    from curation.review.queue import Verdict, record
+    from curation.review.answers import record
+    from curation.review.verdicts import Verdict
 
     with home_of(home).ledger() as ledger:
         record(ledger, clips, Verdict.ACCEPT, reviewer=reviewer or getpass.getuser())
@@ -64,7 +68,8 @@ def reject(
     reviewer: ReviewerOption = "",
 ) -> None:
     """Say no to clips, with a reason."""
-    from curation.review.queue import RejectReason, Verdict, record
+    from curation.review.answers import record
+    from curation.review.verdicts import RejectReason, Verdict
     from shards.errors import BadInput
 
     if reason not in set(RejectReason):
@@ -75,19 +80,150 @@ def reject(
 
 
 @app.command()
+def gold(
+    clips: ClipArgument,
+    no: Annotated[bool, typer.Option("--no", help="No longer.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Let the answer that counts on clips be what reviewers are measured by; they get them mixed in, unknowing."""
+    from curation.review.answers import make_golden
+
+    with home_of(home).ledger() as ledger:
+        make_golden(ledger, clips, golden=not no)
+    typer.echo(f"{len(clips)} clips {'no longer ' if no else ''}measure reviewers")
+
+
+@app.command()
+def progress(home: HomeOption = None, recipe: RecipeOption = None, json: JsonOption = False) -> None:
+    """How far the queue is, what each class has, and whether enough is known to stop."""
+    from dataclasses import asdict
+
+    from curation.review.progress import progress as read
+    from curation.review.queue import enrol
+    from curation.review.words import ENOUGH, share_between
+    from flows.cli.show import print_json, table
+
+    settings = recipe_of(recipe).review
+    with home_of(home).ledger() as ledger:
+        enrol(ledger, settings)
+        found = read(ledger, settings)
+    if json:
+        print_json(asdict(found))
+        return
+    rows = [
+        [one.label or "no class", one.accepted, one.target or "all", one.rejected, one.waiting] for one in found.classes
+    ]
+    table("classes", ["class", "accepted", "wanted", "rejected", "waiting"], rows)
+    typer.echo(f"{found.waiting} wait, {found.disputed} of them in dispute; {found.done} answered")
+    audited = share_between(found.precision.value, found.precision.low, found.precision.high)
+    typer.echo(f"accepted unseen and checked: {audited or 'none checked yet'} good")
+    if found.enough:
+        typer.echo(f"{ENOUGH[found.enough]} About {found.saved} answers fewer than in a random order.")
+
+
+@app.command("export")
+def export_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .csv, .parquet or .json (Label Studio) file.")],
+    home: HomeOption = None,
+    recipe: RecipeOption = None,
+    media: Annotated[
+        str, typer.Option("--media", help="Label Studio: where its server finds ID.mp4, such as a URL prefix.")
+    ] = "",
+) -> None:
+    """Write all answers to a table, or the queue with its answers as Label Studio tasks."""
+    from curation.review.exchange import export_answers, export_tasks
+    from curation.review.queue import enrol
+
+    with home_of(home).ledger() as ledger:
+        enrol(ledger, recipe_of(recipe).review)
+        if file.suffix == ".json":
+            count = export_tasks(ledger, file, media=media)
+        else:
+            count = export_answers(ledger, file)
+    typer.echo(f"{count} written to {file}")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `export` or Label Studio wrote.")],
+    home: HomeOption = None,
+    recipe: RecipeOption = None,
+) -> None:
+    """Take in answers that were given elsewhere; those that are here already are not taken twice."""
+    from curation.review.exchange import import_answers, import_tasks
+
+    settings = recipe_of(recipe).review
+    with home_of(home).ledger() as ledger:
+        read = import_tasks if file.suffix == ".json" else import_answers
+        fresh, known = read(ledger, file, settings)
+    typer.echo(f"{fresh} new answers, {known} known ones")
+
+
+account = typer.Typer(no_args_is_help=True, help="Who may sign in where the page is served to a team.")
+app.add_typer(account, name="account")
+
+
+@account.command("add")
+def add_account(
+    name: Annotated[str, typer.Argument(help="The reviewer's name.")],
+    home: HomeOption = None,
+    password: Annotated[
+        str,
+        typer.Option("--password", envvar="CLAPBOARD_PASSWORD", prompt=True, confirmation_prompt=True, hide_input=True),
+    ] = "",
+) -> None:
+    """Add an account, or give it a new password. It is asked for, or read from CLAPBOARD_PASSWORD."""
+    from curation.review.access import add_account as add
+
+    with home_of(home).ledger() as ledger:
+        add(ledger, name, password)
+    typer.echo(f"{name} may sign in")
+
+
+@account.command("list")
+def list_accounts(home: HomeOption = None) -> None:
+    """Who may sign in."""
+    from curation.review.access import account_names
+
+    with home_of(home).ledger() as ledger:
+        for name in account_names(ledger):
+            typer.echo(name)
+
+
+@account.command("remove")
+def remove_account(name: Annotated[str, typer.Argument(help="The reviewer's name.")], home: HomeOption = None) -> None:
+    """Remove an account; its answers stay."""
+    from curation.review.access import remove_account as remove
+
+    with home_of(home).ledger() as ledger:
+        remove(ledger, name)
+    typer.echo(f"{name} may no longer sign in")
+
+
+@app.command()
 def serve(
     home: HomeOption = None,
     recipe: RecipeOption = None,
-    port: Annotated[int, typer.Option("--port", help="Port of the loopback.")] = 8420,
+    port: Annotated[int, typer.Option("--port", help="0 takes a free one.")] = 8420,
     reviewer: ReviewerOption = "",
+    host: Annotated[
+        str, typer.Option("--host", help="An address of this machine; not only loopback needs accounts.")
+    ] = "127.0.0.1",
+    proxy_header: Annotated[
+        str, typer.Option("--proxy-header", help="A header in which a reverse proxy names who it signed in.")
+    ] = "",
+    proxy: Annotated[list[str] | None, typer.Option("--proxy", help="The proxy's address or network.")] = None,
+    certificate: Annotated[Path | None, typer.Option("--tls-certificate", help="A PEM file, for https.")] = None,
+    key: Annotated[Path | None, typer.Option("--tls-key", help="Its key.")] = None,
 ) -> None:
-    """The review page in a browser, on this machine only; the link it prints lets you in once."""
+    """The review page in a browser. On this machine the printed link lets you in once; a team signs in."""
+    from curation.review.serve import Place
     from curation.review.serve import serve as run_server
 
     run_server(
         home_of(home),
-        port=port,
         reviewer=reviewer or getpass.getuser(),
-        settings=recipe_of(recipe).cut,
+        recipe=recipe_of(recipe),
         announce=lambda url: typer.echo(f"open {url}   (Ctrl-C stops)"),
+        place=Place(host, port, proxy_header, tuple(proxy or ()), certificate, key),
     )

@@ -8,11 +8,20 @@ from pathlib import Path
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from curation.cutting import cut_files
+from curation.cutting import Span, cut_files
 from curation.decide.policy import Band, Policy
 from curation.home import Home
 from curation.ledger.open import Ledger
-from curation.ledger.tables import ClipRow, DecisionRow, ScoreRow, SourceEntry, Video, WindowRow
+from curation.ledger.tables import (
+    ClipRow,
+    DecisionRow,
+    ReviewRow,
+    ScoreRow,
+    SourceEntry,
+    VerdictRow,
+    Video,
+    WindowRow,
+)
 from curation.media.settings import CutSettings
 from curation.outcomes import Outcome
 from curation.review.verdicts import Verdict
