@@ -104,7 +104,12 @@ class _Pick:
 
 def _selected(selection: Selection) -> Select[tuple[ClipRow, VerdictRow]]:
     """The clips of a selection with the verdict that counts, in order of id."""
-    rows = select(ClipRow, VerdictRow).where(ClipRow.current, ClipRow.duplicate_of.is_(None)).order_by(ClipRow.id)
+    rows = (
+        select(ClipRow, VerdictRow)
+        .select_from(ClipRow)
+        .where(ClipRow.current, ClipRow.duplicate_of.is_(None))
+        .order_by(ClipRow.id)
+    )
     if selection is Selection.CURATED:
         rows = rows.join(ReviewRow, ReviewRow.clip_id == ClipRow.id)
         return rows.join(VerdictRow, VerdictRow.id == ReviewRow.verdict_id).where(VerdictRow.verdict == Verdict.ACCEPT)

@@ -18,10 +18,8 @@ def daily_svg(days: Sequence[tuple[date, int]]) -> Markup:
     parts = []
     for at, (day, count) in enumerate(shown):
         high = round(HEIGHT * count / most, 1)
-        parts.append(
-            f'<rect class="bar" x="{at * step + 2:.1f}" y="{HEIGHT + 14 - high}" width="{step - 4:.1f}" height="{high}">'
-            f"<title>{day:%d %b}: {count}</title></rect>"
-        )
+        place = f'x="{at * step + 2:.1f}" y="{HEIGHT + 14 - high}" width="{step - 4:.1f}" height="{high}"'
+        parts.append(f'<rect class="bar" {place}><title>{day:%d %b}: {count}</title></rect>')
         parts.append(
             f'<text x="{at * step + step / 2:.1f}" y="{HEIGHT + 10 - high}" text-anchor="middle">{count}</text>'
         )

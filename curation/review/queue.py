@@ -174,7 +174,8 @@ def _lease_one(
                     select(ReviewRow.clip_id).where(free, chosen).order_by(*by).limit(CANDIDATES)
                 ).all()
                 for clip_id in found:
-                    mine = update(ReviewRow).where(ReviewRow.clip_id == clip_id, free)
+                    # Between the two it may have been leased, or leased and answered.
+                    mine = update(ReviewRow).where(ReviewRow.clip_id == clip_id, free, chosen)
                     if session.execute(mine.values(leased_to=reviewer, leased_until_ms=until)).rowcount:  # type: ignore[attr-defined]
                         return clip_id
             if len(found) < CANDIDATES:

@@ -119,7 +119,7 @@ class Gate:
                 "the body is too large, or does not say how large it is",
                 f"send a Content-Length of at most {BODY_CAP_BYTES} bytes",
             )
-        if path == ENTER_PATH or path.startswith(STATIC) or (path == SIGN_IN_PATH and self.access.by_password):
+        if path == ENTER_PATH or (self.access.by_password and (path == SIGN_IN_PATH or path.startswith(STATIC))):
             return None
         if session is None:
             return self._stranger(connection)

@@ -136,10 +136,7 @@ def export_(
 
     with home_of(home).ledger() as ledger:
         enrol(ledger, recipe_of(recipe).review)
-        if file.suffix == ".json":
-            count = export_tasks(ledger, file, media=media)
-        else:
-            count = export_answers(ledger, file)
+        count = export_tasks(ledger, file, media=media) if file.suffix == ".json" else export_answers(ledger, file)
     typer.echo(f"{count} written to {file}")
 
 

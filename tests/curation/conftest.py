@@ -1,5 +1,6 @@
 """What the tests of the review page share: a tiny film, two flagged clips, and two browsers."""
 
+import re
 import shutil
 import uuid
 
@@ -14,7 +15,13 @@ from curation.decide.policy import Band
 from curation.home import Home
 from curation.ledger.open import open_ledger
 from curation.ledger.tables import ClipRow, SourceEntry, Video
+from curation.media.sandbox import MediaWorkers
+from curation.media.settings import CutSettings
+from curation.review.access import OneTimeLink
 from curation.review.app import create_app
+from curation.review.media import CutMedia
+from curation.review.queue import enrol
+from curation.review.settings import ReviewSettings
 
 TOKEN = "a-token-of-this-test"
 BASE = "http://127.0.0.1"
@@ -99,18 +106,42 @@ def review_ledger(empty_ledger, film):
     return empty_ledger
 
 
+@pytest.fixture(scope="session")
+def media_workers():
+    """Confined decoders and cutters, started once."""
+    with MediaWorkers(count=1) as workers:
+        yield workers
+
+
 @pytest.fixture
-def stranger(review_ledger, film):
+def media(review_ledger, tmp_path, media_workers):
+    """The previews of the two clips; the second one's video is gone."""
+    with review_ledger.session() as session:
+        session.get_one(Video, "video-0.7").path = str(tmp_path / "gone.mp4")
+    return CutMedia(review_ledger, home=Home(tmp_path), settings=CutSettings(), workers=media_workers)
+
+
+@pytest.fixture
+def review_settings():
+    """No lots: the queue is in order of value."""
+    return ReviewSettings(audit_mix=0, golden_mix=0, double_share=0)
+
+
+@pytest.fixture
+def stranger(review_ledger, media, review_settings):
     """A browser that has not opened the link."""
-    films = {FIRST: film}
-    app = create_app(review_ledger, media=films.get, token=TOKEN, reviewer="ada")
+    enrol(review_ledger, review_settings)
+    app = create_app(review_ledger, media=media, access=OneTimeLink(TOKEN, "ada"), settings=review_settings)
     return TestClient(app, base_url=BASE, follow_redirects=False)
 
 
 @pytest.fixture
 def browser(stranger):
-    """A browser that has."""
+    """A browser that has, with what its page sends along."""
     assert stranger.get("/enter", params={"token": TOKEN}).status_code == 303
+    page = stranger.get("/").text
+    stranger.headers["X-Clapboard-Token"] = re.search(r'name="form-token" content="([^"]+)"', page)[1]
+    stranger.headers["Sec-Fetch-Site"] = "same-origin"
     return stranger
 
 

@@ -1,174 +1,376 @@
-"""The review queue: what waits, in which order, and that answers are added and never changed."""
+"""The review queue on both kinds of ledger: order, leases, who gets what, and answers that are added, never changed."""
+
+import threading
+import uuid
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select
 
 from curation.decide.policy import Band
-from curation.ledger.tables import ClipRow, SourceEntry, VerdictRow, Video
+from curation.ledger.tables import ClipRow, ReviewRow, SourceEntry, VerdictRow, Video
 from curation.outcomes import Outcome
-from curation.review.desk import UnknownClip, lay_out
-from curation.review.queue import RejectReason, Verdict, flagged, record
-from curation.review.words import REASONS, lag, measures, span, web_link, why
+from curation.review.answers import Answer, Edits, answer, make_golden, record, undo
+from curation.review.progress import Enough, progress
+from curation.review.queue import claim, enrol, flagged, hold, items, let_go
+from curation.review.settings import ReviewSettings
+from curation.review.verdicts import RejectReason, State, UnknownClip, Verdict
 from shards.errors import BadInput
+
+PLAIN = ReviewSettings(audit_mix=0, golden_mix=0, double_share=0, lease_s=60)
+TWICE = PLAIN.model_copy(update={"double_share": 1.0})
+YES, NO, SKIP = Verdict.ACCEPT, Verdict.REJECT, Verdict.SKIP
+SOON, LATER = 1_000_000, 1_100_000
+MEANING = RejectReason.MEANING
 
 
 @pytest.fixture
-def ledger(empty_ledger):
-    with empty_ledger.session() as session:
+def ledger(any_ledger):
+    with any_ledger.session() as session:
         session.add(Video(id="v", link="https://example.org/v", local=False, cuts_us=[]))
-        session.add(
-            SourceEntry(
-                id="s", table_name="t", row=1, caption="a dog", label="dog", licence="", outcome="ok", detail=""
+        for label in ("dog", "drum"):
+            session.add(
+                SourceEntry(
+                    id=label,
+                    table_name="t",
+                    row=1,
+                    caption=f"a {label}",
+                    label=label,
+                    licence="",
+                    outcome="ok",
+                    detail="",
+                )
             )
-        )
-    return empty_ledger
+    return any_ledger
 
 
-def add_clip(ledger, clip_id, p_good=0.5, *, band=Band.REVIEW, audit=False, current=True, reasons=()):
+def add(ledger, clip_id, p_good=0.5, *, band=Band.REVIEW, label="dog", **more):
     with ledger.session() as session:
         session.add(
             ClipRow(
-                id=clip_id, video_id="v", source_id="s", start_us=0, end_us=2_000_000, band=band, policy="p",
-                reasons=list(reasons), p_good=p_good, scores={"sync": 0.4}, audit=audit, current=current, cut=None,
+                id=clip_id, video_id="v", source_id=label, start_us=0, end_us=2_000_000, band=band, policy="p",
+                cut=None,
+                **({"reasons": [], "p_good": p_good, "scores": {"sync": 0.4}, "audit": False, "current": True} | more),
             )
         )  # fmt: skip
 
 
-def ids(items):
-    return [item.clip_id for item in items]
+def say(ledger, clip_id, verdict=YES, who="ada", settings=PLAIN, **more):
+    reason = MEANING if verdict is NO else None
+    return answer(ledger, Answer(clip_id, verdict, who, reason, **more), settings)
 
 
-def verdict_rows(ledger):
+def rows(ledger):
     with ledger.session() as session:
-        rows = session.scalars(select(VerdictRow).order_by(VerdictRow.id))
-        return [(row.clip_id, row.verdict, row.reason, row.reviewer) for row in rows]
+        found = session.scalars(select(VerdictRow).order_by(VerdictRow.id))
+        return [(row.clip_id, row.verdict, row.reason, row.reviewer, row.role) for row in found]
 
 
-def test_the_most_uncertain_clip_comes_first(ledger):
-    for clip_id, p_good in (("sure", 0.74), ("torn", 0.51), ("doubtful", 0.3)):
-        add_clip(ledger, clip_id, p_good)
-    assert ids(flagged(ledger)) == ["torn", "doubtful", "sure"]
+def review(ledger, clip_id):
+    with ledger.session() as session:
+        row = session.get(ReviewRow, clip_id)
+        session.expunge_all()
+        return row
 
 
-def test_accepted_clips_are_asked_about_only_when_drawn_for_an_audit(ledger):
-    add_clip(ledger, "accepted", 0.9, band=Band.ACCEPT)
-    add_clip(ledger, "audited", 0.9, band=Band.ACCEPT, audit=True)
-    [item] = flagged(ledger)
-    assert (item.clip_id, item.reasons) == ("audited", (Outcome.AUDIT,))
+def ids(found):
+    return [item.clip_id for item in found]
 
 
-def test_a_clip_that_is_no_longer_proposed_is_not_asked_about(ledger):
-    add_clip(ledger, "old", current=False)
-    assert flagged(ledger) == []
+class TestEnrolling:
+    def test_flagged_clips_wait_those_worth_most_first(self, ledger):
+        for clip_id, p_good in (("sure", 0.9), ("torn", 0.51), ("doubtful", 0.3)):
+            add(ledger, clip_id, p_good)
+        add(ledger, "accepted", 0.9, band=Band.ACCEPT)
+        add(ledger, "copy", duplicate_of="torn")
+        add(ledger, "old", current=False)
+        assert enrol(ledger, PLAIN) == 3
+        assert ids(flagged(ledger)) == ["torn", "doubtful", "sure"]
+
+    def test_accepted_clips_are_asked_about_only_when_drawn_for_an_audit(self, ledger):
+        add(ledger, "audited", 0.9, band=Band.ACCEPT, audit=True)
+        enrol(ledger, PLAIN)
+        [item] = flagged(ledger)
+        assert (item.clip_id, item.reasons) == ("audited", (Outcome.AUDIT,))
+
+    def test_contradicting_scores_and_classes_that_lack_clips_come_first(self, ledger):
+        add(ledger, "plain", 0.9, label="drum")
+        add(ledger, "torn", 0.9, scores={"p_in_sync": 0.99, "net_p_in_sync": 0.1})
+        add(ledger, "lacking", 0.9)
+        enrol(ledger, PLAIN.model_copy(update={"targets": {"dog": 5}}))
+        assert ids(flagged(ledger)) == ["torn", "lacking", "plain"]
+
+    def test_a_clip_that_is_decided_otherwise_leaves_unless_somebody_answered(self, ledger):
+        add(ledger, "left"), add(ledger, "answered")
+        enrol(ledger, TWICE)
+        say(ledger, "answered", settings=TWICE)
+        with ledger.session() as session:
+            for clip_id in ("left", "answered"):
+                session.get_one(ClipRow, clip_id).band = Band.ACCEPT
+        assert enrol(ledger, TWICE) == 1
+        assert ids(flagged(ledger)) == ["answered"]
+        with ledger.session() as session:
+            session.get_one(ClipRow, "left").band = Band.REVIEW
+        assert enrol(ledger, TWICE) == 2
+
+    def test_enrolling_twice_changes_nothing(self, ledger):
+        for at in range(5):
+            add(ledger, f"clip{at}", at / 10)
+        enrol(ledger, PLAIN)
+        say(ledger, "clip2")
+        before = ids(flagged(ledger, waiting_only=False))
+        assert enrol(ledger, PLAIN) == 4
+        assert ids(flagged(ledger, waiting_only=False)) == before
 
 
-def test_an_answered_clip_no_longer_waits_but_stays_in_the_full_list(ledger):
-    add_clip(ledger, "one")
-    record(ledger, ["one"], Verdict.ACCEPT, reviewer="ada")
-    assert flagged(ledger) == []
-    assert [item.verdict for item in flagged(ledger, waiting_only=False)] == [Verdict.ACCEPT]
+class TestLeases:
+    def test_two_reviewers_never_hold_the_same_clip(self, ledger):
+        for at in range(5):
+            add(ledger, f"clip{at}")
+        enrol(ledger, PLAIN)
+        mine, hers = claim(ledger, "ada", PLAIN, count=3), claim(ledger, "ben", PLAIN, count=3)
+        assert len(mine) == 3 and len(hers) == 2 and not {*mine} & {*hers}
+        assert claim(ledger, "eva", PLAIN) == []
+
+    def test_what_is_held_is_given_again_in_the_same_order(self, ledger):
+        for at in range(4):
+            add(ledger, f"clip{at}", 0.5 + at / 10)
+        enrol(ledger, PLAIN)
+        first = claim(ledger, "ada", PLAIN, count=2, now_ms=SOON)
+        assert first == ["clip0", "clip1"] and claim(ledger, "ada", PLAIN, count=2, now_ms=SOON + 5) == first
+
+    def test_a_lease_ends_after_silence_and_lives_while_it_is_renewed(self, ledger):
+        add(ledger, "one")
+        enrol(ledger, PLAIN)
+        assert claim(ledger, "ada", PLAIN, now_ms=SOON) == ["one"]
+        assert hold(ledger, "ada", ["one"], PLAIN, now_ms=SOON + 50_000) == ["one"]
+        assert claim(ledger, "ben", PLAIN, now_ms=SOON + 100_000) == []
+        assert claim(ledger, "ben", PLAIN, now_ms=SOON + 111_000) == ["one"]
+        assert hold(ledger, "ada", ["one"], PLAIN, now_ms=SOON + 112_000) == []
+
+    def test_clips_can_be_given_back(self, ledger):
+        add(ledger, "one")
+        enrol(ledger, PLAIN)
+        claim(ledger, "ada", PLAIN)
+        let_go(ledger, "ada")
+        assert claim(ledger, "ben", PLAIN) == ["one"]
+
+    def test_a_skipped_clip_goes_to_others_and_comes_back_last(self, ledger):
+        add(ledger, "dear", 0.5), add(ledger, "cheap", 0.9)
+        enrol(ledger, PLAIN)
+        assert claim(ledger, "ada", PLAIN) == ["dear"]
+        say(ledger, "dear", SKIP)
+        assert claim(ledger, "ada", PLAIN) == ["cheap"]
+        say(ledger, "cheap")
+        assert claim(ledger, "ada", PLAIN) == ["dear"]
+        let_go(ledger, "ada")
+        assert claim(ledger, "ben", PLAIN) == ["dear"]
+
+    def test_many_clients_at_once_get_each_clip_once_and_lose_no_answer(self, ledger):
+        for at in range(60):
+            add(ledger, f"clip{at:02}", at / 100)
+        enrol(ledger, PLAIN)
+        given, lock = Counter(), threading.Lock()
+
+        def work(name):
+            while got := claim(ledger, name, PLAIN, count=2):
+                for clip_id in got:
+                    with lock:
+                        given[clip_id] += 1
+                    key = str(uuid.uuid4())
+                    for _ in range(2):
+                        say(ledger, clip_id, who=name, key=key)
+
+        with ThreadPoolExecutor(8) as pool:
+            for done in [pool.submit(work, f"r{n}") for n in range(8)]:
+                done.result()
+        assert len(given) == 60 and set(given.values()) == {1}
+        assert len(rows(ledger)) == 60
+        assert progress(ledger, PLAIN).accepted == 60
 
 
-def test_a_second_answer_counts_and_the_first_stays_on_record(ledger):
-    add_clip(ledger, "one")
-    record(ledger, ["one"], Verdict.ACCEPT, reviewer="ada")
-    record(ledger, ["one"], Verdict.REJECT, reviewer="ben", reason=RejectReason.MEANING)
-    assert [item.verdict for item in flagged(ledger, waiting_only=False)] == [Verdict.REJECT]
-    assert verdict_rows(ledger) == [("one", "accept", "", "ada"), ("one", "reject", "meaning", "ben")]
+class TestWhoGetsWhat:
+    def test_a_share_is_drawn_from_what_was_accepted_unseen(self, ledger):
+        for at in range(40):
+            add(ledger, f"flagged{at:02}")
+            add(ledger, f"audit{at:02}", 0.99, band=Band.ACCEPT, audit=True)
+        mixed = PLAIN.model_copy(update={"audit_mix": 0.3})
+        enrol(ledger, mixed)
+        got = []
+        for _ in range(40):
+            [clip_id] = claim(ledger, "ada", mixed)
+            say(ledger, clip_id, settings=mixed)
+            got.append(clip_id)
+        share = sum(one.startswith("audit") for one in got)
+        assert 5 <= share <= 20 and got != sorted(got)
+
+    def test_a_golden_clip_measures_the_reviewer_and_nothing_else(self, ledger):
+        add(ledger, "known"), add(ledger, "open")
+        golden = PLAIN.model_copy(update={"golden_mix": 1.0})
+        enrol(ledger, golden)
+        with pytest.raises(BadInput, match="no answer that counts"):
+            make_golden(ledger, ["known"])
+        record(ledger, ["known"], YES, reviewer="boss")
+        make_golden(ledger, ["known"])
+        assert claim(ledger, "ada", golden) == ["known"]
+        assert claim(ledger, "ada", golden) == ["known"], "a golden clip is held like any other"
+        say(ledger, "known", NO, settings=golden)
+        assert rows(ledger)[-1][-1] == "golden"
+        assert [one.verdict for one in items(ledger, ["known"])] == [YES]
+        assert claim(ledger, "ada", golden) == ["open"]
+
+    def test_two_answer_a_clip_that_is_asked_twice(self, ledger):
+        add(ledger, "one")
+        enrol(ledger, TWICE)
+        say(ledger, "one", settings=TWICE)
+        assert claim(ledger, "ada", TWICE) == [], "not the same person"
+        assert claim(ledger, "ben", TWICE) == ["one"]
+        say(ledger, "one", who="ben", settings=TWICE)
+        assert review(ledger, "one").state == State.DONE
+
+    def test_a_third_decides_where_two_disagree_before_anything_else(self, ledger):
+        add(ledger, "sure", 0.99), add(ledger, "torn", 0.5)
+        enrol(ledger, TWICE)
+        say(ledger, "sure", settings=TWICE), say(ledger, "sure", NO, "ben", TWICE)
+        assert progress(ledger, TWICE).disputed == 1
+        assert claim(ledger, "eva", TWICE) == ["sure"]
+        say(ledger, "sure", NO, "eva", TWICE)
+        assert rows(ledger)[-1] == ("sure", "reject", "meaning", "eva", "adjudication")
+        assert [one.verdict for one in items(ledger, ["sure"])] == [NO]
 
 
-def test_a_rejection_without_a_reason_is_refused(ledger):
-    add_clip(ledger, "one")
-    with pytest.raises(BadInput, match="needs a reason"):
-        record(ledger, ["one"], Verdict.REJECT, reviewer="ada")
-    assert verdict_rows(ledger) == []
+class TestAnswers:
+    def test_a_second_answer_counts_and_the_first_stays_on_record(self, ledger):
+        add(ledger, "one")
+        record(ledger, ["one"], YES, reviewer="ada")
+        record(ledger, ["one"], NO, reviewer="ben", reason=MEANING)
+        assert [one.verdict for one in flagged(ledger, waiting_only=False)] == [NO]
+        assert review(ledger, "one").verdict_id == 2
+        assert [row[:4] for row in rows(ledger)] == [("one", "accept", "", "ada"), ("one", "reject", "meaning", "ben")]
 
+    def test_a_rejection_without_a_reason_is_refused(self, ledger):
+        add(ledger, "one")
+        with pytest.raises(BadInput, match="needs a reason"):
+            record(ledger, ["one"], NO, reviewer="ada")
+        with pytest.raises(BadInput, match="only a rejection"):
+            record(ledger, ["one"], YES, reviewer="ada", reason=MEANING)
+        assert rows(ledger) == []
 
-def test_one_unknown_clip_among_several_leaves_no_answer_at_all(ledger):
-    add_clip(ledger, "one")
-    with pytest.raises(BadInput, match="no clip two"):
-        record(ledger, ["one", "two"], Verdict.ACCEPT, reviewer="ada")
-    assert verdict_rows(ledger) == []
+    def test_one_unknown_clip_among_several_leaves_no_answer_at_all(self, ledger):
+        add(ledger, "one")
+        with pytest.raises(UnknownClip, match="no clip two"):
+            record(ledger, ["one", "two"], YES, reviewer="ada")
+        assert rows(ledger) == []
 
+    def test_a_key_counts_once_also_from_eight_clients_at_once(self, ledger):
+        add(ledger, "one"), add(ledger, "two")
+        key = str(uuid.uuid4())
+        with ThreadPoolExecutor(8) as pool:
+            found = {done.result() for done in [pool.submit(say, ledger, "one", key=key) for _ in range(8)]}
+        assert len(found) == 1 and len(rows(ledger)) == 1
+        with pytest.raises(BadInput, match="used for another answer"):
+            say(ledger, "two", key=key)
 
-def test_the_desk_counts_what_waits_and_what_is_done(ledger):
-    for number in range(4):
-        add_clip(ledger, f"clip{number}", 0.5 + number / 100)
-    record(ledger, ["clip0", "clip1"], Verdict.ACCEPT, reviewer="ada")
-    record(ledger, ["clip2"], Verdict.REJECT, reviewer="ada", reason=RejectReason.BAD_QUALITY)
-    desk = lay_out(ledger, reviewer="ada")
-    assert (desk.item.clip_id, desk.waiting, desk.accepted, desk.rejected, desk.flagged) == ("clip3", 1, 2, 1, 4)
+    def test_eight_clients_that_answer_one_clip_at_once_are_all_heard(self, ledger):
+        add(ledger, "one")
+        with ThreadPoolExecutor(8) as pool:
+            done = [pool.submit(say, ledger, "one", YES if n % 2 else NO, f"r{n}") for n in range(8)]
+            assert len({one.result() for one in done}) == 8
+        assert review(ledger, "one").answers == 8 or review(ledger, "one").state == State.DONE
 
+    def test_edits_are_kept_with_the_answer(self, ledger):
+        add(ledger, "one")
+        edits = Edits("cat", "a cat purrs", ((0, 800_000), (800_000, 1_500_000)), -30_000)
+        say(ledger, "one", edits=edits, seconds=4.25, page="1.0")
+        with ledger.session() as session:
+            row = session.scalars(select(VerdictRow)).one()
+            assert (row.label, row.caption, row.sound_late_us) == ("cat", "a cat purrs", -30_000)
+            assert row.parts == [[0, 800_000], [800_000, 1_500_000]] and (row.seconds, row.page) == (4.25, "1.0")
 
-def test_the_desk_names_the_clip_that_comes_next(ledger):
-    add_clip(ledger, "one", 0.5)
-    add_clip(ledger, "two", 0.6)
-    assert lay_out(ledger, reviewer="ada").after == "two"
-    assert lay_out(ledger, reviewer="ada", clip_id="two").after == "one"
-
-
-def test_going_back_walks_over_all_own_answers_newest_first(ledger):
-    for clip_id in ("one", "two", "three"):
-        add_clip(ledger, clip_id)
-    record(ledger, ["two"], Verdict.ACCEPT, reviewer="ada")
-    record(ledger, ["one"], Verdict.ACCEPT, reviewer="ada")
-    record(ledger, ["three"], Verdict.ACCEPT, reviewer="ben")
-    last = lay_out(ledger, reviewer="ada").before
-    assert last == "one"
-    first = lay_out(ledger, reviewer="ada", clip_id=last).before
-    assert first == "two"
-    assert lay_out(ledger, reviewer="ada", clip_id=first).before is None
-
-
-def test_a_clip_shown_again_carries_its_answer(ledger):
-    add_clip(ledger, "one")
-    record(ledger, ["one"], Verdict.REJECT, reviewer="ada", reason=RejectReason.OFF_SCREEN_SOUND)
-    answer = lay_out(ledger, reviewer="ben", clip_id="one").answer
-    assert (answer.verdict, answer.reason, answer.reviewer) == (
-        Verdict.REJECT,
-        RejectReason.OFF_SCREEN_SOUND,
-        "ada",
+    @pytest.mark.parametrize(
+        "parts", [(), ((0, 0),), ((5, 3),), ((0, 10), (5, 20)), ((-1, 5),), ((0, 2_000_001),), ((10, 20), (0, 5))]
     )
+    def test_parts_that_are_none_are_refused(self, ledger, parts):
+        add(ledger, "one")
+        with pytest.raises(BadInput):
+            say(ledger, "one", edits=Edits(parts=parts))
+        assert rows(ledger) == []
 
 
-def test_the_desk_refuses_a_clip_that_nobody_flagged(ledger):
-    add_clip(ledger, "accepted", band=Band.ACCEPT)
+class TestUndo:
+    def test_it_goes_back_as_far_as_one_likes_and_leases_what_it_opens(self, ledger):
+        for clip_id in ("one", "two"):
+            add(ledger, clip_id)
+        enrol(ledger, PLAIN)
+        say(ledger, "two"), say(ledger, "one", NO), say(ledger, "two", who="ben", verdict=SKIP)
+        assert [undo(ledger, "ada"), undo(ledger, "ada"), undo(ledger, "ada")] == ["one", "two", None]
+        assert len(rows(ledger)) == 5, "an undo is a row"
+        assert progress(ledger, PLAIN).done == 0
+        assert claim(ledger, "ben", PLAIN) == []
+        assert {*claim(ledger, "ada", PLAIN, count=2)} == {"one", "two"}
+
+    def test_the_same_key_undoes_once(self, ledger):
+        add(ledger, "one"), add(ledger, "two")
+        enrol(ledger, PLAIN)
+        say(ledger, "one"), say(ledger, "two")
+        key = str(uuid.uuid4())
+        assert undo(ledger, "ada", key=key) == undo(ledger, "ada", key=key) == "two"
+        assert progress(ledger, PLAIN).accepted == 1
+
+    def test_an_answer_after_an_undo_counts(self, ledger):
+        add(ledger, "one")
+        enrol(ledger, PLAIN)
+        say(ledger, "one")
+        undo(ledger, "ada")
+        say(ledger, "one", NO)
+        assert [one.verdict for one in items(ledger, ["one"])] == [NO]
+
+
+class TestEnough:
+    def fill(self, ledger, count, **more):
+        for at in range(count):
+            add(ledger, f"clip{at:03}", **more)
+
+    def test_targets_that_are_met_end_it_and_say_what_the_order_saved(self, ledger):
+        targets = PLAIN.model_copy(update={"per_class": 4})
+        for at in range(30):
+            add(ledger, f"good{at:02}", 0.6)
+            add(ledger, f"poor{at:02}", 0.05)
+        enrol(ledger, targets)
+        for _ in range(4):
+            assert progress(ledger, targets).enough is None
+            [clip_id] = claim(ledger, "ada", targets)
+            say(ledger, clip_id, settings=targets)
+        found = progress(ledger, targets)
+        assert found.enough is Enough.TARGETS_MET and found.classes[0].met
+        # Of 60 clips about 20 are good, so a random order would take about 12 answers to four of them.
+        assert 5 <= found.saved <= 10
+
+    def test_a_class_with_its_target_met_comes_behind_one_without(self, ledger):
+        targets = PLAIN.model_copy(update={"per_class": 1})
+        add(ledger, "dog1"), add(ledger, "dog2"), add(ledger, "drum1", 0.45, label="drum")
+        enrol(ledger, targets)
+        assert ids(flagged(ledger))[:2] == ["dog1", "dog2"]
+        say(ledger, "dog1", settings=targets)
+        assert ids(flagged(ledger)) == ["drum1", "dog2"]
+
+    def test_audits_that_prove_the_precision_end_it(self, ledger):
+        self.fill(ledger, 80, p_good=0.99, band=Band.ACCEPT, audit=True)
+        add(ledger, "flagged")
+        enrol(ledger, PLAIN)
+        for at in range(80):
+            assert progress(ledger, PLAIN).enough is None or at > 70
+            say(ledger, f"clip{at:03}")
+        found = progress(ledger, PLAIN)
+        assert found.enough is Enough.PRECISION_PROVEN and found.precision.low >= 0.95
+
+    def test_nothing_left_is_enough(self, ledger):
+        assert progress(ledger, PLAIN).enough is Enough.NOTHING_WAITS
+
+
+def test_a_clip_that_nobody_flagged_is_not_shown(ledger):
+    add(ledger, "accepted", band=Band.ACCEPT)
+    enrol(ledger, PLAIN)
     with pytest.raises(UnknownClip, match="no flagged clip accepted"):
-        lay_out(ledger, reviewer="ada", clip_id="accepted")
-
-
-@pytest.mark.parametrize(
-    ("offset_s", "words"),
-    [
-        (-0.12, "sound is 120 ms early"),
-        (0.06, "sound is 60 ms late"),
-        (0.001, "sound is on time"),
-        (float("nan"), "not measured"),
-    ],
-)
-def test_an_offset_is_said_in_words(offset_s, words):
-    assert lag(offset_s) == words
-
-
-def test_scores_are_listed_synchrony_first_and_unknown_ones_keep_their_name():
-    lines = measures({"new_score": 0.1234, "peak_amplitude": 0.83, "sync": 0.62, "silence_ratio": None})
-    assert [(one.name, one.value) for one in lines] == [
-        ("Synchrony, shifted to fit", "0.62"),
-        ("Loudest peak", "83 %"),
-        ("Silent", "not measured"),
-        ("New score", "0.123"),
-    ]
-
-
-def test_every_outcome_and_every_reason_has_words():
-    assert all(why(outcome).endswith(".") for outcome in Outcome)
-    assert list(REASONS) == list(RejectReason)
-
-
-def test_a_span_is_read_as_minutes_and_seconds():
-    assert span(3_200_000, 64_000_000) == "0:03.2 to 1:04.0"
-
-
-@pytest.mark.parametrize("link", ["javascript:alert(1)", "data:text/html,x", "/etc/passwd", "http://[", "https:"])
-def test_only_web_addresses_become_links(link):
-    assert web_link(link) == ""
+        items(ledger, ["accepted"])

@@ -1,4 +1,4 @@
-"""Serving the review page: on the loopback only, with previews cut on demand."""
+"""Serving the review page: who may be served where, and previews that are cut on demand."""
 
 import signal
 import socket
@@ -8,76 +8,98 @@ from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import av
+import numpy as np
 import pytest
 
 from curation.home import Home
-from curation.ledger.tables import ClipRow, Video
-from curation.media.settings import CutSettings
-from curation.review.serve import entry_link, previews, serve
+from curation.ledger.tables import ClipRow
+from curation.media.analyse import analyse
+from curation.recipe import Recipe
+from curation.review.serve import Place, entry_path, link, serve
 from shards.errors import BadInput
 
-FIRST = "a" * 40
+FIRST, SECOND = "a" * 40, "b" * 40
 SERVE = """
 import sys
 from pathlib import Path
 from curation.home import Home
-from curation.media.settings import CutSettings
-from curation.review.serve import serve
+from curation.recipe import Recipe
+from curation.review.serve import Place, serve
 announce = lambda link: print(link, flush=True)
-serve(Home(Path(sys.argv[1])), port=0, reviewer="ada", settings=CutSettings(), announce=announce)
+serve(Home(Path(sys.argv[1])), reviewer="ada", recipe=Recipe(), announce=announce, place=Place(port=0))
 """
 
 
 class TestPreviews:
-    def test_a_preview_is_cut_when_it_is_first_asked_for(self, review_ledger, tmp_path):
-        settings = CutSettings()
-        made = previews(review_ledger, home=Home(tmp_path), settings=settings)(FIRST)
+    def test_a_preview_is_cut_when_it_is_first_asked_for(self, review_ledger, media):
+        made = media.preview(FIRST)
         with av.open(str(made)) as clip:
             assert abs(clip.duration / 1e6 - 2.0) < 0.1
         with review_ledger.session() as session:
             assert session.get_one(ClipRow, FIRST).cut == "ok"
 
-    def test_a_clip_whose_video_is_gone_has_no_preview_and_says_why(self, review_ledger, tmp_path):
+    def test_a_moved_sound_is_another_cut(self, media):
+        here, there = media.preview(FIRST), media.preview(FIRST, sound_late_us=250_000)
+        assert here != there
+        curves = [line.waveform for line in (analyse(here), analyse(there))]
+        late, rate_hz = 4000, 16_000
+        assert np.corrcoef(curves[0][late : late + rate_hz], curves[1][:rate_hz])[0, 1] > 0.9
+
+    def test_a_clip_whose_video_is_gone_has_no_preview_and_says_why(self, review_ledger, media):
+        assert media.preview(SECOND) is None and media.curves(SECOND) is None
         with review_ledger.session() as session:
-            session.get_one(Video, "video-0.5").path = str(tmp_path / "gone.mp4")
-        assert previews(review_ledger, home=Home(tmp_path), settings=CutSettings())(FIRST) is None
-        with review_ledger.session() as session:
-            assert session.get_one(ClipRow, FIRST).cut == "file_missing"
+            assert session.get_one(ClipRow, SECOND).cut == "file_missing"
+
+    def test_an_unknown_clip_has_none(self, media):
+        assert media.preview("nothing") is None
+
+    def test_the_curves_lie_on_the_clip_s_own_clock_and_are_kept(self, media):
+        curves = media.curves(FIRST)
+        assert curves["duration_s"] == pytest.approx(2.0, abs=0.05)
+        assert curves["frames_s"][0] == 0 and len(curves["frames_s"]) == 48
+        assert len(curves["peaks"]) == pytest.approx(2 * curves["peaks_hz"], abs=10)
+        assert 0 < max(curves["peaks"]) <= 1 and max(curves["motion"]) <= 1
+        assert media.preview(FIRST).with_suffix(".curves.json").is_file() and media.curves(FIRST) == curves
 
 
 class TestServing:
     @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "example.org", ""])
-    def test_only_the_loopback_is_served(self, tmp_path, host):
-        with pytest.raises(BadInput, match="named users come in a later version"):
-            serve(Home(tmp_path), host=host, reviewer="ada", settings=CutSettings(), announce=pytest.fail)
+    def test_other_machines_are_served_only_where_people_are_asked_who_they_are(self, tmp_path, host):
+        with pytest.raises(BadInput, match="nobody would be asked who they are") as caught:
+            start(tmp_path, Place(host=host))
+        assert "clapboard review account add" in caught.value.remedy
+
+    def test_a_header_without_a_proxy_s_address_is_refused(self, tmp_path):
+        with pytest.raises(BadInput, match="a header alone proves nothing"):
+            start(tmp_path, Place(host="0.0.0.0", proxy_header="X-User"))
 
     def test_a_taken_port_is_said_to_be_taken(self, tmp_path):
-        with (
-            socket.create_server(("127.0.0.1", 0)) as taken,
-            pytest.raises(BadInput, match="cannot be used"),
-        ):
-            port = taken.getsockname()[1]
-            serve(Home(tmp_path), port=port, reviewer="ada", settings=CutSettings(), announce=pytest.fail)
+        with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(BadInput, match="cannot be used"):
+            start(tmp_path, Place(port=taken.getsockname()[1]))
 
     def test_a_port_that_cannot_be_is_refused(self, tmp_path):
         with pytest.raises(BadInput, match="must be 0-65535"):
-            serve(Home(tmp_path), port=99_999, reviewer="ada", settings=CutSettings(), announce=pytest.fail)
+            start(tmp_path, Place(port=99_999))
 
     def test_an_ipv6_address_is_bracketed_in_the_link(self):
-        assert entry_link("::1", 8420, "t") == "http://[::1]:8420/enter?token=t"
+        assert link(Place(host="::1"), 8420, entry_path("t")) == "http://[::1]:8420/enter?token=t"
 
     def test_the_announced_link_opens_the_page_and_ctrl_c_stops_it_cleanly(self, tmp_path, review_ledger):
         command = [sys.executable, "-c", SERVE, str(tmp_path)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
             try:
-                link = urlsplit(server.stdout.readline().strip())
-                assert link.hostname == "127.0.0.1"
-                assert FIRST in open_page(link)
+                opened = urlsplit(server.stdout.readline().strip())
+                assert opened.hostname == "127.0.0.1"
+                assert 'content="ada"' in open_page(opened)
                 server.send_signal(signal.SIGINT)
                 said, complaints = server.communicate(timeout=20)
             finally:
                 server.kill()
         assert (server.returncode, said, complaints) == (0, "", "")
+
+
+def start(folder, place):
+    serve(Home(folder), reviewer="ada", recipe=Recipe(), announce=pytest.fail, place=place)
 
 
 def open_page(link):

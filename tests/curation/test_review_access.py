@@ -1,0 +1,174 @@
+"""Accounts, guessed passwords, sessions that end, and a proxy that says who somebody is."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from curation.ledger.tables import ReviewerRow
+from curation.review.access import (
+    FREE_TRIES,
+    IDLE_S,
+    Accounts,
+    Sessions,
+    TooManyTries,
+    TrustedProxy,
+    account_names,
+    add_account,
+    remove_account,
+)
+from curation.review.app import create_app
+from shards.errors import BadInput
+
+HERE = {"Sec-Fetch-Site": "same-origin"}
+RIGHT = "correct horse battery"
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def team(review_ledger, media, review_settings, clock):
+    """A browser before the page of a team with one account."""
+    add_account(review_ledger, "ada", RIGHT)
+    app = create_app(
+        review_ledger, media=media, access=Accounts(review_ledger, clock), settings=review_settings, hosts=("*",)
+    )
+    return TestClient(app, base_url="http://reviews.example", follow_redirects=False)
+
+
+def sign_in(browser, name="ada", password=RIGHT):
+    return browser.post("/sign-in", json={"name": name, "password": password}, headers=HERE)
+
+
+def test_a_stranger_is_led_to_the_page_where_one_signs_in(team):
+    led = team.get("/", headers={"Accept": "text/html"})
+    assert (led.status_code, led.headers["location"]) == (303, "/sign-in")
+    assert team.get("/sign-in").status_code == team.get("/static/review.css").status_code == 200
+    for path in ("/api/next", "/numbers", "/media/x", "/openapi.json"):
+        assert team.get(path).status_code == 401
+
+
+def test_the_right_password_opens_and_signing_out_closes(team):
+    response = sign_in(team)
+    assert response.status_code == 204
+    assert {"HttpOnly", "SameSite=strict"} <= {part.strip() for part in response.headers["set-cookie"].split(";")}
+    page = team.get("/").text
+    assert 'name="reviewer" content="ada"' in page
+    token = page.split('name="form-token" content="')[1].split('"')[0]
+    assert team.post("/sign-out", json={}, headers=HERE).status_code == 403, "not without the page's token"
+    assert team.post("/sign-out", json={}, headers=HERE | {"X-Clapboard-Token": token}).status_code == 204
+    assert team.get("/api/next").status_code == 401
+
+
+def test_the_cookie_is_for_https_only_where_there_is_https(team):
+    team.base_url = "https://reviews.example"
+    assert "Secure" in sign_in(team).headers["set-cookie"]
+
+
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [("ada", "wrong"), ("ada", ""), ("ben", RIGHT), ("", ""), ("x" * 150, RIGHT), ("a' OR 1=1", "x")],
+)
+def test_anything_else_does_not(team, name, password):
+    assert sign_in(team, name, password).status_code == 401
+    assert team.get("/api/next").status_code == 401
+
+
+def test_guessing_gets_slower_for_the_name_and_for_the_client(team, clock):
+    for _ in range(FREE_TRIES):
+        assert sign_in(team, password="guess").status_code == 401
+    refused = sign_in(team)
+    assert refused.status_code == 429 and int(refused.headers["Retry-After"]) >= 1
+    assert sign_in(team, "ben", "guess").status_code == 429, "another name from the same client"
+    clock.now += 2
+    assert sign_in(team).status_code == 204
+    assert sign_in(team, password="guess").status_code == 401, "the right one wiped the slate"
+
+
+def test_waiting_times_double_but_have_an_end(review_ledger, clock):
+    accounts, waits = Accounts(review_ledger, clock), []
+    for _ in range(FREE_TRIES + 12):
+        try:
+            accounts.sign_in("eve", "guess", client="c")
+        except TooManyTries as refused:
+            waits.append(refused.wait_s)
+            clock.now += refused.wait_s
+            accounts.sign_in("eve", "guess", client="c")
+    assert waits[:4] == [1, 2, 4, 8] and max(waits) == 300
+
+
+def test_another_site_cannot_sign_somebody_in(team):
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    assert team.post("/sign-in", json={"name": "ada", "password": RIGHT}, headers=headers).status_code == 403
+
+
+def test_a_session_that_rests_ends(clock):
+    sessions = Sessions(clock)
+    secret = sessions.open("ada")
+    clock.now += IDLE_S - 1
+    assert sessions.find(secret).reviewer == "ada"
+    clock.now += IDLE_S
+    assert sessions.find(secret) is None and sessions.find("guess") is None
+
+
+def test_passwords_are_kept_as_argon2_hashes_and_never_as_they_are(review_ledger):
+    add_account(review_ledger, "ada", RIGHT)
+    with review_ledger.session() as session:
+        kept = session.get_one(ReviewerRow, "ada").password
+    assert kept.startswith("$argon2id$") and RIGHT not in kept
+
+
+@pytest.mark.parametrize(
+    ("name", "password"), [("", RIGHT), (" ada", RIGHT), ("a\nb", RIGHT), ("ada", "short"), ("x" * 65, RIGHT)]
+)
+def test_names_and_passwords_that_are_none_are_refused(review_ledger, name, password):
+    with pytest.raises(BadInput):
+        add_account(review_ledger, name, password)
+    assert account_names(review_ledger) == []
+
+
+def test_an_account_can_be_removed_and_its_password_changed(review_ledger, clock):
+    add_account(review_ledger, "ada", RIGHT)
+    add_account(review_ledger, "ada", "another long one")
+    accounts = Accounts(review_ledger, clock)
+    assert accounts.sign_in("ada", RIGHT, client="c") is None
+    assert accounts.sign_in("ada", "another long one", client="c")
+    remove_account(review_ledger, "ada")
+    assert account_names(review_ledger) == []
+    with pytest.raises(BadInput, match="no account"):
+        remove_account(review_ledger, "ada")
+
+
+class TestProxy:
+    def open(self, review_ledger, media, client="10.0.0.2"):
+        app = create_app(review_ledger, media=media, access=TrustedProxy("X-User", ("10.0.0.0/24",)), hosts=("*",))
+        return TestClient(app, base_url="http://reviews.example", client=(client, 5000), follow_redirects=False)
+
+    def test_who_the_proxy_names_is_in(self, review_ledger, media):
+        browser = self.open(review_ledger, media)
+        page = browser.get("/", headers={"X-User": "ada"})
+        assert page.status_code == 200 and 'content="ada"' in page.text
+
+    @pytest.mark.parametrize(
+        ("client", "headers"),
+        [
+            ("10.0.0.2", {}),
+            ("10.0.0.2", {"X-User": ""}),
+            ("10.0.1.2", {"X-User": "ada"}),
+            ("nowhere", {"X-User": "ada"}),
+        ],
+    )
+    def test_nobody_else_is(self, review_ledger, media, client, headers):
+        assert self.open(review_ledger, media, client).get("/", headers=headers).status_code == 401
+
+    def test_a_proxy_is_named_by_its_address(self):
+        with pytest.raises(BadInput, match="no address of a proxy"):
+            TrustedProxy("X-User", ("example.org",))
