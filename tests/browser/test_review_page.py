@@ -1,0 +1,285 @@
+"""A reviewer's hour in a minute: twenty clips by keyboard alone, in a real browser."""
+
+import json
+import statistics
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy import select
+
+from curation.ledger.tables import VerdictRow
+from curation.review.access import add_account
+
+pytestmark = pytest.mark.timeout(180)
+AT_ONCE_MS = 150
+SERIOUS = ("serious", "critical")
+SETTLED = "document.querySelector('[data-state=clip] #players video:not(.waiting)')"
+
+PLAYING = f"""(before) => {{
+  const video = {SETTLED};
+  const another = document.getElementById('desk')?.dataset.clip !== before;
+  return another && video && !video.paused && video.currentTime > 0
+    && document.getElementById('clock').textContent.includes(' / ');
+}}"""
+
+
+class Desk:
+    """The page as a reviewer at the keyboard has it."""
+
+    def __init__(self, page):
+        self.page = page
+        self.hosts, self.errors = set(), []
+        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def open(self, link):
+        self.page.goto(link)
+        self.playing()
+        return self
+
+    @property
+    def clip(self):
+        return self.page.get_attribute("#desk", "data-clip")
+
+    def playing(self, not_clip=None):
+        """Wait until a clip (another than that) plays, and its curves are there."""
+        self.page.wait_for_function(
+            PLAYING,
+            arg=not_clip,
+            timeout=20_000,
+        )
+        # The page takes no answer to a clip that nobody can have seen yet.
+        self.page.wait_for_timeout(300)
+
+    def answer(self, *keys):
+        before = self.clip
+        for key in keys:
+            self.page.keyboard.press(key)
+        self.playing(not_clip=before)
+        return before
+
+    def frame(self, count):
+        for _ in range(abs(count)):
+            self.page.keyboard.press("." if count > 0 else ",")
+            self.page.wait_for_timeout(30)
+
+    def swaps_ms(self):
+        return self.page.evaluate("performance.getEntriesByName('answer to playing').map((one) => one.duration)")
+
+    def answered(self, count):
+        """Wait until the server has that many answers."""
+        self.page.wait_for_function(
+            "(count) => document.querySelector('#count b:last-child').textContent === String(count)", arg=count
+        )
+
+
+@pytest.fixture
+def desk(chromium):
+    context = chromium.new_context(viewport={"width": 1280, "height": 720})
+    yield Desk(context.new_page())
+    context.close()
+
+
+def rows(home):
+    with home.ledger() as ledger, ledger.session() as session:
+        found = list(session.scalars(select(VerdictRow).order_by(VerdictRow.id)))
+        session.expunge_all()
+        return found
+
+
+def test_twenty_clips_by_keyboard(desk, home, served):
+    desk.open(served())
+    accepted, rejected, skipped = [], [], []
+    for turn in range(12):
+        if turn % 4 == 3:
+            rejected.append(desk.answer("x", str(1 + turn % 8)))
+        elif turn == 6:
+            skipped.append(desk.answer("s"))
+        else:
+            accepted.append(desk.answer("a"))
+
+    # One is trimmed: five frames off the start, ten off the end, the sound 30 ms earlier, another class.
+    trimmed, page = desk.clip, desk.page
+    page.keyboard.press("Space")
+    page.keyboard.press("0")
+    for _ in range(5):
+        page.keyboard.press("[")
+    for _ in range(10):
+        page.keyboard.press("]")
+    for _ in range(3):
+        page.keyboard.press("ArrowLeft")
+    page.keyboard.press("e")
+    page.keyboard.type(" strikes")
+    page.keyboard.press("Enter")
+    assert "30 ms earlier" in page.inner_text("#moved")
+    assert desk.answer("a") == trimmed
+    accepted.append(trimmed)
+
+    # One is taken back and answered otherwise.
+    undone = desk.answer("a")
+    before = desk.clip
+    page.keyboard.press("u")
+    desk.playing(not_clip=before)
+    assert desk.clip == undone
+    rejected.append(desk.answer("x", "2"))
+
+    # The connection is lost for three answers; they are drawn at once, kept, and sent when it is back.
+    page.context.set_offline(True)
+    lost = [desk.answer("a"), desk.answer("a")]
+    lost.append(desk.clip)
+    page.keyboard.press("a")
+    page.wait_for_selector("#unsent:not([hidden])")
+    assert "3 answers wait" in page.inner_text("#unsent")
+    page.context.set_offline(False)
+    desk.playing()
+    accepted += lost
+    while len(accepted) + len(rejected) < 19:
+        accepted.append(desk.answer("a"))
+    desk.answered(19)
+
+    found = rows(home)
+    taken_back = {row.undoes for row in found if row.verdict == "undo"}
+    standing = [row for row in found if row.id not in taken_back and row.verdict != "undo"]
+    assert len(taken_back) == 1 and len(standing) == 20, "nothing lost, nothing twice"
+    assert {row.clip_id for row in standing if row.verdict == "accept"} == {*accepted}
+    assert {row.clip_id for row in standing if row.verdict == "reject"} == {*rejected}
+    assert [row.clip_id for row in standing if row.verdict == "skip"] == skipped
+    assert all(row.seconds > 0 and row.page and row.reviewer == "ada" and row.key for row in standing)
+    [edited] = [row for row in standing if row.clip_id == trimmed]
+    [(start, end)] = edited.parts
+    frame_us = 1e6 / 24
+    assert (end - start) / frame_us == pytest.approx(48 - 15, abs=0.05)
+    assert edited.sound_late_us == 30_000 and edited.caption.endswith(" strikes") and edited.label is None
+
+    swaps = desk.swaps_ms()
+    assert len(swaps) >= 15
+    assert statistics.median(swaps) <= AT_ONCE_MS, sorted(swaps)
+    assert desk.errors == [] and desk.hosts == {"127.0.0.1"}, "it works without the internet"
+
+
+def test_undo_goes_back_over_a_reload_with_what_was_edited(desk, home, served):
+    desk.open(served())
+    first, page = desk.clip, desk.page
+    page.keyboard.press("Space")
+    page.evaluate(f"{SETTLED}.currentTime = 0.98")
+    page.wait_for_timeout(200)
+    page.keyboard.press("k")
+    assert "2 clips" in page.inner_text("#marks")
+    desk.answer("a")
+    second = desk.answer("a")
+    desk.answered(2)
+    page.reload()
+    desk.playing()
+    for expected in (second, first):
+        page.keyboard.press("u")
+        page.wait_for_function("(clip) => document.getElementById('desk').dataset.clip === clip", arg=expected)
+        desk.playing()
+    assert "2 clips" in page.inner_text("#marks")
+    page.keyboard.press("u")
+    page.get_by_text("There is nothing to undo.").wait_for()
+
+
+def test_the_player_obeys_its_keys(desk, served):
+    page = desk.open(served()).page
+    video = f"{SETTLED}"
+    page.keyboard.press("Space")
+    assert page.evaluate(f"{video}.paused")
+    page.evaluate(f"{video}.currentTime = 0.5")
+    page.wait_for_timeout(200)
+    at = page.evaluate(f"{video}.currentTime")
+    desk.frame(3)
+    page.wait_for_timeout(100)
+    assert (page.evaluate(f"{video}.currentTime") - at) * 24 == pytest.approx(3, abs=0.75)
+    page.keyboard.press("h")
+    assert page.evaluate(f"{video}.playbackRate") == 0.5
+    page.keyboard.press("m")
+    assert page.evaluate(f"{video}.muted")
+    page.keyboard.press("v")
+    assert "picture hidden" in page.inner_text("#marks")
+    page.keyboard.press("i")
+    page.keyboard.press("Space")
+    page.wait_for_timeout(3500)
+    assert page.evaluate(f"{video}.currentTime") >= 0.5, "it loops over what is kept"
+    page.keyboard.press("?")
+    assert page.is_visible("#help")
+    page.keyboard.press("a")
+    assert page.is_visible("#help"), "keys rest while the help is open"
+
+
+def test_the_mouse_trims_on_frames(desk, served):
+    page = desk.open(served()).page
+    box = page.locator("#timeline").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 2, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 4, middle, steps=5)
+    page.mouse.up()
+    assert "1.50 s kept" in page.inner_text("#marks")
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (820, 1180), (390, 800)], ids=["laptop", "tablet", "phone"])
+def test_no_serious_fault_of_accessibility_on_any_page(chromium, served, home, size):
+    from axe_playwright_python.sync_playwright import Axe
+
+    link = served()
+    base = "{0.scheme}://{0.netloc}".format(urlsplit(link))
+    for scheme in ("light", "dark"):
+        context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=scheme)
+        desk = Desk(context.new_page())
+        if scheme == "light":
+            state = desk.open(link).page.context.storage_state()
+        else:
+            context.add_cookies(state["cookies"])
+            desk.open(base)
+        assert faults(Axe().run(desk.page)) == []
+        for key in ("x", "?"):
+            desk.page.keyboard.press(key)
+            assert faults(Axe().run(desk.page)) == []
+        desk.page.goto(f"{base}/numbers")
+        assert faults(Axe().run(desk.page)) == []
+        assert desk.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing sticks out sideways"
+        context.close()
+
+
+def test_a_team_signs_in(desk, home, served):
+    with home.ledger() as ledger:
+        add_account(ledger, "ben", "correct horse battery")
+    page = desk.page
+    page.goto(served())
+    assert page.url.endswith("/sign-in")
+    page.fill("[name=name]", "ben")
+    page.fill("[name=password]", "wrong")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#problem:not([hidden])")
+    page.fill("[name=password]", "correct horse battery")
+    page.keyboard.press("Enter")
+    desk.playing()
+    desk.answer("a")
+    desk.answered(1)
+    assert [row.reviewer for row in rows(home)] == ["ben"]
+
+
+def test_two_reviewers_never_see_the_same_clip(chromium, home, served):
+    with home.ledger() as ledger:
+        for name in ("ada", "ben"):
+            add_account(ledger, name, "correct horse battery")
+    link, seen = served(), {}
+    for name in ("ada", "ben"):
+        context = chromium.new_context()
+        desk = Desk(context.new_page())
+        desk.page.goto(link)
+        desk.page.fill("[name=name]", name)
+        desk.page.fill("[name=password]", "correct horse battery")
+        desk.page.keyboard.press("Enter")
+        desk.playing()
+        seen[name] = desk.clip
+    assert seen["ada"] != seen["ben"]
+
+
+def faults(results):
+    """What axe-core finds serious, told so that it can be mended."""
+    return [
+        json.dumps({"rule": one["id"], "help": one["help"], "where": [node["target"] for node in one["nodes"]]})
+        for one in results.response["violations"]
+        if one["impact"] in SERIOUS
+    ]
