@@ -1,6 +1,8 @@
 """The review page's JSON: what the browser asks for and sends. Everything is about the reviewer who is signed in."""
 
+import time
 import uuid
+from threading import Lock
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -21,6 +23,7 @@ MOST_AT_ONCE = 8
 LONGEST_WORDS = 400
 MOST_PARTS = 8
 LONGEST_LOOK_S = 3600.0
+LONG_QUEUE, STALE_S = 2000, 1.0
 
 ClipId = Annotated[str, Field(min_length=1, max_length=40)]
 TimeUs = Annotated[int, Field(ge=0, le=2**53)]
@@ -167,16 +170,17 @@ Reviewer = Annotated[str, Depends(reviewer_of)]
 def make_api(ledger: Ledger, *, media: Media, settings: ReviewSettings) -> APIRouter:
     """All routes below /api."""
     api = APIRouter(prefix="/api")
+    queue = _Queue(ledger, settings)
 
     @api.get("/next")
     def next_clips(reviewer: Reviewer, count: Annotated[int, Query(ge=1, le=MOST_AT_ONCE)] = 2) -> NextOut:
         held = claim(ledger, reviewer, settings, count=count)
-        return NextOut(clips=[_clip(item) for item in items(ledger, held)], progress=_progress(ledger, settings))
+        return NextOut(clips=[_clip(item) for item in items(ledger, held)], progress=queue.state())
 
     @api.post("/answers")
     def take_answer(given: AnswerIn, reviewer: Reviewer) -> AnsweredOut:
         answer(ledger, _answer(given, reviewer), settings)
-        return AnsweredOut(progress=_progress(ledger, settings))
+        return AnsweredOut(progress=queue.state())
 
     @api.post("/undo")
     def take_back(given: UndoIn, reviewer: Reviewer) -> UndoneOut:
@@ -186,7 +190,7 @@ def make_api(ledger: Ledger, *, media: Media, settings: ReviewSettings) -> APIRo
             clip = _clip(items(ledger, [clip_id])[0]).model_copy(
                 update={"edits": _last_edits(ledger, reviewer, clip_id)}
             )
-        return UndoneOut(clip=clip, progress=_progress(ledger, settings))
+        return UndoneOut(clip=clip, progress=queue.state())
 
     @api.post("/hold")
     def still_here(given: HoldIn, reviewer: Reviewer) -> HeldOut:
@@ -213,7 +217,7 @@ def make_api(ledger: Ledger, *, media: Media, settings: ReviewSettings) -> APIRo
 
     @api.get("/progress")
     def how_far() -> ProgressOut:
-        return _progress(ledger, settings)
+        return queue.state()
 
     return api
 
@@ -259,8 +263,25 @@ def _clip(item: Item) -> ClipOut:
     )
 
 
-def _progress(ledger: Ledger, settings: ReviewSettings) -> ProgressOut:
-    return progress_out(progress(ledger, settings))
+class _Queue:
+    """The queue's state; of a long queue it is read once a second at most, since all reviewers ask all the time."""
+
+    def __init__(self, ledger: Ledger, settings: ReviewSettings) -> None:
+        self._ledger, self._settings = ledger, settings
+        self._lock = Lock()
+        self._read: tuple[float, ProgressOut] | None = None
+
+    def state(self) -> ProgressOut:
+        """As it is, or was a moment ago."""
+        with self._lock:
+            if self._read is not None:
+                at, known = self._read
+                long = known.waiting + known.accepted + known.rejected >= LONG_QUEUE
+                if long and time.monotonic() - at < STALE_S:
+                    return known
+            now = progress_out(progress(self._ledger, self._settings))
+            self._read = time.monotonic(), now
+            return now
 
 
 def progress_out(found: Progress) -> ProgressOut:

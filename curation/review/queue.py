@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, Update, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 
 from curation.decide.asking import disagreement, entropy, value_of_answer
@@ -151,46 +151,61 @@ def flagged(ledger: Ledger, *, waiting_only: bool = True) -> list[Item]:
 def _lease_one(
     ledger: Ledger, reviewer: str, settings: ReviewSettings, *, lot: int, taken: Sequence[str], now: int, until: int
 ) -> str | None:
-    free = and_(
-        or_(ReviewRow.leased_to.is_(None), ReviewRow.leased_until_ms <= now), ReviewRow.clip_id.not_in(list(taken))
-    )
-    by_value, by_lot = (ReviewRow.value.desc(), ReviewRow.clip_id), (ReviewRow.shuffle, ReviewRow.clip_id)
-    new_to_me = ~_answered_by(reviewer)
-    audits = (and_(ReviewRow.state == State.WAITING, ReviewRow.audit, new_to_me), by_lot)
-    golden = (and_(ReviewRow.golden, ReviewRow.state == State.DONE, new_to_me), by_lot)
-    dearest = (and_(still_open(), new_to_me), by_value)
-    again = (and_(still_open(), ~_answered_by(reviewer, DECIDING)), by_value)
     drawn = lot_of("mix", reviewer, str(lot))
-    order: list[tuple[ColumnElement[bool], tuple[Any, ...]]] = [dearest, again]
+    order = _USUAL
     if drawn < settings.golden_mix:
-        order.insert(0, golden)
+        order = (_GOLDEN, *_USUAL)
     elif drawn < settings.golden_mix + settings.audit_mix:
-        order.insert(0, audits)
-    for chosen, by in order:
+        order = (_AUDITS, *_USUAL)
+    asked = {"reviewer": reviewer, "now": now, "taken": list(taken)}
+    for found_by, leased_by in order:
         # Another connection may be quicker; then the next candidate is tried, and at last a new list of them.
         for _ in range(CANDIDATES):
             with ledger.session() as session:
-                found = session.scalars(
-                    select(ReviewRow.clip_id).where(free, chosen).order_by(*by).limit(CANDIDATES)
-                ).all()
+                found = session.scalars(found_by, asked).all()
                 for clip_id in found:
                     # Between the two it may have been leased, or leased and answered.
-                    mine = update(ReviewRow).where(ReviewRow.clip_id == clip_id, free, chosen)
-                    if session.execute(mine.values(leased_to=reviewer, leased_until_ms=until)).rowcount:  # type: ignore[attr-defined]
+                    mine = asked | {"clip": clip_id, "until": until}
+                    if session.execute(leased_by, mine).rowcount:  # type: ignore[attr-defined]
                         return clip_id
             if len(found) < CANDIDATES:
                 break
     return None
 
 
-def _answered_by(reviewer: str, verdicts: Iterable[Verdict] = (*DECIDING, Verdict.SKIP)) -> ColumnElement[bool]:
+def _answered(verdicts: Iterable[Verdict]) -> ColumnElement[bool]:
+    """Whether the reviewer who asks gave such an answer that still stands."""
     taken_back = aliased(VerdictRow)
     return exists().where(
         VerdictRow.clip_id == ReviewRow.clip_id,
-        VerdictRow.reviewer == reviewer,
+        VerdictRow.reviewer == bindparam("reviewer"),
         VerdictRow.verdict.in_(list(verdicts)),
         ~exists().where(taken_back.undoes == VerdictRow.id),
     )
+
+
+def _pick(chosen: ColumnElement[bool], *order: Any) -> tuple[Select[tuple[str]], Update]:
+    """How candidates are found, and how one of them is leased. Made once: building them takes longer than asking."""
+    free = and_(
+        or_(ReviewRow.leased_to.is_(None), ReviewRow.leased_until_ms <= bindparam("now")),
+        ReviewRow.clip_id.not_in(bindparam("taken", expanding=True)),
+    )
+    found = select(ReviewRow.clip_id).where(free, chosen).order_by(*order, ReviewRow.clip_id).limit(CANDIDATES)
+    leased = update(ReviewRow).where(ReviewRow.clip_id == bindparam("clip"), free, chosen)
+    leased = leased.values(leased_to=bindparam("reviewer"), leased_until_ms=bindparam("until"))
+    return found, leased.execution_options(synchronize_session=False)
+
+
+_NEW_TO_ME = ~_answered((*DECIDING, Verdict.SKIP))
+_ONLY_SKIPPED = ~_answered(DECIDING)
+_AUDITS = _pick(and_(ReviewRow.state == State.WAITING, ReviewRow.audit, _NEW_TO_ME), ReviewRow.shuffle)
+_GOLDEN = _pick(and_(ReviewRow.golden, ReviewRow.state == State.DONE, _NEW_TO_ME), ReviewRow.shuffle)
+# A state at a time, so that the index gives the order.
+_USUAL = tuple(
+    _pick(and_(ReviewRow.state == state, mine), ReviewRow.value.desc())
+    for mine in (_NEW_TO_ME, _ONLY_SKIPPED)
+    for state in (State.DISPUTED, State.WAITING)
+)
 
 
 def still_open() -> ColumnElement[bool]:
