@@ -1,11 +1,16 @@
 """What a run leaves in the Prefect UI: the funnel as a table, and pages that say what to do next."""
 
+import re
+import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from curation.funnel import Stage
 from curation.outcomes import remedy_of
+from curation.review.progress import Progress
+from curation.review.words import ENOUGH, share_between
 from flows.summary import NotRun
 
 MAX_ROWS = 500
@@ -28,10 +33,36 @@ def leave_not_run(not_run: Sequence[NotRun]) -> None:
     create_markdown_artifact(key="not-run", markdown="\n".join(lines) or "Everything was run.")
 
 
-def leave_queue(waiting: int, home: str) -> None:
-    """A page that leads from the run to its review queue."""
-    text = f"**{waiting}** clips wait for a person.\n\n    clapboard review serve --home {home}\n"
-    create_markdown_artifact(key="review-queue", markdown=text)
+def leave_queue(queue: Progress, *, home: Path, page: str) -> None:
+    """The way from the run to its review page, and the state of the queue."""
+    create_link_artifact(link=page, link_text=f"Review {queue.waiting} clips", key="review-page")
+    create_markdown_artifact(key="review-queue", markdown=queue_page(queue, home=home, page=page))
+
+
+def queue_page(queue: Progress, *, home: Path, page: str) -> str:
+    """The state of the review queue as markdown."""
+    audited = queue.precision
+    known = share_between(audited.value, audited.low, audited.high)
+    lines = [
+        f"**{queue.waiting}** clips wait for a person; **{queue.accepted}** are accepted, {queue.rejected} rejected.",
+        *([f"Reviewers disagree on {queue.disputed}."] if queue.disputed else []),
+        *([f"Of the clips accepted unseen, people find {known} good."] if known else []),
+        *([f"**{ENOUGH[queue.enough]}**"] if queue.enough else []),
+        f"[Open the review page]({page}), after",
+        f"    {shlex.join(['clapboard', 'review', 'serve', '--home', str(home)])}",
+    ]
+    cells = [
+        (_cell(one.label) or "no class", one.accepted, one.target or "all", one.rejected, one.waiting)
+        for one in queue.classes
+    ]
+    rows = [f"| {' | '.join(map(str, row))} |" for row in cells]
+    table = "\n".join(["| class | accepted | wanted | rejected | waiting |", "|---|--:|--:|--:|--:|", *rows[:MAX_ROWS]])
+    return "\n\n".join([*lines, table])
+
+
+def _cell(words: str) -> str:
+    # Class names come from the web: they may neither end a cell nor become markup.
+    return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", " ".join(words.split()))
 
 
 def leave_curve(key: str, title: str, losses: Sequence[tuple[int, float]], sparkline_rows: int = 40) -> None:

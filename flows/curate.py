@@ -30,12 +30,14 @@ from curation.outcomes import Outcome
 from curation.politeness import governor_of, seconds_to_next_try
 from curation.publish import NothingToPublish, Selection, publish_selection
 from curation.recipe import Recipe
+from curation.review.progress import progress
 from curation.review.queue import enrol
 from curation.scores.base import Score
 from curation.scores.registry import build
 from curation.sources.read import iter_sources
 from curation.tracks import TrackMaker
 from flows.artifacts import leave_funnel, leave_not_run, leave_queue
+from flows.events import tell_target_reached
 from flows.progress import Step
 from flows.summary import CurateSummary, NotRun
 from shards.errors import Unavailable
@@ -81,9 +83,11 @@ def curate(params: CurateParams) -> CurateSummary:
             published = publish_accepted(home, recipe, workers)
     with home.ledger() as ledger:
         waiting = enrol(ledger, recipe.review)
+        queue = progress(ledger, recipe.review)
         leave_funnel(funnel(ledger))
     leave_not_run(not_run)
-    leave_queue(waiting, str(home.root))
+    leave_queue(queue, home=home.root, page=recipe.review.page)
+    tell_target_reached(home, queue)
     return CurateSummary(
         new_rows=new_rows,
         fetched=fetched,

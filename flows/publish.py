@@ -9,6 +9,9 @@ from curation.home import Home, default_home
 from curation.media.sandbox import MediaWorkers
 from curation.publish import Selection, publish_selection
 from curation.recipe import Recipe
+from curation.review.progress import progress
+from flows.artifacts import leave_queue
+from flows.events import tell_target_reached
 from flows.progress import Step
 from flows.summary import PublishSummary
 
@@ -26,10 +29,12 @@ class PublishParams(BaseModel):
 def publish_curated(params: PublishParams) -> PublishSummary:
     """Cut and publish the clips whose newest verdict is yes."""
     home, recipe = Home(params.home.absolute()), params.recipe
-    progress = Step("cutting").show
     with home.ledger() as ledger, MediaWorkers(settings=recipe.sandbox) as workers:
         published = publish_selection(
-            ledger, Selection.CURATED, home=home, recipe=recipe, workers=workers, progress=progress
+            ledger, Selection.CURATED, home=home, recipe=recipe, workers=workers, progress=Step("cutting").show
         )
+        queue = progress(ledger, recipe.review)
+    leave_queue(queue, home=home.root, page=recipe.review.page)
+    tell_target_reached(home, queue)
     clips = int(published.snapshot.manifest["counts"]["clips"])
     return PublishSummary(snapshot=published.snapshot.id, clips=clips, fresh=published.fresh)

@@ -45,20 +45,30 @@ def prefect_server(home: Home) -> Iterator[str]:
     Raises:
         Unavailable: a server was started and did not answer in time.
     """
-    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
-    os.environ["PREFECT_HOME"] = str(home.prefect)
-    named = os.environ.get("PREFECT_API_URL")
-    if url := named or running_server(home):
-        with _client_settings(url):
-            yield url
-        return
+    with known_server(home) as known:
+        if known:
+            yield known
+            return
     process, url = start_server(home, port=free_port())
     try:
         with _client_settings(url):
             yield url
     finally:
-        _send_what_waits()
+        send_what_waits()
         stop_server(process, home)
+
+
+@contextmanager
+def known_server(home: Home) -> Iterator[str | None]:
+    """Have the Prefect API that is named or already runs for the length of the block; yields None where none does."""
+    os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
+    os.environ["PREFECT_HOME"] = str(home.prefect)
+    url = os.environ.get("PREFECT_API_URL") or running_server(home)
+    if url is None:
+        yield None
+        return
+    with _client_settings(url):
+        yield url
 
 
 def running_server(home: Home) -> str | None:
@@ -123,7 +133,7 @@ def _client_settings(url: str) -> Iterator[None]:
         yield
 
 
-def _send_what_waits() -> None:
+def send_what_waits() -> None:
     """Logs and events leave in the background; wait for them, or the last ones find the server gone."""
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker

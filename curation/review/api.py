@@ -2,7 +2,9 @@
 
 import time
 import uuid
-from threading import Lock
+from collections.abc import Callable
+from http import HTTPStatus
+from threading import Lock, Thread
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -14,7 +16,7 @@ from curation.ledger.tables import SourceEntry, VerdictRow
 from curation.review import words
 from curation.review.answers import Answer, Edits, answer, undo
 from curation.review.media import REACH_US, Media
-from curation.review.progress import Progress, progress
+from curation.review.progress import Enough, Progress, progress
 from curation.review.queue import Item, claim, hold, items, let_go
 from curation.review.settings import ReviewSettings
 from curation.review.verdicts import RejectReason, State, UnknownClip, Verdict
@@ -24,6 +26,15 @@ LONGEST_WORDS = 400
 MOST_PARTS = 8
 LONGEST_LOOK_S = 3600.0
 LONG_QUEUE, STALE_S = 2000, 1.0
+
+PROBLEM_STATUSES = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.NOT_FOUND,
+    HTTPStatus.CONFLICT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+)
 
 ClipId = Annotated[str, Field(min_length=1, max_length=40)]
 TimeUs = Annotated[int, Field(ge=0, le=2**53)]
@@ -76,6 +87,13 @@ class MeasureOut(BaseModel):
 
     name: str
     value: str
+
+
+class ProblemOut(BaseModel):
+    """A refusal: what is wrong, and what mends it."""
+
+    error: str
+    remedy: str
 
 
 class EditsOut(BaseModel):
@@ -158,6 +176,12 @@ class HeldOut(BaseModel):
     held: list[str]
 
 
+PROBLEMS: dict[int | str, dict[str, Any]] = {int(status): {"model": ProblemOut} for status in PROBLEM_STATUSES} | {
+    int(HTTPStatus.UNAUTHORIZED): {"description": "Nobody is signed in.", "content": {"text/html": {}}}
+}
+"""What every route may answer instead: its own refusals, and those of the gate before it."""
+
+
 def reviewer_of(request: Request) -> str:
     """Who is signed in; the gate lets nobody else through."""
     name: str = request.state.reviewer
@@ -167,10 +191,12 @@ def reviewer_of(request: Request) -> str:
 Reviewer = Annotated[str, Depends(reviewer_of)]
 
 
-def make_api(ledger: Ledger, *, media: Media, settings: ReviewSettings) -> APIRouter:
+def make_api(
+    ledger: Ledger, *, media: Media, settings: ReviewSettings, on_enough: Callable[[Progress], object]
+) -> APIRouter:
     """All routes below /api."""
-    api = APIRouter(prefix="/api")
-    queue = _Queue(ledger, settings)
+    api = APIRouter(prefix="/api", responses=PROBLEMS)
+    queue = _Queue(ledger, settings, on_enough)
 
     @api.get("/next")
     def next_clips(reviewer: Reviewer, count: Annotated[int, Query(ge=1, le=MOST_AT_ONCE)] = 2) -> NextOut:
@@ -266,10 +292,11 @@ def _clip(item: Item) -> ClipOut:
 class _Queue:
     """The queue's state; of a long queue it is read once a second at most, since all reviewers ask all the time."""
 
-    def __init__(self, ledger: Ledger, settings: ReviewSettings) -> None:
-        self._ledger, self._settings = ledger, settings
+    def __init__(self, ledger: Ledger, settings: ReviewSettings, on_enough: Callable[[Progress], object]) -> None:
+        self._ledger, self._settings, self._on_enough = ledger, settings, on_enough
         self._lock = Lock()
         self._read: tuple[float, ProgressOut] | None = None
+        self._told: Enough | None = None
 
     def state(self) -> ProgressOut:
         """As it is, or was a moment ago."""
@@ -279,9 +306,17 @@ class _Queue:
                 long = known.waiting + known.accepted + known.rejected >= LONG_QUEUE
                 if long and time.monotonic() - at < STALE_S:
                     return known
-            now = progress_out(progress(self._ledger, self._settings))
+            found = progress(self._ledger, self._settings)
+            self._tell(found)
+            now = progress_out(found)
             self._read = time.monotonic(), now
             return now
+
+    def _tell(self, found: Progress) -> None:
+        # Who is told may be slow to reach, and the reviewer's next clip does not wait for that.
+        if found.enough is not None and found.enough is not self._told:
+            Thread(target=self._on_enough, args=(found,), name="enough").start()
+        self._told = found.enough
 
 
 def progress_out(found: Progress) -> ProgressOut:

@@ -3,30 +3,35 @@
 Media is found by a clip's id alone: no path ever comes from a browser.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from importlib.metadata import version as installed_version
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from curation.ledger.open import Ledger
 from curation.review import words
 from curation.review.access import Access, Accounts, OneTimeLink, TooManyTries, cookie_name
-from curation.review.api import ClipId, Reviewer, make_api
+from curation.review.api import PROBLEMS, ClipId, Reviewer, make_api
 from curation.review.media import REACH_US, Media
 from curation.review.numbers import numbers
 from curation.review.plots import daily_svg, share_svg
+from curation.review.progress import Progress
 from curation.review.security import ENTER_PATH, LOOPBACK_NAMES, SIGN_IN_PATH, let_in, locked, problem, protect
 from curation.review.settings import ReviewSettings
 from curation.review.verdicts import UnknownClip
 from shards.errors import BadInput
 
+MEDIA_ANSWERS: dict[int | str, dict[str, Any]] = PROBLEMS | {
+    status: {"description": words, "content": {"video/mp4": {}}} for status, words in ((200, "all"), (206, "a range"))
+}
 MEDIA_CACHE = "private, max-age=600"
 
 
@@ -47,6 +52,7 @@ def create_app(
     settings: ReviewSettings | None = None,
     hosts: Sequence[str] = LOOPBACK_NAMES,
     publish_command: str = "clapboard publish",
+    on_enough: Callable[[Progress], object] = lambda _: None,
 ) -> FastAPI:
     """The review application.
 
@@ -57,6 +63,7 @@ def create_app(
         settings: how the queue is mixed, and when it is enough.
         hosts: names that browsers may ask for.
         publish_command: what to run when the queue is empty.
+        on_enough: called in a thread of its own when enough is known to stop.
     """
     # The schema is served like everything else, to those who are let in: teams write clients against it.
     app = FastAPI(title="Clapboard review", version=installed_version("clapboard"), docs_url=None, redoc_url=None)
@@ -66,7 +73,7 @@ def create_app(
     _add_doors(app, access)
     _add_pages(app, ledger, chosen, publish_command)
     _add_media(app, media)
-    app.include_router(make_api(ledger, media=media, settings=chosen))
+    app.include_router(make_api(ledger, media=media, settings=chosen, on_enough=on_enough))
     protect(app, access, hosts=hosts)
     return app
 
@@ -146,7 +153,7 @@ def _add_pages(app: FastAPI, ledger: Ledger, settings: ReviewSettings, publish_c
 
 
 def _add_media(app: FastAPI, media: Media) -> None:
-    @app.get("/media/{clip_id}", response_class=FileResponse)
+    @app.get("/media/{clip_id}", response_class=FileResponse, responses=MEDIA_ANSWERS)
     def clip_media(
         clip_id: ClipId, _: Reviewer, late_us: Annotated[int | None, Query(ge=-REACH_US, le=REACH_US)] = None
     ) -> Response:
@@ -164,6 +171,12 @@ def _add_errors(app: FastAPI) -> None:
             refused.headers["Retry-After"] = str(error.wait_s)
             return refused
         return problem(HTTPStatus.NOT_FOUND if isinstance(error, UnknownClip) else HTTPStatus.CONFLICT, *_told(error))
+
+    @app.exception_handler(HTTPException)
+    def no_such_thing(_: Request, error: Exception) -> Response:
+        # What the framework itself refuses (no such path, a body that is no JSON) speaks like everything else here.
+        status, what = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, str(error))
+        return problem(HTTPStatus(status), what, "go back to the review page")
 
     @app.exception_handler(RequestValidationError)
     def not_an_answer(_: Request, error: Exception) -> Response:

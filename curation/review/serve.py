@@ -1,7 +1,6 @@
 """Run the review page: on this machine by a one-time link, or for a team by accounts or a trusted proxy."""
 
 import secrets
-import shlex
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,6 +18,7 @@ from curation.recipe import Recipe
 from curation.review.access import Access, Accounts, OneTimeLink, TrustedProxy, account_names
 from curation.review.app import create_app
 from curation.review.media import CutMedia
+from curation.review.progress import Progress
 from curation.review.queue import enrol
 from curation.review.security import ENTER_PATH, LOOPBACK_NAMES
 from shards.errors import BadInput
@@ -52,7 +52,14 @@ class Place:
 
 
 def serve(
-    home: Home, *, reviewer: str, recipe: Recipe, announce: Callable[[str], None], place: Place | None = None
+    home: Home,
+    *,
+    reviewer: str,
+    recipe: Recipe,
+    announce: Callable[[str], None],
+    place: Place | None = None,
+    publish_command: str = "clapboard publish",
+    on_enough: Callable[[Progress], object] = lambda _: None,
 ) -> None:
     """Serve the review page until the process is told to stop.
 
@@ -62,6 +69,8 @@ def serve(
         recipe: how clips are cut (previews are what is published) and how the queue is mixed.
         announce: called with the link as soon as it can be opened.
         place: where to serve.
+        publish_command: what the page says to run when the queue is done.
+        on_enough: called when enough is known to stop; in the background, and again when it is known anew.
 
     Raises:
         BadInput: the port is taken, or other machines could reach the page and nobody would be asked who they are.
@@ -78,7 +87,8 @@ def serve(
                 settings=recipe.review,
                 # Names protect the one link of this machine; accounts and proxies ask everybody who they are.
                 hosts=LOOPBACK_NAMES if isinstance(access, OneTimeLink) else ("*",),
-                publish_command=shlex.join(["clapboard", "publish", "--home", str(home.root)]),
+                publish_command=publish_command,
+                on_enough=on_enough,
             )
             announce(link(where, listener.getsockname()[1], link_path))
             with suppress(KeyboardInterrupt):

@@ -19,6 +19,8 @@ class ReviewSettings(BaseModel):
         0.95, gt=0, lt=1, description="enough is known when audits prove this precision of what was accepted unseen"
     )
 
+    page: str = Field("http://127.0.0.1:8420/", description="where the review page is served; runs link to it")
+
     def target(self, label: str) -> int:
         """Accepted clips wanted of a class; 0 wants all."""
         return self.targets.get(label, self.per_class)

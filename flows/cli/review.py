@@ -1,6 +1,8 @@
 """`clapboard review`: the queue of flagged clips, on the terminal or in a browser."""
 
 import getpass
+import shlex
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -216,11 +218,16 @@ def serve(
     """The review page in a browser. On this machine the printed link lets you in once; a team signs in."""
     from curation.review.serve import Place
     from curation.review.serve import serve as run_server
+    from flows.events import tell_target_reached
 
+    place_of_work, named = home_of(home), ["--recipe", recipe] if recipe else []
+    publish = ["clapboard", "publish", "--home", str(place_of_work.root), *named]
     run_server(
-        home_of(home),
+        place_of_work,
         reviewer=reviewer or getpass.getuser(),
         recipe=recipe_of(recipe),
+        publish_command=shlex.join(publish),
+        on_enough=partial(tell_target_reached, place_of_work),
         announce=lambda url: typer.echo(f"open {url}   (Ctrl-C stops)"),
         place=Place(host, port, proxy_header, tuple(proxy or ()), certificate, key),
     )

@@ -1,0 +1,192 @@
+"""On a real Prefect server: every deployment deploys, a cron schedule gets its runs, the queue's state is told.
+
+Two known breaks of the dependencies leave all else green: a FastAPI that kills the server at start, and a SQLAlchemy
+with which the scheduler never creates a run. These tests are what notices.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import httpx
+import pytest
+from prefect import flow
+
+from curation.decide.policy import Band
+from curation.home import Home
+from curation.ledger.tables import ClipRow, SourceEntry, Video
+from curation.review.answers import record
+from curation.review.progress import progress
+from curation.review.queue import enrol
+from curation.review.settings import ReviewSettings
+from curation.review.verdicts import Verdict
+from flows.artifacts import leave_queue
+from flows.events import CURATED_TARGET_REACHED, tell_target_reached
+from flows.server import NOTE, free_port, prefect_server, running_server, send_what_waits, start_server, stop_server
+from shards.errors import Unavailable
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+NAMES = {"curate", "publish-curated", "train-stage-one", "train-stage-two", "pipeline"}
+PATIENCE_S = 90
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    home = Home(tmp_path_factory.mktemp("server"))
+    patch = pytest.MonkeyPatch()
+    patch.setenv("PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS", "2")
+    process, url = start_server(home, port=free_port())
+    yield home, url
+    stop_server(process, home)
+    patch.undo()
+    assert process.poll() is not None
+    assert running_server(home) is None
+
+
+def prefect(home: Home, url: str, *arguments: str) -> str:
+    environment = os.environ | {"PREFECT_API_URL": url, "PREFECT_HOME": str(home.prefect)}
+    command = [sys.executable, "-m", "prefect", "--no-prompt", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_deployment_deploys_and_a_cron_schedule_gets_a_run(server):
+    home, url = server
+    for pool in ("curation", "training"):
+        prefect(home, url, "work-pool", "create", pool, "--type", "process")
+    prefect(home, url, "deploy", "--all")
+    with httpx.Client(base_url=url) as api:
+        deployments = {one["name"]: one for one in api.post("/deployments/filter", json={}).json()}
+        assert set(deployments) == NAMES
+        nightly = deployments["curate"]["schedules"][0]
+        assert (nightly["slug"], nightly["active"]) == ("nightly", False)
+        schema = deployments["curate"]["parameter_openapi_schema"]
+        assert "Recipe" in schema["definitions"], "the UI draws its form from the recipe's model"
+
+        curate = deployments["curate"]["id"]
+        api.patch(f"/deployments/{curate}/schedules/{nightly['id']}", json={"active": True}).raise_for_status()
+        deadline = time.monotonic() + PATIENCE_S
+        runs: list[dict] = []
+        while not runs and time.monotonic() < deadline:
+            time.sleep(1)
+            runs = api.post("/flow_runs/filter", json={"deployments": {"id": {"any_": [curate]}}}).json()
+    assert runs, "the scheduler made no run: see docs/decisions/0001-pins.md"
+    assert {run["state_type"] for run in runs} == {"SCHEDULED"}
+
+
+def test_a_server_that_runs_for_a_home_is_found(server):
+    home, url = server
+    assert running_server(home) == url
+
+
+def test_a_server_that_cannot_start_says_where_to_look(server, tmp_path):
+    taken = int(server[1].rpartition(":")[2].removesuffix("/api"))
+    with pytest.raises(Unavailable, match="did not start"):
+        start_server(Home(tmp_path), port=taken, host="256.0.0.1")
+
+
+class TestTheQueue:
+    @pytest.fixture
+    def home(self, tmp_path, server):
+        """A home that knows the server, in which two clips wait and one accepted clip is wanted."""
+        home = Home(tmp_path / "home")
+        (home.prefect).mkdir(parents=True)
+        shutil.copy(server[0].prefect / NOTE, home.prefect / NOTE)
+        with home.ledger() as ledger, ledger.session() as session:
+            session.add(Video(id="v", link="https://example.org/v", local=False, path="v.mp4", cuts_us=[]))
+            session.flush()
+            session.add(
+                SourceEntry(
+                    id="s", table_name="t", row=0, video_id="v", caption="", label="dog|cat", licence="", outcome="ok",
+                    detail="",
+                )
+            )  # fmt: skip
+            session.flush()
+            for name in ("a" * 40, "b" * 40):
+                session.add(
+                    ClipRow(
+                        id=name, video_id="v", source_id="s", start_us=0, end_us=3_000_000, band=Band.REVIEW,
+                        policy="p", reasons=[], p_good=0.5, audit=False, scores={}, current=True, cut=None,
+                    )
+                )  # fmt: skip
+        return home
+
+    def test_a_target_that_is_reached_is_one_event(self, home, server):
+        settings = ReviewSettings(per_class=1)
+        with home.ledger() as ledger:
+            enrol(ledger, settings)
+            before = progress(ledger, settings)
+            record(ledger, ["a" * 40], Verdict.ACCEPT, reviewer="ada")
+            after = progress(ledger, settings)
+        assert not tell_target_reached(home, before)
+        assert tell_target_reached(home, after)
+        assert tell_target_reached(home, after), "from wherever it is told"
+        send_what_waits()
+        (event,) = events(server[1], CURATED_TARGET_REACHED)
+        assert event["payload"] == {"enough": "targets_met", "accepted": 1, "rejected": 0, "waiting": 1}
+        assert event["resource"]["clapboard.home"] == str(home.root)
+
+    def test_the_review_page_tells_it_when_the_last_answer_comes(self, home, server):
+        (home.root / "recipe.yaml").write_text("review: {per_class: 1, double_share: 0}\n")
+        command = [sys.executable, "-c", "from flows.cli import main; main()", "review", "serve", "--port", "0"]
+        command += ["--home", str(home.root), "--recipe", str(home.root / "recipe.yaml"), "--reviewer", "ada"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as page:
+            try:
+                accept_first(page.stdout.readline().split()[1])
+            finally:
+                page.send_signal(signal.SIGINT)
+        (event,) = events(server[1], CURATED_TARGET_REACHED, home=home)
+        assert event["payload"]["accepted"] == 1
+
+    def test_without_a_server_nothing_is_told_and_nothing_fails(self, home):
+        (home.prefect / NOTE).unlink()
+        with home.ledger() as ledger:
+            record(ledger, ["a" * 40, "b" * 40], Verdict.ACCEPT, reviewer="ada")
+            assert not tell_target_reached(home, progress(ledger, ReviewSettings()))
+
+    def test_a_run_leads_to_its_page_and_says_how_far_the_queue_is(self, home, server):
+        @flow
+        def run():
+            with home.ledger() as ledger:
+                leave_queue(progress(ledger, ReviewSettings()), home=home.root, page="https://review.example.org/")
+
+        with home.ledger() as ledger:
+            enrol(ledger, ReviewSettings())
+        with prefect_server(home):
+            run()
+        with httpx.Client(base_url=server[1]) as api:
+            left = {one["key"]: one["data"] for one in api.post("/artifacts/filter", json={}).json()}
+        assert left["review-page"] == "[Review 2 clips](https://review.example.org/)"
+        assert "**2** clips wait for a person" in left["review-queue"]
+        assert "| dog\\|cat | 0 | all | 0 | 2 |" in left["review-queue"]
+        assert f"clapboard review serve --home {home.root}" in left["review-queue"]
+
+
+def events(url: str, name: str, *, home: Home | None = None) -> list[dict]:
+    """The events of a name that the server has, once it has one: they are written behind."""
+    wanted = {"filter": {"event": {"name": [name]}, "occurred": {"since": "2020-01-01T00:00:00Z"}}}
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        with httpx.Client(base_url=url) as api:
+            found = api.post("/events/filter", json=wanted).json()["events"]
+        of_home = [one for one in found if home is None or one["resource"]["clapboard.home"] == str(home.root)]
+        if of_home:
+            return of_home
+        time.sleep(0.5)
+    return []
+
+
+def accept_first(address: str) -> None:
+    """What the page of a browser does for one answer."""
+    with httpx.Client(base_url=address.partition("/enter")[0], follow_redirects=True) as browser:
+        token = re.search(r'form-token" content="([^"]+)"', browser.get(address).text)[1]
+        answer = {"clip_id": "a" * 40, "verdict": "accept", "key": str(uuid.uuid4())}
+        headers = {"X-Clapboard-Token": token, "Sec-Fetch-Site": "same-origin"}
+        browser.post("/api/answers", json=answer, headers=headers).raise_for_status()
