@@ -4,7 +4,7 @@ import time
 import uuid
 from collections.abc import Callable
 from http import HTTPStatus
-from threading import Lock, Thread
+from threading import Lock
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -176,8 +176,9 @@ class HeldOut(BaseModel):
     held: list[str]
 
 
-PROBLEMS: dict[int | str, dict[str, Any]] = {int(status): {"model": ProblemOut} for status in PROBLEM_STATUSES} | {
-    int(HTTPStatus.UNAUTHORIZED): {"description": "Nobody is signed in.", "content": {"text/html": {}}}
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    **{int(status): {"model": ProblemOut} for status in PROBLEM_STATUSES},
+    int(HTTPStatus.UNAUTHORIZED): {"description": "Nobody is signed in.", "content": {"text/html": {}}},
 }
 """What every route may answer instead: its own refusals, and those of the gate before it."""
 
@@ -313,9 +314,8 @@ class _Queue:
             return now
 
     def _tell(self, found: Progress) -> None:
-        # Who is told may be slow to reach, and the reviewer's next clip does not wait for that.
         if found.enough is not None and found.enough is not self._told:
-            Thread(target=self._on_enough, args=(found,), name="enough").start()
+            self._on_enough(found)
         self._told = found.enough
 
 

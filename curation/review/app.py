@@ -63,7 +63,7 @@ def create_app(
         settings: how the queue is mixed, and when it is enough.
         hosts: names that browsers may ask for.
         publish_command: what to run when the queue is empty.
-        on_enough: called in a thread of its own when enough is known to stop.
+        on_enough: called when enough is known to stop; a reviewer waits for it.
     """
     # The schema is served like everything else, to those who are let in: teams write clients against it.
     app = FastAPI(title="Clapboard review", version=installed_version("clapboard"), docs_url=None, redoc_url=None)

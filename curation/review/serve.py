@@ -3,6 +3,7 @@
 import secrets
 import socket
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +79,11 @@ def serve(
     where = place or Place()
     with home.ledger() as ledger:
         access, link_path = _way_in(where, ledger, reviewer)
-        with _listen(where) as listener, MediaWorkers(count=MEDIA_WORKERS, settings=recipe.sandbox) as workers:
+        with (
+            _listen(where) as listener,
+            MediaWorkers(count=MEDIA_WORKERS, settings=recipe.sandbox) as workers,
+            ThreadPoolExecutor(1, thread_name_prefix="enough") as behind,
+        ):
             enrol(ledger, recipe.review)
             app = create_app(
                 ledger,
@@ -88,7 +93,7 @@ def serve(
                 # Names protect the one link of this machine; accounts and proxies ask everybody who they are.
                 hosts=LOOPBACK_NAMES if isinstance(access, OneTimeLink) else ("*",),
                 publish_command=publish_command,
-                on_enough=on_enough,
+                on_enough=lambda queue: behind.submit(on_enough, queue).add_done_callback(Future.result),
             )
             announce(link(where, listener.getsockname()[1], link_path))
             with suppress(KeyboardInterrupt):

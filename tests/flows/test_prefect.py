@@ -161,6 +161,7 @@ class TestTheQueue:
             enrol(ledger, ReviewSettings())
         with prefect_server(home):
             run()
+            send_what_waits()
         with httpx.Client(base_url=server[1]) as api:
             left = {one["key"]: one["data"] for one in api.post("/artifacts/filter", json={}).json()}
         assert left["review-page"] == "[Review 2 clips](https://review.example.org/)"
