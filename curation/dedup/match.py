@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from curation.dedup.bits import set_bits
 from curation.dedup.fingerprint import MOTION_HZ, SOUND_HZ, Fingerprint, mirrored, transposed
 
 PITCHES = (0, 1, -1, 2, -2)
@@ -87,7 +88,7 @@ def _sound(one: NDArray[np.uint32], other: NDArray[np.uint32], shift: int, overl
             continue
         a, b = a[telling], b[telling]
         for semitones in PITCHES:
-            differing = np.bitwise_count(transposed(a, semitones) ^ b)
+            differing = set_bits(transposed(a, semitones) ^ b)
             share = float(differing.mean()) / 32 if not semitones else _share_within(a, b, semitones)
             best = share if best is None else min(best, share)
     return best
@@ -97,7 +98,7 @@ def _share_within(a: NDArray[np.uint32], b: NDArray[np.uint32], semitones: int) 
     """Share of differing bits among those that both still have."""
     kept = 32 - abs(semitones)
     mask = np.uint32((1 << kept) - 1) if semitones > 0 else np.uint32(((1 << kept) - 1) << -semitones)
-    return float(np.bitwise_count((transposed(a, semitones) ^ b) & mask).mean()) / kept
+    return float(set_bits((transposed(a, semitones) ^ b) & mask).mean()) / kept
 
 
 def _motion(one: NDArray[np.float32], other: NDArray[np.float32], shift: int, overlap: float) -> float | None:
@@ -120,7 +121,7 @@ def _picture(one: Fingerprint, other: Fingerprint, shift_s: float, overlap: floa
     if close.sum() < max(overlap * min(len(one.picture), len(other.picture)), 3):
         return None
     a, b = one.picture[close], other.picture[nearest[close]]
-    plain, mirror = (float(np.bitwise_count(version ^ b).mean()) for version in (a, mirrored(a)))
+    plain, mirror = (float(set_bits(version ^ b).mean()) for version in (a, mirrored(a)))
     return min(plain, mirror)
 
 

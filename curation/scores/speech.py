@@ -4,6 +4,7 @@ Speech over a picture without anyone who could speak is narration. The score say
 is seen is for a person, or for a caption score.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib.util import find_spec
@@ -47,7 +48,10 @@ class SpeechScore:
 
         # Importing silero_vad tells all of torch to use one thread.
         torch.set_num_threads(threads)
-        return load_silero_vad()
+        with warnings.catch_warnings():
+            # The package's own file format, which it will change before torch drops it.
+            warnings.filterwarnings("ignore", message=".*torch.jit.load.*", category=FutureWarning)
+            return load_silero_vad()
 
     def score(self, batch: Sequence[Window]) -> list[Columns]:
         """One entry per window; a video that several windows belong to is heard once."""
@@ -80,7 +84,7 @@ class SpeechScore:
         if not len(sound):
             return np.zeros(0, np.float32)
         with torch.inference_mode():
-            made = self.model.audio_forward(torch.from_numpy(np.ascontiguousarray(sound))[None], sr=RATE_HZ)
+            made = self.model.audio_forward(torch.tensor(sound)[None], sr=RATE_HZ)
         return np.asarray(made[0].numpy(), np.float32)
 
 

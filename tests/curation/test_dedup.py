@@ -13,6 +13,7 @@ from sqlalchemy import select
 from bench.dedup import EDITS, edited_clip, edited_file
 from curation.decide.apply import decide_all
 from curation.decide.policy import Policy
+from curation.dedup.bits import set_bits, set_bits_by_table
 from curation.dedup.candidates import pairs
 from curation.dedup.fingerprint import Fingerprint, fingerprint, mirrored, picture_hashes
 from curation.dedup.groups import Item, copies
@@ -188,3 +189,10 @@ def test_copies_of_a_protected_video_are_marked_with_its_name(ledger, folder):
     add_benchmark(ledger, "Bench", [film(folder, "ringing_bell", 1)], analyse=analyse)
     mark_duplicates(ledger, SETTINGS)
     assert marked(ledger)["c.mp4"] == "Bench:ringing_bell-1.mp4"
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint32, np.uint64])
+def test_bits_are_counted_alike_with_and_without_numpys_own_counter(kind):
+    words = np.random.default_rng(0).integers(0, np.iinfo(kind).max, (7, 5), dtype=kind, endpoint=True)
+    counted = [[int(word).bit_count() for word in row] for row in words]
+    assert set_bits(words).tolist() == set_bits_by_table(words).tolist() == counted
