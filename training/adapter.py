@@ -36,14 +36,14 @@ class Hearing:
         index: (latents, places) int64 into the slots; `slots` is the null token.
         angles: (latents, places, head / 2) rotary angles of the places.
         heard: (clips,) bool; a clip that is not heard sees null tokens alone.
-        first_clean: whether latent frame 0 is given, so that nothing is added to it.
+        given: (clips,) bool; nothing is added to a first latent frame that is given.
     """
 
     tokens: Tensor
     index: Tensor
     angles: Tensor
     heard: Tensor
-    first_clean: bool
+    given: Tensor
 
 
 class SiteAttention(nn.Module):
@@ -59,9 +59,12 @@ class SiteAttention(nn.Module):
         nn.init.zeros_(self.out.weight)
 
     def forward(self, hidden: Tensor, hearing: Hearing) -> Tensor:
-        """(clips, latents * places in a frame, width) normalised tokens -> what the sound adds to them."""
-        clips, latents = len(hidden), len(hearing.index)
-        query = self.query(hidden).unflatten(1, (latents, -1)).unflatten(-1, (self.heads, -1))
+        """Normalised tokens -> what the sound adds to them.
+
+        Transformers give (clips, latents * places, width), UNets (clips * latents, places, width): the same in memory.
+        """
+        clips, latents = len(hearing.tokens), len(hearing.index)
+        query = self.query(hidden).reshape(clips, latents, -1, self.query.out_features).unflatten(-1, (self.heads, -1))
         keys, values = self._windows(self.key, hearing, turn=True), self._windows(self.value, hearing, turn=False)
         mixed = functional.scaled_dot_product_attention(
             query.flatten(0, 1).transpose(1, 2),
@@ -69,9 +72,9 @@ class SiteAttention(nn.Module):
             values.flatten(0, 1).transpose(1, 2),
         )
         added: Tensor = self.out(mixed.transpose(1, 2).flatten(2)).reshape(clips, latents, -1, hidden.shape[-1])
-        if hearing.first_clean:
-            added = torch.cat([torch.zeros_like(added[:, :1]), added[:, 1:]], dim=1)
-        return added.flatten(1, 2)
+        first = added[:, :1] * ~hearing.given.view(-1, 1, 1, 1)
+        added = torch.cat([first, added[:, 1:]], dim=1)
+        return added.reshape(hidden.shape)
 
     def _windows(self, linear: nn.Linear, hearing: Hearing, *, turn: bool) -> Tensor:
         """(clips, latents, places, heads, head) each latent frame's window of keys or values."""
@@ -112,19 +115,24 @@ class AudioAdapter(nn.Module):
 
     @contextmanager
     def hearing(
-        self, features: Mapping[str, Tensor], *, heard: Tensor | None = None, first_clean: bool = True
+        self, features: Mapping[str, Tensor], *, heard: Tensor | None = None, given: Tensor | None = None
     ) -> Iterator[None]:
         """Let the sites hear `features` until the block ends; keep it open until backward has run.
 
         Args:
             features: "encoder/layer" -> (clips, time, tokens, width).
             heard: (clips,) bool, False where the sound is dropped; all are heard by default.
-            first_clean: latent frame 0 is the given image, and nothing is added to it.
+            given: (clips,) bool, False where the first latent frame is no given image; all are given by default.
         """
         tokens = self.tokens(features)
-        if heard is None:
-            heard = torch.ones(len(tokens), dtype=torch.bool, device=tokens.device)
-        self._hearing = Hearing(tokens, self.window_index, self.window_angles, heard, first_clean)
+        all_ = torch.ones(len(tokens), dtype=torch.bool, device=tokens.device)
+        self._hearing = Hearing(
+            tokens,
+            self.window_index,
+            self.window_angles,
+            all_ if heard is None else heard,
+            all_ if given is None else given,
+        )
         try:
             yield
         finally:

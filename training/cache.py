@@ -1,194 +1,245 @@
-"""Encode every clip once: latents, sound features and words into safetensors shards with an index.
+"""Encode every clip once: latents, words and the sound of each encoder, each in shards of its own.
 
-    ROOT/FINGERPRINT/  00000.safetensors + 00000.json ...  index.json
+    ROOT/latents-DIGEST/  00000.safetensors + 00000.json ...
+    ROOT/words-DIGEST/    ROOT/sound-mel-DIGEST/ ...
 
-The fingerprint covers the snapshot, the codec, the encoders and the windows, so no run reads a cache that does not fit
-it. Each shard is written aside and renamed, its list of entries after it; a killed build goes on with the
-first shard that has no list. All frozen parts run here and never again in a training step.
+A part's digest covers the snapshot, the windows and whatever made it, so no run reads what does not fit it, and another
+encoder or backbone encodes nothing anew that is there. Parts are made one after the other, so one frozen model is in
+memory at a time. A shard is written aside and renamed, its note after it; a killed build goes on with the first shard
+that has no note. Ranks share the shards between them. All frozen parts run here and never again in a training step.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
-from functools import partial
-from itertools import islice
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import safetensors.torch
-import torch
 from torch import Tensor
 
-from shards.errors import BadInput, SnapshotError
+from shards.errors import BadInput, SnapshotError, TrainingError
 from shards.files import write_atomic
+from shards.reader import ClipReader
 from shards.schema import Record
-from training.backbones.base import Backbone
+from shards.snapshot import Snapshot
 from training.config import WindowConfig
-from training.data import ClipSet, Entry
-from training.encoders.base import AudioEncoder
-from training.media import fitted_sound, read_frames, read_sound
+from training.data import ClipSet, Entry, Example
+from training.parallel import ALONE, World
+from training.parts import Part
 from training.progress import Progress
 from training.timing import window_starts_us
 
-INDEX = "index.json"
 CLIPS_PER_SHARD = 16
-_PREPROCESSING = "cover-crop, picture at frame centres, 1"
 
 
 @dataclass(frozen=True, slots=True)
 class CacheReport:
-    """What a build did: clips that were encoded now, and clips found in shards that were there."""
+    """What a build did: shards of clips that were encoded now, and clips all of whose shards were there."""
 
     clips: ClipSet
     encoded: int
     reused: int
 
 
+@dataclass(frozen=True)
+class CachedClips:
+    """Encoded windows on disk."""
+
+    folders: tuple[Path, ...]
+    digest: str
+    entries: tuple[Entry, ...]
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def example(self, number: int) -> Example:
+        """The tensors of entry `number`, float32.
+
+        Raises:
+            TrainingError: a shard is damaged.
+        """
+        entry = self.entries[number]
+        tensors: dict[str, Tensor] = {}
+        for folder in self.folders:
+            tensors |= _read(folder / f"{entry.number // CLIPS_PER_SHARD:05d}.safetensors", entry)
+        return as_example(tensors)
+
+    def only(self, entries: tuple[Entry, ...]) -> "CachedClips":
+        """The same with some of its entries."""
+        return replace(self, entries=entries)
+
+
+@dataclass(frozen=True)
+class LiveClips:
+    """The same windows, encoded whenever they are asked for: slow, and exactly the same numbers."""
+
+    snapshot: Snapshot
+    parts: tuple[Part, ...]
+    digest: str
+    entries: tuple[Entry, ...] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def example(self, number: int) -> Example:
+        """The tensors of entry `number`, as the cache would give them."""
+        entry = self.entries[number]
+        record = self._reader[entry.number]
+        tensors: dict[str, Tensor] = {}
+        for part in self.parts:
+            tensors |= {name: tensor.float() for name, tensor in part.shared().items()}
+            tensors |= {name: tensor.float() for name, tensor in _encoded(part, record, [entry])[0].items()}
+        return as_example(tensors)
+
+    def only(self, entries: tuple[Entry, ...]) -> "LiveClips":
+        """The same with some of its entries."""
+        return replace(self, entries=entries)
+
+    @cached_property
+    def _reader(self) -> ClipReader:
+        return ClipReader(self.snapshot)
+
+
+def as_example(tensors: dict[str, Tensor]) -> Example:
+    """A window's tensors by what they are."""
+    fixed = {name: tensors.pop(name) for name in ("latents", "text", "no_text")}
+    return Example(spread=tensors.pop("spread", None), features=tensors, **fixed)
+
+
+def plan_windows(snapshot: Snapshot, windows: WindowConfig, *, duration_s: float) -> tuple[Entry, ...]:
+    """The windows of every clip, from the index alone.
+
+    Raises:
+        SnapshotError: there is no clip.
+    """
+    rows = snapshot.index(["key", "video_id", "caption", "label", "start_us", "end_us"]).to_pylist()
+    if not rows:
+        raise SnapshotError(f"{snapshot.id} has no clips", remedy="publish one with `clapboard curate`")
+    entries = []
+    for number, row in enumerate(rows):
+        starts_us = window_starts_us(
+            row["end_us"] - row["start_us"],
+            window_us=round(duration_s * 1e6),
+            stride_us=round(windows.stride_s * 1e6),
+            limit=windows.per_clip,
+        )
+        words = row["caption"] or row["label"] or ""
+        entries += [
+            Entry(f"{row['key']}-{place}", row["key"], number, row["video_id"], words, row["label"] or "", start_us)
+            for place, start_us in enumerate(starts_us)
+        ]
+    return tuple(entries)
+
+
 def build_cache(
-    records: Callable[[], Iterable[Record]],
-    *,
-    snapshot_digest: str,
-    backbone: Backbone,
-    encoders: tuple[AudioEncoder, ...],
+    snapshot: Snapshot,
+    parts: Sequence[Part],
     windows: WindowConfig,
+    *,
+    duration_s: float,
     root: Path,
-    total: int | None = None,
+    world: World = ALONE,
     progress: Progress | None = None,
 ) -> CacheReport:
-    """Encode the records that are not encoded yet.
+    """Encode what is not encoded yet.
 
     Args:
-        records: gives the snapshot's records in their order; called once, and not at all where the index is there.
-        snapshot_digest, backbone, encoders, windows: what the fingerprint covers.
+        snapshot: whose clips.
+        parts: what to encode, and with what.
+        windows, duration_s: which stretches of a clip.
         root: where caches live.
-        total: how many records there are, for `progress`.
-        progress: told after every shard.
+        world: ranks that build together; each returns when all are done.
+        progress: told after every shard, of shards of all parts.
 
     Raises:
         SnapshotError: a clip cannot be decoded, or there is none.
+        Unavailable: an encoder's weights are not here.
     """
-    made_from = _made_from(snapshot_digest, backbone, encoders, windows)
-    digest = hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()
-    folder = root / digest[:16]
-    if (folder / INDEX).is_file():
-        clips = _opened(folder, digest)
-        return CacheReport(clips, encoded=0, reused=len({entry.clip for entry in clips.entries}))
-    entries, encoded, reused = _encode_missing(
-        records(),
-        folder,
-        partial(_encode_shard, backbone=backbone, encoders=encoders, windows=windows),
-        total,
-        progress,
-    )
-    if not entries:
-        raise SnapshotError("the snapshot has no clips", remedy="publish one with `clapboard curate`")
-    write_atomic(folder / INDEX, _as_json({"made_from": made_from, "entries": [asdict(one) for one in entries]}))
-    return CacheReport(_opened(folder, digest), encoded, reused)
+    entries = plan_windows(snapshot, windows, duration_s=duration_s)
+    by_shard = _by_shard(entries)
+    folders = tuple(root / f"{part.name}-{_digest(part, snapshot, entries)[:16]}" for part in parts)
+    reader, done, fresh = ClipReader(snapshot), 0, set[int]()
+    for part, folder in zip(parts, folders, strict=True):
+        for number, shard in enumerate(by_shard):
+            if number % world.size == world.rank and not (folder / f"{number:05d}.json").is_file():
+                _write_shard(folder, number, part, reader, shard)
+                fresh.add(number)
+            done += 1
+            if progress:
+                progress(done, len(parts) * len(by_shard), f"{part.name}, {len(fresh)} shards encoded")
+        part.release()
+    reader.close()
+    world.wait()
+    digest = hashlib.sha256("".join(folder.name for folder in folders).encode()).hexdigest()
+    encoded = sum(len({entry.clip for entry in by_shard[number]}) for number in fresh)
+    clips = len({entry.clip for entry in entries})
+    return CacheReport(CachedClips(folders, digest, entries), encoded, clips - encoded)
 
 
-def _encode_missing(
-    records: Iterable[Record],
-    folder: Path,
-    encode_shard: Callable[[Path, list[Record]], list[Entry]],
-    total: int | None,
-    progress: Progress | None,
-) -> tuple[list[Entry], int, int]:
-    """All entries in order, how many clips were encoded now, and how many stood in finished shards."""
-    encoded = reused = 0
-    entries: list[Entry] = []
-    for number, part in enumerate(_parts(records, CLIPS_PER_SHARD)):
-        listed = folder / f"{number:05d}.json"
-        if listed.is_file():
-            entries += _listed(listed)
-            reused += len(part)
-        else:
-            made = encode_shard(folder / f"{number:05d}.safetensors", part)
-            write_atomic(listed, _as_json([asdict(entry) for entry in made]))
-            entries += made
-            encoded += len(part)
-        if progress:
-            progress(encoded + reused, total or encoded + reused, f"{encoded} encoded, {reused} found")
-    return entries, encoded, reused
+def live_clips(snapshot: Snapshot, parts: Sequence[Part], windows: WindowConfig, *, duration_s: float) -> LiveClips:
+    """The windows without a cache; all frozen models stay in memory."""
+    entries = plan_windows(snapshot, windows, duration_s=duration_s)
+    names = "".join(f"{part.name}-{_digest(part, snapshot, entries)[:16]}" for part in parts)
+    return LiveClips(snapshot, tuple(parts), hashlib.sha256(names.encode()).hexdigest(), entries)
 
 
-def _encode_shard(
-    path: Path, part: list[Record], *, backbone: Backbone, encoders: tuple[AudioEncoder, ...], windows: WindowConfig
-) -> list[Entry]:
-    tensors: dict[str, Tensor] = {"no_text": backbone.encode_text("")}
-    entries: list[Entry] = []
-    for record in part:
-        try:
-            for entry, made in _encoded(record, path.name, backbone, encoders, windows):
-                entries.append(entry)
-                tensors |= {
-                    f"{entry.key}|{name}": tensor.clone(memory_format=torch.contiguous_format)
-                    for name, tensor in made.items()
-                }
-        except BadInput as error:
-            raise SnapshotError(f"clip {record.key}: {error.message}", remedy=error.remedy) from error
-    write_atomic(path, safetensors.torch.save(tensors))
-    return entries
+def cache_bytes(parts: Iterable[Part]) -> int:
+    """Bytes that one window takes in the cache, words aside."""
+    return sum(part.bytes_per_window for part in parts)
 
 
-def _encoded(
-    record: Record, shard: str, backbone: Backbone, encoders: tuple[AudioEncoder, ...], windows: WindowConfig
-) -> Iterator[tuple[Entry, dict[str, Tensor]]]:
-    """Each window of a clip: its entry and its tensors by name."""
-    waveform, rate_hz = read_sound(record.flac)
-    caption = str(record.meta.get("caption") or record.meta.get("label") or "")
-    window_us = round(backbone.video.duration_s * 1e6)
-    starts_us = window_starts_us(
-        round(len(waveform) / rate_hz * 1e6),
-        window_us=window_us,
-        stride_us=round(windows.stride_s * 1e6),
-        limit=windows.per_clip,
-    )
-    centres_us = [round(centre * 1e6) for centre in backbone.video.frame_centres_s()]
-    wanted = sorted({start + centre for start in starts_us for centre in centres_us})
-    pictures = dict(zip(wanted, read_frames(record.mp4, wanted, size_px=backbone.size_px), strict=True))
-    text = backbone.encode_text(caption)
-    video_id = str(record.meta.get("video_id") or record.key)
-    for number, start in enumerate(starts_us):
-        frames = np.stack([pictures[start + centre] for centre in centres_us])
-        made = {"latents": backbone.encode_video(frames).half(), "text": text}
-        count = round(backbone.video.duration_s * rate_hz)
-        heard = fitted_sound(waveform, start=round(start * rate_hz / 1e6), count=count)
-        for encoder in encoders:
-            bank = encoder.encode(heard, rate_hz)
-            made |= {f"{encoder.name}/{layer}": value.half() for layer, value in bank.layers.items()}
-        yield Entry(f"{record.key}-{number}", record.key, video_id, caption, start, shard), made
+def _write_shard(folder: Path, number: int, part: Part, reader: ClipReader, entries: list[Entry]) -> None:
+    tensors = {f"|{name}": tensor for name, tensor in part.shared().items()}
+    clips: dict[int, list[Entry]] = {}
+    for entry in entries:
+        clips.setdefault(entry.number, []).append(entry)
+    for row, windows in clips.items():
+        for entry, made in zip(windows, _encoded(part, reader[row], windows), strict=True):
+            tensors |= {f"{entry.key}|{name}": tensor.contiguous() for name, tensor in made.items()}
+    data = safetensors.torch.save({name: tensor.clone() for name, tensor in tensors.items()})
+    write_atomic(folder / f"{number:05d}.safetensors", data)
+    note = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "windows": [asdict(one) for one in entries]}
+    write_atomic(folder / f"{number:05d}.json", json.dumps(note, indent=1, sort_keys=True).encode())
 
 
-def _made_from(
-    snapshot_digest: str, backbone: Backbone, encoders: tuple[AudioEncoder, ...], windows: WindowConfig
-) -> dict[str, Any]:
-    return {
-        "snapshot": snapshot_digest,
-        "codec": backbone.codec_version,
-        "video": asdict(backbone.video),
-        "size_px": list(backbone.size_px),
-        "encoders": {encoder.name: encoder.version for encoder in encoders},
-        "windows": windows.model_dump(),
-        "preprocessing": _PREPROCESSING,
+def _encoded(part: Part, record: Record, windows: list[Entry]) -> list[dict[str, Tensor]]:
+    try:
+        return part.encode(record, windows)
+    except BadInput as error:
+        raise SnapshotError(f"clip {record.key}: {error.message}", remedy=error.remedy) from error
+
+
+def _read(path: Path, entry: Entry) -> dict[str, Tensor]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as shard:
+            wanted = [name for name in shard.keys() if name.startswith((f"{entry.key}|", "|"))]  # noqa: SIM118
+            return {name.partition("|")[2]: shard.get_tensor(name).float() for name in wanted}
+    except (OSError, SafetensorError) as error:
+        raise TrainingError(
+            f"a shard of the cache cannot be read: {path}: {error}",
+            remedy=f"delete {path.with_suffix('.json')} and run again: it is encoded anew",
+        ) from error
+
+
+def _by_shard(entries: tuple[Entry, ...]) -> list[list[Entry]]:
+    shards: list[list[Entry]] = []
+    for entry in entries:
+        place = entry.number // CLIPS_PER_SHARD
+        shards += [[] for _ in range(place + 1 - len(shards))]
+        shards[place].append(entry)
+    return shards
+
+
+def _digest(part: Part, snapshot: Snapshot, entries: tuple[Entry, ...]) -> str:
+    made_from: dict[str, Any] = {
+        "snapshot": snapshot.digest,
+        "made by": part.version,
+        "windows": [(entry.key, entry.start_us) for entry in entries],
+        "clips in a shard": CLIPS_PER_SHARD,
     }
-
-
-def _parts(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
-    stream = iter(records)
-    while part := list(islice(stream, size)):
-        yield part
-
-
-def _opened(folder: Path, digest: str) -> ClipSet:
-    index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-    return ClipSet(folder, digest, tuple(Entry(**entry) for entry in index["entries"]))
-
-
-def _listed(path: Path) -> list[Entry]:
-    return [Entry(**entry) for entry in json.loads(path.read_text(encoding="utf-8"))]
-
-
-def _as_json(value: Any) -> bytes:
-    return json.dumps(value, indent=1, sort_keys=True).encode()
+    return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()

@@ -6,13 +6,14 @@ weights instead of tens of millions and sees hundreds of clips instead of millio
 and a laptop has time for far fewer of them.
 """
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from shards.errors import BadInput
+from training.options import BackboneOptions, SiteChoice
 
 
 class Stage(IntEnum):
@@ -24,6 +25,10 @@ class Stage(IntEnum):
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
 
 
 class PretrainConfig(_Strict):
@@ -44,21 +49,53 @@ class WindowConfig(_Strict):
     per_clip: int = Field(default=4, ge=1)
 
 
+class EncoderConfig(_Strict):
+    """An audio encoder: its name, which of its layers (its own choice by default), and a folder or file of weights."""
+
+    name: str
+    layers: tuple[int, ...] = ()
+    weights: Path | None = None
+
+
+class Precision(StrEnum):
+    """What the frozen generator computes in; the adapter's own weights are always float32."""
+
+    AUTO = "auto"
+    """bf16 on a GPU, float32 on a CPU."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+
+
 class TrainConfig(_Strict):
-    """Everything that decides a stage of training.
+    """Everything that decides a stage of training. docs/training.md says when to touch what.
 
     Attributes:
         stage: 1 or 2.
         snapshot: what to train on, "NAME/vN" or "NAME" for its newest version.
         backbone: a name in `training.backbones.BACKBONES`.
-        encoders: names in `training.encoders.ENCODERS`.
-        window_radius_s: r of window attention.
+        weights, frames, size_px, sites: see `training.options.BackboneOptions`.
+        encoders: audio encoders; a name alone stands for its usual layers.
+        window_radius_s: r of window attention; 0 hears a frame's own columns only.
         audio_width, heads, budget: shape of the adapter; its inner width follows from the budget.
         steps, batch, lr, warmup_steps, cosine, weight_decay, clip_norm, ema: the optimiser.
-        audio_dropout, text_dropout: how often a clip is shown without sound, without words, independently.
+        audio_dropout, text_dropout, image_dropout: how often a clip is shown without each, independently.
         motion_weight: extra weight of latents that change much; 0 weighs all alike.
+        sample_latents: draw latents from what the codec says instead of taking its mean.
+        balance: show every class equally often.
+        replay: share of samples from the snapshot of the run that stage two starts from.
         init_from: the stage-one run that stage two starts from; the newest finished one by default.
-        save_every, keep: a checkpoint each so many steps, and how many stay.
+        cache: read encoded clips; False encodes them anew in every step.
+        micro_batch: clips at once on a device; the rest of a batch follows before the step is taken.
+        processes: how many train together on this machine; torchrun starts them.
+        precision, compile, checkpointing, shard_network: how a step is computed; see docs/training.md.
+        loaders: batches that are prepared ahead.
+        save_every, keep: a checkpoint each so many steps, and how many stay besides the best.
+        log_every: steps between lines of the log; only then the host waits for the device.
+        probe_every: steps between sync probes; 0 probes at the end alone.
+        patience: stop when so many probes in a row were no better than the best one; 0 never stops early.
+        sample_every, samples: steps between sample videos (0: none), and how many.
+        trackers: where else to log: tensorboard, wandb, mlflow, trackio.
         held_out: share of source videos kept for the probe.
         probe_clips: clips that the probe looks at.
         device: "cpu", "cuda", or "auto" for cuda where there is one.
@@ -67,7 +104,11 @@ class TrainConfig(_Strict):
     stage: Stage
     snapshot: str
     backbone: str = "tiny"
-    encoders: tuple[str, ...] = ("mel",)
+    weights: Path | None = None
+    frames: int | None = Field(default=None, ge=1)
+    size_px: tuple[int, int] | None = None
+    sites: SiteChoice = SiteChoice.DEFAULT
+    encoders: tuple[Annotated[EncoderConfig, BeforeValidator(_named)], ...] = (EncoderConfig(name="mel"),)
     window_radius_s: float = Field(default=0.3, ge=0)
     audio_width: int = Field(default=512, ge=1)
     heads: int = Field(default=8, ge=1)
@@ -82,16 +123,70 @@ class TrainConfig(_Strict):
     ema: float = Field(default=0.999, ge=0, lt=1)
     audio_dropout: float = Field(default=0.1, ge=0, le=1)
     text_dropout: float = Field(default=0.1, ge=0, le=1)
+    image_dropout: float = Field(default=0.0, ge=0, le=1)
     motion_weight: float = Field(default=0.0, ge=0)
+    sample_latents: bool = False
+    balance: bool = False
+    replay: float = Field(default=0.0, ge=0, lt=1)
     init_from: Path | None = None
+    cache: bool = True
+    micro_batch: int | None = Field(default=None, ge=1)
+    precision: Precision = Precision.AUTO
+    compile: bool = False
+    checkpointing: bool = False
+    shard_network: bool = False
+    processes: int = Field(default=1, ge=1)
+    loaders: int = Field(default=2, ge=0)
     save_every: int = Field(default=500, ge=1)
     keep: int = Field(default=2, ge=1)
+    log_every: int = Field(default=10, ge=1)
+    probe_every: int = Field(default=0, ge=0)
+    patience: int = Field(default=0, ge=0)
+    sample_every: int = Field(default=0, ge=0)
+    samples: int = Field(default=2, ge=1)
+    trackers: tuple[str, ...] = ()
     held_out: float = Field(default=0.15, ge=0, lt=1)
     probe_clips: int = Field(default=16, ge=1)
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     seed: int = 0
     windows: WindowConfig = Field(default_factory=WindowConfig)
     pretrain: PretrainConfig = Field(default_factory=PretrainConfig)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "TrainConfig":
+        if self.patience and not self.probe_every:
+            raise ValueError("patience counts probes: set probe_every as well")
+        if self.replay and self.stage is Stage.ONE:
+            raise ValueError("replay shows what stage one saw: it belongs to stage two")
+        if self.micro_batch and self.batch % self.micro_batch:
+            raise ValueError("micro_batch must divide batch")
+        return self
+
+    def half(self, device: str) -> bool:
+        """Whether the generator computes in bf16 on a device."""
+        return self.precision is Precision.BF16 or (self.precision is Precision.AUTO and device != "cpu")
+
+    def options(self, device: str = "cpu") -> BackboneOptions:
+        """What is chosen about the backbone."""
+        return BackboneOptions(self.weights, self.frames, self.size_px, self.sites, self.half(device))
+
+
+HOW = frozenset(
+    {
+        *(
+            "init_from",
+            "snapshot",
+            "cache",
+            "device",
+            "processes",
+            "micro_batch",
+            "shard_network",
+            "loaders",
+        ),
+        *("save_every", "keep", "log_every", "sample_every", "samples", "trackers"),
+    }
+)
+"""Settings that change how a run goes, but not what comes out of it: they do not name the run."""
 
 
 _STAGE_TWO: dict[str, Any] = {"lr": 1e-5, "cosine": True, "steps": 2_000, "warmup_steps": 0}
@@ -166,5 +261,5 @@ def _checked(values: dict[str, Any]) -> TrainConfig:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise BadInput(
-            f"training setting {where!r}: {first['msg']}", remedy="see TrainConfig for the settings there are"
+            f"training setting {where!r}: {first['msg']}", remedy="docs/training.md lists the settings there are"
         ) from error

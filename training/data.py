@@ -1,83 +1,127 @@
-"""Cached clips and the batches drawn from them; what a batch holds depends on (seed, counter) alone [ours]."""
+"""Encoded clips and the batches made of them; what a batch holds depends on (seed, sample) alone [ours]."""
 
-import math
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from training.seeds import numpy_generator, shuffled, torch_generator
+from training.plan import Plan
+from training.seeds import numpy_generator, torch_generator
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One cached window of a clip: where it comes from and in which shard of the cache it lies."""
+    """One window of a clip.
+
+    Attributes:
+        key: its name in the cache.
+        clip, number: the clip's key, and its row in the snapshot's index.
+        video_id, caption, label: what the snapshot says of the clip.
+        start_us: where the window begins in the clip.
+    """
 
     key: str
     clip: str
+    number: int
     video_id: str
     caption: str
+    label: str
     start_us: int
-    shard: str
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One cached window.
+    """One encoded window.
 
     Attributes:
-        latents: (channels, latents, h, w).
+        latents: (channels, latents, h, w), the mean of what the codec says.
+        spread: its standard deviation, or None where the codec is exact.
         features: "encoder/layer" -> (time, tokens, width).
         text, no_text: (tokens, width) of the caption and of the empty one.
     """
 
     latents: Tensor
+    spread: Tensor | None
     features: dict[str, Tensor]
     text: Tensor
     no_text: Tensor
 
 
-@dataclass(frozen=True)
-class ClipSet:
-    """Cached windows on disk; `digest` names what they were made from and how."""
+class ClipSet(Protocol):
+    """Windows that can be had encoded, from a cache or live; `digest` names what they are made from and how."""
 
-    folder: Path
-    digest: str
-    entries: tuple[Entry, ...]
+    @property
+    def digest(self) -> str:
+        """Names all that decides the tensors."""
+        ...
 
-    def __len__(self) -> int:
-        return len(self.entries)
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The windows."""
+        ...
+
+    def __len__(self) -> int: ...
 
     def example(self, number: int) -> Example:
         """The tensors of entry `number`, float32."""
-        from safetensors import safe_open
+        ...
 
-        entry = self.entries[number]
-        with safe_open(self.folder / entry.shard, framework="pt") as shard:
-            names = [name for name in shard.keys() if name.startswith(f"{entry.key}|")]  # noqa: SIM118
-            tensors = {name.split("|", 1)[1]: shard.get_tensor(name).float() for name in names}
-            no_text = shard.get_tensor("no_text").float()
-        return Example(
-            tensors.pop("latents"), {k: v for k, v in tensors.items() if k != "text"}, tensors["text"], no_text
-        )
+    def only(self, entries: tuple[Entry, ...]) -> "ClipSet":
+        """The same with some of its entries."""
+        ...
 
-    def split(self, held_out: float) -> tuple["ClipSet", "ClipSet"]:
-        """(to train on, held out): whole source videos are held out, so no window has a twin on the other side.
 
-        With one video there is nothing to hold out, and the second set is the first.
-        """
-        videos = shuffled_names({entry.video_id for entry in self.entries})
-        count = min(max(round(held_out * len(videos)), 1), len(videos) - 1) if held_out else 0
-        if not count:
-            return self, self
-        kept = set(videos[count:])
-        return (
-            replace(self, entries=tuple(one for one in self.entries if one.video_id in kept)),
-            replace(self, entries=tuple(one for one in self.entries if one.video_id not in kept)),
-        )
+@dataclass(frozen=True)
+class Joined:
+    """Two sets one behind the other."""
+
+    one: ClipSet
+    other: ClipSet
+
+    @property
+    def digest(self) -> str:
+        """Both digests."""
+        return hashlib.sha256(f"{self.one.digest} {self.other.digest}".encode()).hexdigest()
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The entries of both."""
+        return self.one.entries + self.other.entries
+
+    def __len__(self) -> int:
+        return len(self.one) + len(self.other)
+
+    def example(self, number: int) -> Example:
+        """The tensors of entry `number`."""
+        return self.one.example(number) if number < len(self.one) else self.other.example(number - len(self.one))
+
+    def only(self, entries: tuple[Entry, ...]) -> "Joined":
+        """The same with some of its entries."""
+        kept = set(entries)
+        one, other = (tuple(entry for entry in half.entries if entry in kept) for half in (self.one, self.other))
+        return Joined(self.one.only(one), self.other.only(other))
+
+
+Clips = TypeVar("Clips", bound=ClipSet)
+
+
+def split(clips: ClipSet, held_out: float) -> tuple[ClipSet, ClipSet]:
+    """(to train on, held out): whole source videos are held out, so no window has a twin on the other side.
+
+    With one video there is nothing to hold out, and the second set is the first.
+    """
+    videos = shuffled_names({entry.video_id for entry in clips.entries})
+    count = min(max(round(held_out * len(videos)), 1), len(videos) - 1) if held_out else 0
+    if not count:
+        return clips, clips
+    kept = set(videos[count:])
+    return (
+        clips.only(tuple(one for one in clips.entries if one.video_id in kept)),
+        clips.only(tuple(one for one in clips.entries if one.video_id not in kept)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +130,11 @@ class Batch:
 
     Attributes:
         latents, noise: (clips, channels, latents, h, w).
-        time: (clips,) in (0, 1), share of noise.
+        time: (clips,) in (0, 1), 0 data, 1 noise.
         features: "encoder/layer" -> (clips, time, tokens, width).
         text: (clips, tokens, width); the empty caption where words are dropped.
         heard: (clips,) bool, False where sound is dropped.
+        given: (clips,) bool, False where the image is dropped: the first latent frame is noise like the others.
         numbers: which entries these are.
     """
 
@@ -99,54 +144,95 @@ class Batch:
     features: dict[str, Tensor]
     text: Tensor
     heard: Tensor
+    given: Tensor
     numbers: tuple[int, ...]
 
+    def __len__(self) -> int:
+        return len(self.numbers)
 
-def batch_at(
-    clips: ClipSet,
-    step: int,
-    *,
-    size: int,
-    seed: int,
-    audio_dropout: float = 0.0,
-    text_dropout: float = 0.0,
-    time_shift: float = 1.0,
-    purpose: str = "train",
-) -> Batch:
-    """The batch of a step: sample n = step * size + i follows the shuffled order of its epoch."""
-    counters = range(step * size, (step + 1) * size)
-    numbers = [
-        shuffled(len(clips), seed=seed, purpose=f"{purpose}/order", epoch=n // len(clips))[n % len(clips)]
-        for n in counters
-    ]
+    def to(self, device: str) -> "Batch":
+        """The batch on another device."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def pinned(self) -> "Batch":
+        """The batch in memory that a GPU reads by itself."""
+        return self._each(Tensor.pin_memory)
+
+    def part(self, first: int, last: int) -> "Batch":
+        """Some of its clips."""
+        return replace(self._each(lambda tensor: tensor[first:last]), numbers=self.numbers[first:last])
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        return replace(
+            self,
+            latents=change(self.latents),
+            noise=change(self.noise),
+            time=change(self.time),
+            features={key: change(value) for key, value in self.features.items()},
+            text=change(self.text),
+            heard=change(self.heard),
+            given=change(self.given),
+        )
+
+
+@dataclass(frozen=True)
+class Draw:
+    """How samples are drawn.
+
+    Attributes:
+        plan: which clip each sample is.
+        seed, purpose: what all randomness follows from, together with the sample's number.
+        time_of: the training time that a standard normal number stands for; the backbone's.
+        text_tokens: rows of words in a batch.
+        no_audio, no_text, no_image: how often each is dropped, independently.
+        from_spread: draw latents from what the codec says instead of taking its mean.
+    """
+
+    plan: Plan
+    seed: int
+    purpose: str
+    time_of: Callable[[float], float]
+    text_tokens: int
+    no_audio: float = 0.0
+    no_text: float = 0.0
+    no_image: float = 0.0
+    from_spread: bool = False
+
+
+def batch_of(clips: ClipSet, draw: Draw, samples: Sequence[int]) -> Batch:
+    """The batch of some samples of a run."""
+    numbers = tuple(draw.plan.number(n) for n in samples)
     examples = [clips.example(number) for number in numbers]
-    dropped = [numpy_generator(seed, f"{purpose}/dropout", n).uniform(size=2) for n in counters]
-    shape = examples[0].latents.shape
+    dropped = [numpy_generator(draw.seed, f"{draw.purpose}/dropout", n).uniform(size=3) for n in samples]
+    normals = [numpy_generator(draw.seed, f"{draw.purpose}/time", n).normal() for n in samples]
+    texts = [
+        one.no_text if chance[1] < draw.no_text else one.text for one, chance in zip(examples, dropped, strict=True)
+    ]
     return Batch(
-        latents=torch.stack([one.latents for one in examples]),
-        noise=torch.stack(
-            [torch.randn(shape, generator=torch_generator(seed, f"{purpose}/noise", n)) for n in counters]
-        ),
-        time=torch.tensor(
-            [flow_time(numpy_generator(seed, f"{purpose}/time", n).normal(), shift=time_shift) for n in counters]
-        ),
+        latents=torch.stack([_latents(one, draw, n) for one, n in zip(examples, samples, strict=True)]),
+        noise=torch.stack([_normal(examples[0].latents, draw, "noise", n) for n in samples]),
+        time=torch.tensor([draw.time_of(normal) for normal in normals]),
         features=stacked([one.features for one in examples]),
-        text=torch.stack(
-            [one.no_text if draw[1] < text_dropout else one.text for one, draw in zip(examples, dropped, strict=True)]
-        ),
-        heard=torch.tensor([bool(draw[0] >= audio_dropout) for draw in dropped]),
-        numbers=tuple(numbers),
+        text=torch.stack([padded(text, draw.text_tokens) for text in texts]),
+        heard=torch.tensor([bool(chance[0] >= draw.no_audio) for chance in dropped]),
+        given=torch.tensor([bool(chance[2] >= draw.no_image) for chance in dropped]),
+        numbers=numbers,
     )
 
 
-def flow_time(normal: float, *, shift: float) -> float:
-    """Time of a sample: the logistic of a standard normal number, shifted (Esser et al. 2024, logit-normal)."""
-    return shifted_time(1 / (1 + math.exp(-normal)), shift=shift)
+def _latents(example: Example, draw: Draw, sample: int) -> Tensor:
+    if not draw.from_spread or example.spread is None:
+        return example.latents
+    return example.latents + example.spread * _normal(example.latents, draw, "latents", sample)
 
 
-def shifted_time(time: float, *, shift: float) -> float:
-    """s t / (1 + (s - 1) t): 0 and 1 stay, times between move towards noise where s > 1."""
-    return shift * time / (1 + (shift - 1) * time)
+def _normal(like: Tensor, draw: Draw, what: str, sample: int) -> Tensor:
+    return torch.randn(like.shape, generator=torch_generator(draw.seed, f"{draw.purpose}/{what}", sample))
+
+
+def padded(text: Tensor, tokens: int) -> Tensor:
+    """(tokens, width): the words, then zeros."""
+    return torch.nn.functional.pad(text, (0, 0, 0, tokens - len(text)))
 
 
 def stacked(features: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -154,17 +240,6 @@ def stacked(features: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
     return {key: torch.stack([one[key] for one in features]) for key in features[0]}
 
 
-def moved(batch: Batch, device: str) -> Batch:
-    """The batch on another device."""
-    changes: dict[str, Any] = {
-        name: getattr(batch, name).to(device) for name in ("latents", "noise", "time", "text", "heard")
-    }
-    changes["features"] = {key: value.to(device) for key, value in batch.features.items()}
-    return replace(batch, **changes)
-
-
 def shuffled_names(names: set[str]) -> list[str]:
     """Names in an order that depends on nothing but themselves, and not on the alphabet."""
-    import hashlib
-
     return sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())

@@ -2,16 +2,18 @@
 
 AdamW at a constant rate after a warm-up, gradient norm clipped at 1.0, as the predecessor [pred]; the moving average is
 ours, and stage two and sampling use it [ours].
+
+Between two lines of the log the host never waits for the device: losses and norms stay there until then.
 """
 
-import json
 import math
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,19 +22,28 @@ from shards.errors import TrainingError
 from training.adapter import AudioAdapter
 from training.backbones.base import Backbone
 from training.config import TrainConfig
-from training.data import ClipSet, batch_at, moved
+from training.data import Batch, ClipSet, Draw
 from training.ema import ema_decay, ema_update
-from training.objective import flow_loss
+from training.feed import Feed
+from training.log import RunLog
+from training.objective import noise_loss
+from training.parallel import World
+from training.probe import SyncProbe
+from training.profile import Meter
 from training.progress import Progress
 from training.state import (
     Checkpoint,
+    History,
+    load_average,
     newest_checkpoint,
     optimiser_tensors,
     restore_optimiser,
+    save_average,
     save_checkpoint,
 )
 
-METRICS = "metrics.jsonl"
+TIME_BANDS = 4
+"""The log shows the loss by quarter of the time, 0 data, 1 noise: they lie far apart and hide each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,105 +51,217 @@ class LoopResult:
     """Where the loop ended.
 
     Attributes:
-        average: the averaged weights by name.
-        losses: of every step of the run, those before a resume included.
+        average: the averaged weights by name; the best ones where the run stopped early.
+        history: what happened in all steps of the run, those before a resume included.
         resumed_from: the step it went on from; 0 for a fresh run.
         stopped: whether it was asked to stop (SIGTERM) before its last step.
     """
 
     average: dict[str, Tensor]
-    losses: list[float]
+    history: "History"
     resumed_from: int
     stopped: bool
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What a loop does besides training.
+
+    Attributes:
+        probe: the sync probe of an adapter with these weights.
+        sample: make sample videos of a step with these weights; returns name -> file.
+        meter: counts time, operations and memory.
+    """
+
+    probe: Callable[[dict[str, Tensor]], SyncProbe] | None = None
+    sample: Callable[[int, dict[str, Tensor]], dict[str, Path]] | None = None
+    meter: Meter = field(default_factory=Meter)
 
 
 def run_loop(
     adapter: AudioAdapter,
     backbone: Backbone,
     clips: ClipSet,
+    draw: Draw,
     config: TrainConfig,
     *,
     folder: Path,
-    device: str = "cpu",
+    world: World,
+    extras: Extras | None = None,
     progress: Progress | None = None,
 ) -> LoopResult:
     """Train until `config.steps`, from the newest checkpoint in `folder` where there is one.
 
     Raises:
-        TrainingError: the loss is no longer a number; the last good checkpoint stays.
+        TrainingError: the loss is no longer a number, or the device has no memory left; the last good checkpoint stays.
     """
-    optimiser = _optimiser(adapter, config)
+    extras = extras or Extras()
+    optimiser = make_optimiser(adapter, config)
     average = {name: weight.detach().clone() for name, weight in adapter.named_parameters()}
-    losses: list[float] = []
+    history = History()
     if found := newest_checkpoint(folder / "checkpoints"):
         adapter.load_state_dict(found.adapter)
-        average = {name: tensor.to(device) for name, tensor in found.average.items()}
+        average = {name: tensor.to(world.device) for name, tensor in found.average.items()}
         restore_optimiser(optimiser, found.optimiser)
-        losses = list(found.losses)
-    first = len(losses)
-    _trim_metrics(folder / METRICS, first)
-    with adapter.attached(backbone.modules_by_site()), stop_requests() as stop:
+        history = found.history
+    first = len(history.losses)
+    log = (
+        RunLog(folder, first_step=first, trackers=config.trackers, config=config.model_dump(mode="json"))
+        if (world.leads)
+        else None
+    )
+    pending: list[_Pending] = []
+    with (
+        adapter.attached(backbone.modules_by_site()),
+        Feed(clips, draw, world, batch=config.batch, ahead=config.loaders) as feed,
+        stop_requests() as stop,
+    ):
         for step in range(first, config.steps):
-            losses.append(_step(adapter, backbone, clips, config, optimiser, step=step, device=device))
+            batch, waited_s = feed.take(step)
+            pending.append(_step(adapter, backbone, batch, config, optimiser, step=step, world=world))
+            pending[-1].waited_s = waited_s
             ema_update(average, adapter.named_parameters(), decay=ema_decay(step, config.ema))
-            _note(folder / METRICS, step + 1, losses[-1], learning_rate(step, config))
-            if progress:
-                progress(step + 1, config.steps, f"loss {losses[-1]:.3f}")
-            done, stopping = step + 1 == config.steps, stop.is_set()
-            if done or stopping or (step + 1) % config.save_every == 0:
-                state = Checkpoint(step + 1, _weights(adapter), average, optimiser_tensors(optimiser), losses)
+            done = step + 1 == config.steps
+            due = _due(step + 1, config.log_every) or done
+            saving = done or _due(step + 1, config.save_every)
+            probing = extras.probe is not None and _due(step + 1, config.probe_every)
+            if due or saving or probing:
+                _settle(pending, history, log, extras.meter, world)
+                if progress:
+                    progress(step + 1, config.steps, f"loss {history.losses[-1]:.3f}")
+            # Ranks ask each other now and then only: it makes the host wait.
+            stopping = (world.size == 1 or due or saving) and world.any(stop.is_set())
+            if stopping:
+                _settle(pending, history, log, extras.meter, world)
+            if probing and extras.probe is not None:
+                found_now = extras.probe(average)
+                history.probes.append((step + 1, found_now.to_json()))
+                if log:
+                    log.write(step + 1, {"probe": found_now.to_json()})
+                if world.leads and history.newest_is_best():
+                    save_average(folder / "checkpoints" / "best", average)
+            if log and extras.sample is not None and _due(step + 1, config.sample_every):
+                for name, path in extras.sample(step + 1, average).items():
+                    log.video(step + 1, name, path)
+            early = bool(config.patience) and history.probes_since_best() >= config.patience
+            if (saving or stopping or early) and world.leads:
+                state = Checkpoint(step + 1, _weights(adapter), average, optimiser_tensors(optimiser), history)
                 save_checkpoint(folder / "checkpoints", state, keep=config.keep)
+            if early:
+                break
             if stopping and not done:
-                return LoopResult(average, losses, first, stopped=True)
-    return LoopResult(average, losses, first, stopped=False)
+                _close(log)
+                return LoopResult(average, history, first, stopped=True)
+    _close(log)
+    world.wait()
+    best = folder / "checkpoints" / "best"
+    if config.patience and best.is_dir():
+        average = {name: tensor.to(world.device) for name, tensor in load_average(best).items()}
+    return LoopResult(average, history, first, stopped=False)
 
 
-def _weights(adapter: AudioAdapter) -> dict[str, Tensor]:
-    return dict(adapter.named_parameters())
+@dataclass(slots=True)
+class _Pending:
+    """A step whose numbers still lie on the device."""
 
-
-def _optimiser(adapter: AudioAdapter, config: TrainConfig) -> torch.optim.Optimizer:
-    return torch.optim.AdamW(adapter.parameters(), lr=config.lr, betas=(0.9, 0.99), weight_decay=config.weight_decay)
+    step: int
+    losses: Tensor
+    times: Tensor
+    norm: Tensor
+    rate: float
+    clips: int
+    waited_s: float = 0.0
 
 
 def _step(
     adapter: AudioAdapter,
     backbone: Backbone,
-    clips: ClipSet,
+    batch: Batch,
     config: TrainConfig,
     optimiser: torch.optim.Optimizer,
     *,
     step: int,
-    device: str,
-) -> float:
-    batch = moved(
-        batch_at(
-            clips,
-            step,
-            size=config.batch,
-            seed=config.seed,
-            audio_dropout=config.audio_dropout,
-            text_dropout=config.text_dropout,
-            time_shift=backbone.time_shift,
-            purpose=f"stage-{int(config.stage)}",
-        ),
-        device,
-    )
-    with adapter.hearing(batch.features, heard=batch.heard):
-        loss = flow_loss(backbone, batch, motion_weight=config.motion_weight).mean()
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-    value = float(loss.detach())
-    norm = float(torch.nn.utils.clip_grad_norm_(adapter.parameters(), config.clip_norm))
-    if not math.isfinite(value) or not math.isfinite(norm):
+    world: World,
+) -> _Pending:
+    optimiser.zero_grad(set_to_none=True)
+    size = config.micro_batch or len(batch)
+    losses = []
+    try:
+        for start in range(0, len(batch), size):
+            part = batch.part(start, start + size).to(world.device)
+            loss = step_loss(adapter, backbone, part, config, share=len(part) / len(batch))
+            losses.append(loss.detach())
+    except torch.OutOfMemoryError as error:
         raise TrainingError(
-            f"the loss of step {step + 1} is {value} and its gradient {norm}",
-            remedy="the last checkpoint is kept; lower `lr` or raise `warmup_steps`, then start anew",
-        )
+            f"the device has no memory left at step {step + 1}",
+            remedy="the last checkpoint is kept; go on with --set micro_batch=1, or checkpointing=true",
+        ) from error
+    weights = list(adapter.parameters())
+    world.average(weight.grad for weight in weights if weight.grad is not None)
+    norm = torch.nn.utils.clip_grad_norm_(weights, config.clip_norm)
+    rate = learning_rate(step, config)
     for group in optimiser.param_groups:
-        group["lr"] = learning_rate(step, config)
+        group["lr"] = rate
     optimiser.step()
-    return value
+    return _Pending(step + 1, torch.cat(losses), batch.time, norm.detach(), rate, len(batch) * world.size)
+
+
+def step_loss(
+    adapter: AudioAdapter, backbone: Backbone, part: Batch, config: TrainConfig, *, share: float = 1.0
+) -> Tensor:
+    """Forward and backward of some clips, `share` of a batch; returns (clips,) their losses."""
+    device = part.latents.device.type
+    lower = torch.autocast(device, torch.bfloat16) if _is_half(backbone) else nullcontext()
+    with adapter.hearing(part.features, heard=part.heard, given=part.given):
+        with lower:
+            loss = noise_loss(backbone, part, motion_weight=config.motion_weight)
+        (loss.mean() * share).backward()  # type: ignore[no-untyped-call]
+    return loss
+
+
+def _is_half(backbone: Backbone) -> bool:
+    return next(backbone.network.parameters()).dtype == torch.bfloat16
+
+
+def _settle(pending: list[_Pending], history: History, log: RunLog | None, meter: Meter, world: World) -> None:
+    """Bring the numbers of some steps over from the device: the one place where the host waits."""
+    if not pending:
+        return
+    numbers = torch.stack([torch.stack([one.losses.mean(), one.norm.to(one.losses.device)]) for one in pending])
+    world.average([numbers])
+    said = numbers.tolist()
+    speed = meter.lap(steps=len(pending), clips=sum(one.clips for one in pending), device=world.device)
+    waited_s = sum(one.waited_s for one in pending)
+    for one, (loss, norm) in zip(pending, said, strict=True):
+        if not math.isfinite(loss) or not math.isfinite(norm):
+            raise TrainingError(
+                f"the loss of step {one.step} is {loss} and its gradient {norm}",
+                remedy="the last checkpoint is kept; lower `lr` or raise `warmup_steps`, then start anew",
+            )
+        history.losses.append(loss)
+        if log:
+            values: dict[str, Any] = {"loss": loss, "lr": one.rate, "grad_norm": norm}
+            if one is pending[-1]:
+                values |= {"loss_by_time": _by_time(pending), **speed, "stall": waited_s / max(meter.last_s, 1e-9)}
+            log.write(one.step, values)
+    pending.clear()
+
+
+def _by_time(pending: Sequence[_Pending]) -> dict[str, float]:
+    """Mean loss of each quarter of the time, over some steps of this rank."""
+    times = torch.cat([one.times for one in pending]).cpu()
+    losses = torch.cat([one.losses for one in pending]).float().cpu()
+    bands = (times * TIME_BANDS).long().clamp(0, TIME_BANDS - 1)
+    return {
+        f"{band / TIME_BANDS:.2f}-{(band + 1) / TIME_BANDS:.2f}": round(float(losses[bands == band].mean()), 6)
+        for band in range(TIME_BANDS)
+        if bool((bands == band).any())
+    }
+
+
+def make_optimiser(adapter: AudioAdapter, config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW on all of the adapter."""
+    return torch.optim.AdamW(adapter.parameters(), lr=config.lr, betas=(0.9, 0.99), weight_decay=config.weight_decay)
 
 
 def learning_rate(step: int, config: TrainConfig) -> float:
@@ -165,14 +288,14 @@ def stop_requests() -> Iterator[threading.Event]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _note(path: Path, step: int, loss: float, rate: float) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps({"step": step, "loss": loss, "lr": rate}) + "\n")
+def _weights(adapter: AudioAdapter) -> dict[str, Tensor]:
+    return dict(adapter.named_parameters())
 
 
-def _trim_metrics(path: Path, steps: int) -> None:
-    """Drop lines of steps that were taken after the checkpoint and will be taken again."""
-    if path.is_file():
-        kept = path.read_text(encoding="utf-8").splitlines(keepends=True)[:steps]
-        path.write_text("".join(kept), encoding="utf-8")
+def _due(step: int, every: int) -> bool:
+    return bool(every) and step % every == 0
+
+
+def _close(log: RunLog | None) -> None:
+    if log:
+        log.close()

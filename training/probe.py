@@ -12,7 +12,9 @@ from torch import Tensor
 
 from training.adapter import AudioAdapter
 from training.backbones.base import Backbone
-from training.data import Batch, ClipSet, Example, moved, stacked
+from training.data import Batch, ClipSet, Example, padded, stacked
+from training.objective import noise_loss
+from training.parallel import ALONE, World
 from training.seeds import torch_generator
 
 TIMES = (0.5, 0.7, 0.85, 0.95)
@@ -49,29 +51,24 @@ class SyncProbe:
 
 @torch.no_grad()
 def sync_probe(
-    adapter: AudioAdapter,
-    backbone: Backbone,
-    clips: ClipSet,
-    *,
-    count: int,
-    device: str = "cpu",
-    motion_weight: float = 0.0,
+    adapter: AudioAdapter, backbone: Backbone, clips: ClipSet, *, count: int, world: World = ALONE, batch: int = 8
 ) -> SyncProbe:
-    """Probe at most `count` windows, spread evenly over `clips`; one window's noise is the same in every comparison."""
+    """Probe at most `count` windows, spread evenly over `clips`; one window's noise is the same in every comparison.
+
+    Args:
+        adapter, backbone: what is probed.
+        clips: held out.
+        count: how many windows at most.
+        world: ranks that share them.
+        batch: windows at once.
+    """
     size = min(count, len(clips))
-    numbers = tuple(place * len(clips) // size for place in range(size))
-    examples = [clips.example(number) for number in numbers]
-    features = stacked([one.features for one in examples])
-    hops = {row.key: row.hop_s for row in adapter.config.rows}
-    sounds: list[dict[str, Tensor] | None] = [features, None, rolled_clips(features)]
-    sounds += [shifted_sound(features, hops, shift_s) for shift_s in SHIFTS_S]
-    totals = [torch.zeros(size) for _ in sounds]
-    for time in TIMES:
-        batch = moved(_batch(examples, numbers, time), device)
-        for total, sound in zip(totals, sounds, strict=True):
-            total += _losses(adapter, backbone, batch, sound, motion_weight) / len(TIMES)
-    matched, silent, swapped, *moved_on = totals
-    shifted = torch.stack(moved_on).mean(dim=0)
+    mine = world.share(size)
+    losses = torch.cat(
+        [_losses(adapter, backbone, clips, mine[n : n + batch], size, world) for n in range(0, len(mine), batch)]
+    )
+    # What was computed twice to give every rank equally much stands at the end.
+    matched, silent, swapped, shifted = world.gathered(losses)[:size].T
     gaps = shifted - matched
     error = float(gaps.std() / math.sqrt(size)) if size > 1 else math.inf
     return SyncProbe(
@@ -85,40 +82,52 @@ def sync_probe(
     )
 
 
+def _losses(
+    adapter: AudioAdapter, backbone: Backbone, clips: ClipSet, places: list[int], size: int, world: World
+) -> Tensor:
+    """(windows, 4): with the true sound, none, another clip's, the true one moved; means over times (and shifts)."""
+    numbers = [place * len(clips) // size for place in places]
+    # Half the set away: another source video wherever there are two.
+    others = [(place + max(size // 2, 1)) % size * len(clips) // size for place in places]
+    examples = [clips.example(number) for number in numbers]
+    features = stacked([one.features for one in examples])
+    hops = {row.key: row.hop_s for row in adapter.config.rows}
+    sounds: list[dict[str, Tensor] | None] = [features, None, stacked([clips.example(n).features for n in others])]
+    sounds += [shifted_sound(features, hops, shift_s) for shift_s in SHIFTS_S]
+    totals = torch.zeros(len(sounds), len(numbers), device=world.device)
+    for time in TIMES:
+        batch = _batch(examples, numbers, time, backbone).to(world.device)
+        for total, sound in zip(totals, sounds, strict=True):
+            total += _loss(adapter, backbone, batch, sound) / len(TIMES)
+    return torch.cat([totals[:3], totals[3:].mean(dim=0, keepdim=True)]).T
+
+
 def shifted_sound(features: dict[str, Tensor], hops_s: dict[str, float], shift_s: float) -> dict[str, Tensor]:
     """Features moved along time, wrapping around."""
     return {key: torch.roll(rows, round(shift_s / hops_s[key]), dims=1) for key, rows in features.items()}
 
 
-def rolled_clips(features: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Features of the clip half the batch away: another source video wherever there are two."""
-    return {key: torch.roll(rows, max(len(rows) // 2, 1), dims=0) for key, rows in features.items()}
-
-
-def _batch(examples: list[Example], numbers: tuple[int, ...], time: float) -> Batch:
+def _batch(examples: list[Example], numbers: list[int], time: float, backbone: Backbone) -> Batch:
     """The windows at one time; the noise of a window depends on its number alone."""
-    shape = examples[0].latents.shape
+    shape, count = examples[0].latents.shape, len(examples)
     return Batch(
         latents=torch.stack([one.latents for one in examples]),
         noise=torch.stack([torch.randn(shape, generator=torch_generator(_SEED, "probe", n)) for n in numbers]),
-        time=torch.full((len(examples),), time),
+        time=torch.full((count,), time),
         features=stacked([one.features for one in examples]),
-        text=torch.stack([one.text for one in examples]),
-        heard=torch.ones(len(examples), dtype=torch.bool),
-        numbers=numbers,
+        text=torch.stack([padded(one.text, backbone.text_tokens) for one in examples]),
+        heard=torch.ones(count, dtype=torch.bool),
+        given=torch.ones(count, dtype=torch.bool),
+        numbers=tuple(numbers),
     )
 
 
-def _losses(
-    adapter: AudioAdapter, backbone: Backbone, batch: Batch, sound: dict[str, Tensor] | None, motion_weight: float
-) -> Tensor:
-    from training.objective import flow_loss
-
+def _loss(adapter: AudioAdapter, backbone: Backbone, batch: Batch, sound: dict[str, Tensor] | None) -> Tensor:
     if sound is None:
-        return flow_loss(backbone, batch, motion_weight=motion_weight).cpu()
-    device = str(batch.latents.device)
+        return noise_loss(backbone, batch)
+    device = batch.latents.device
     with (
         adapter.attached(backbone.modules_by_site()),
         adapter.hearing({key: rows.to(device) for key, rows in sound.items()}),
     ):
-        return flow_loss(backbone, batch, motion_weight=motion_weight).cpu()
+        return noise_loss(backbone, batch)

@@ -1,29 +1,34 @@
 """The inside of a stage: what `stages.train_stage` does once it knows that there is something to do."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from shards.errors import Unavailable
+from shards.errors import TrainingError, Unavailable
 from shards.files import write_atomic
-from shards.reader import read_samples
-from shards.snapshot import Snapshot
+from shards.snapshot import Snapshot, open_snapshot
 from training.adapter import AudioAdapter
 from training.adapter_config import AdapterConfig, AudioRow
-from training.adapter_files import load_adapter, save_adapter
+from training.adapter_files import SavedAdapter, load_adapter, save_adapter
 from training.backbones import Backbone, BackboneShape, open_backbone, shape_of
 from training.budget import trainable_share, within_budget
-from training.cache import CacheReport, build_cache
+from training.cache import CacheReport, build_cache, live_clips
 from training.config import TrainConfig
-from training.data import ClipSet
+from training.data import ClipSet, Draw, Joined, split
 from training.encoders import open_encoder
-from training.loop import LoopResult, run_loop
-from training.probe import sync_probe
+from training.loop import Extras, LoopResult, run_loop
+from training.parallel import ALONE, World, shard_network
+from training.parts import Part, Pictures, Sound, Words
+from training.plan import Balanced, Plan, Replayed, Shuffled
+from training.probe import SyncProbe, sync_probe
+from training.profile import Meter, training_flops
 from training.progress import Progress
-from training.sample import adapter_folder
+from training.sample import adapter_folder, write_samples
 from training.seeds import torch_generator
 from training.stages import StageResult, relative, save_result
 
@@ -35,8 +40,10 @@ class _Ready:
     backbone: Backbone
     weights: Path
     adapter: AudioAdapter
-    cache: CacheReport
+    encoded: int
+    reused: int
     train: ClipSet
+    older: ClipSet | None
     held_out: ClipSet
 
 
@@ -47,50 +54,170 @@ def run_stage(
     parent: Path | None,
     run_dir: Path,
     runs_root: Path,
+    snapshots_root: Path,
+    world: World,
     progress: Progress | None,
 ) -> StageResult:
     """Cache, backbone, loop, adapter, probe; see `stages.train_stage`."""
-    device = chosen_device(config.device)
-    ready = _prepared(config, snapshot, parent, runs_root, progress)
-    ready.backbone.to(device)
-    ready.adapter.to(device)
-    _write_config(run_dir, config, snapshot)
+    ready = _prepared(config, snapshot, parent, runs_root, snapshots_root, world, progress)
+    _place(ready, config, world)
+    notes = _notes(config, snapshot, parent, ready, run_dir)
+    if world.leads:
+        resolved = config.model_dump(mode="json") | {"snapshot": snapshot.id, "snapshot_digest": snapshot.digest}
+        write_atomic(run_dir / "config.json", json.dumps(resolved, indent=1, sort_keys=True).encode())
+
+    def probe(average: dict[str, Tensor]) -> SyncProbe:
+        with _weights(ready.adapter, average):
+            return sync_probe(ready.adapter, ready.backbone, ready.held_out, count=config.probe_clips, world=world)
+
+    def sample(step: int, average: dict[str, Tensor]) -> dict[str, Path]:
+        with _weights(ready.adapter, average):
+            folder = run_dir / "samples" / f"{step:06d}"
+            return write_samples(ready.adapter, ready.backbone, ready.held_out, snapshot, config.samples, folder)
+
+    meter = Meter(training_flops(ready.adapter, ready.backbone)) if world.device.startswith("cuda") else Meter()
     loop = run_loop(
         ready.adapter,
         ready.backbone,
-        ready.train,
+        Joined(ready.train, ready.older) if ready.older else ready.train,
+        _draw(config, ready),
         config,
         folder=run_dir,
-        device=device,
+        world=world,
+        extras=Extras(probe, sample if config.sample_every else None, meter),
         progress=_named(progress, "train"),
     )
     adapter_dir = run_dir / "adapter"
-    notes = _notes(config, snapshot, parent) | {
-        "weights": relative(ready.weights, adapter_dir),
-        "steps": len(loop.losses),
-    }
-    save_adapter(adapter_dir, ready.adapter.config, loop.average, notes=notes)
-    probe: dict[str, float] = {}
-    if not loop.stopped:
-        ready.adapter.load_state_dict(loop.average)
-        probe = sync_probe(
-            ready.adapter, ready.backbone, ready.held_out, count=config.probe_clips, device=device
-        ).to_json()
-    result = _result(ready, loop, snapshot.id, run_dir, adapter_dir, probe)
-    if result.finished:
-        save_result(result)
+    said = {} if loop.stopped else probe(loop.average).to_json()
+    result = _result(ready, loop, snapshot.id, run_dir, adapter_dir, said)
+    if world.leads:
+        save_adapter(adapter_dir, ready.adapter.config, loop.average, notes=notes | {"steps": len(loop.history.losses)})
+        if result.finished:
+            save_result(result)
+    world.wait()
     return result
 
 
-def _write_config(run_dir: Path, config: TrainConfig, snapshot: Snapshot) -> None:
-    resolved = config.model_dump(mode="json") | {"snapshot": snapshot.id, "snapshot_digest": snapshot.digest}
-    write_atomic(run_dir / "config.json", json.dumps(resolved, indent=1, sort_keys=True).encode())
+def _prepared(
+    config: TrainConfig,
+    snapshot: Snapshot,
+    parent: Path | None,
+    runs_root: Path,
+    snapshots_root: Path,
+    world: World,
+    progress: Progress | None,
+) -> _Ready:
+    backbone = open_backbone(config.backbone, config.options(world.device))
+    cache = encoded_clips(
+        config, snapshot, backbone, runs_root=runs_root, world=world, progress=_named(progress, "cache")
+    )
+    train, held_out = split(cache.clips, config.held_out)
+    adapter = _fresh_adapter(config, backbone)
+    older: ClipSet | None = None
+    if parent is None:
+        weights = _alone_first(
+            world,
+            lambda: backbone.provide_weights(
+                train, store=runs_root / "backbones", config=config.pretrain, progress=_named(progress, "backbone")
+            ),
+        )
+    else:
+        saved = load_adapter(adapter_folder(parent))
+        weights = (adapter_folder(parent) / str(saved.notes["weights"])).resolve()
+        backbone.load_weights(weights)
+        adapter = _continued(saved, adapter, parent)
+        if config.replay:
+            seen = open_snapshot(snapshots_root, str(saved.notes["snapshot"]))
+            again = encoded_clips(config, seen, backbone, runs_root=runs_root, world=world, progress=None)
+            held = {entry.video_id for entry in held_out.entries}
+            older = again.clips.only(tuple(one for one in again.clips.entries if one.video_id not in held))
+    return _Ready(backbone, weights, adapter, cache.encoded, cache.reused, train, older, held_out)
 
 
-def _notes(config: TrainConfig, snapshot: Snapshot, parent: Path | None) -> dict[str, Any]:
-    """What an adapter says about where it comes from."""
+def _alone_first(world: World, act: Callable[[], Path]) -> Path:
+    """Let the leading rank make what the others then find."""
+    if not world.leads:
+        world.wait()
+    done = act()
+    if world.leads:
+        world.wait()
+    return done
+
+
+def _continued(saved: SavedAdapter, fresh: AudioAdapter, parent: Path) -> AudioAdapter:
+    """The adapter of stage one, if stage two asks for the same shapes.
+
+    Raises:
+        TrainingError: it does not.
+    """
+    if saved.adapter.config != fresh.config:
+        raise TrainingError(
+            f"stage two asks for another adapter than {parent.name} trained",
+            remedy="give stage two the same backbone, encoders, window and width as stage one",
+        )
+    return saved.adapter
+
+
+def _place(ready: _Ready, config: TrainConfig, world: World) -> None:
+    """Everything onto the device, as it shall compute there."""
+    network = ready.backbone.network
+    if config.checkpointing:
+        network.enable_gradient_checkpointing()  # type: ignore[operator]
+    if config.shard_network:
+        shard_network(network, world)
+    ready.backbone.to(world.device)
+    ready.adapter.to(world.device)
+    if config.compile:
+        # Blocks that are alike are compiled once; the hooks are part of them.
+        network.compile_repeated_blocks(fullgraph=False)  # type: ignore[operator]
+
+
+def _draw(config: TrainConfig, ready: _Ready) -> Draw:
+    purpose = f"stage-{int(config.stage)}"
+    order = f"{purpose}/order"
+    plan: Plan = Shuffled(len(ready.train), config.seed, order)
+    if config.balance:
+        plan = Balanced(tuple(entry.label for entry in ready.train.entries), config.seed, order)
+    if ready.older:
+        older = Shuffled(len(ready.older), config.seed, f"{order}/older")
+        plan = Replayed(plan, older, len(ready.train), config.replay, config.seed, order)
+    return Draw(
+        plan=plan,
+        seed=config.seed,
+        purpose=purpose,
+        time_of=ready.backbone.time_of,
+        text_tokens=ready.backbone.text_tokens,
+        no_audio=config.audio_dropout,
+        no_text=config.text_dropout,
+        no_image=config.image_dropout,
+        from_spread=config.sample_latents,
+    )
+
+
+class _weights:
+    """An adapter with other weights until the block ends."""
+
+    def __init__(self, adapter: AudioAdapter, weights: dict[str, Tensor]) -> None:
+        self._adapter, self._weights = adapter, weights
+
+    def __enter__(self) -> None:
+        self._own = {name: weight.detach().clone() for name, weight in self._adapter.named_parameters()}
+        self._adapter.load_state_dict(self._weights)
+
+    def __exit__(self, *_: object) -> None:
+        self._adapter.load_state_dict(self._own)
+
+
+def _notes(
+    config: TrainConfig, snapshot: Snapshot, parent: Path | None, ready: _Ready, run_dir: Path
+) -> dict[str, Any]:
+    """What an adapter says about where it comes from, and what it takes to use it."""
     return {
         "backbone": config.backbone,
+        "backbone_weights": str(config.weights.resolve()) if config.weights else None,
+        "weights": relative(ready.weights, run_dir / "adapter"),
+        "size_px": list(ready.backbone.size_px),
+        "encoders": [one.model_dump(mode="json") for one in config.encoders],
         "stage": int(config.stage),
         "snapshot": snapshot.id,
         "snapshot_digest": snapshot.digest,
@@ -139,37 +266,34 @@ def chosen_device(wanted: str) -> str:
     return wanted
 
 
-def _prepared(
-    config: TrainConfig, snapshot: Snapshot, parent: Path | None, runs_root: Path, progress: Progress | None
-) -> _Ready:
-    backbone = open_backbone(config.backbone)
-    cache = cached_clips(config, snapshot, backbone, runs_root=runs_root, progress=_named(progress, "cache"))
-    train, held_out = cache.clips.split(config.held_out)
-    adapter = _fresh_adapter(config, backbone)
-    if parent is None:
-        weights = backbone.provide_weights(
-            train, store=runs_root / "backbones", config=config.pretrain, progress=_named(progress, "backbone")
-        )
-    else:
-        saved = load_adapter(adapter_folder(parent))
-        weights = (adapter_folder(parent) / str(saved.notes["weights"])).resolve()
-        backbone.load_weights(weights)
-        adapter = saved.adapter
-    return _Ready(backbone, weights, adapter, cache, train, held_out)
+def parts_of(config: TrainConfig, backbone: Backbone) -> list[Part]:
+    """What a config encodes of a clip."""
+    duration_s = backbone.video.duration_s
+    sounds = [Sound(encoder, duration_s=duration_s) for encoder in map(open_encoder, config.encoders)]
+    return [*sounds, Words(backbone), Pictures(backbone)]
 
 
-def cached_clips(
-    config: TrainConfig, snapshot: Snapshot, backbone: Backbone, *, runs_root: Path, progress: Progress | None
+def encoded_clips(
+    config: TrainConfig,
+    snapshot: Snapshot,
+    backbone: Backbone,
+    *,
+    runs_root: Path,
+    world: World = ALONE,
+    progress: Progress | None = None,
 ) -> CacheReport:
-    """The snapshot encoded for a config, from the cache as far as it is there."""
+    """The snapshot encoded for a config, from the cache as far as it is there; live where no cache is wanted."""
+    parts, duration_s = parts_of(config, backbone), backbone.video.duration_s
+    if not config.cache:
+        clips = live_clips(snapshot, parts, config.windows, duration_s=duration_s)
+        return CacheReport(clips, encoded=0, reused=0)
     return build_cache(
-        lambda: read_samples(snapshot),
-        snapshot_digest=snapshot.digest,
-        backbone=backbone,
-        encoders=tuple(map(open_encoder, config.encoders)),
-        windows=config.windows,
+        snapshot,
+        parts,
+        config.windows,
+        duration_s=duration_s,
         root=runs_root / "cache",
-        total=snapshot.index().num_rows,
+        world=world,
         progress=progress,
     )
 
@@ -185,22 +309,23 @@ def _result(
     ready: _Ready, loop: LoopResult, snapshot_id: str, run_dir: Path, adapter_dir: Path, probe: dict[str, float]
 ) -> StageResult:
     trainable, frozen = ready.adapter.config.parameters(), ready.backbone.parameter_count()
-    tenth = max(len(loop.losses) // 10, 1)
+    losses = loop.history.losses
+    tenth = max(len(losses) // 10, 1)
     return StageResult(
         run_dir=run_dir,
         adapter_dir=adapter_dir,
         snapshot=snapshot_id,
-        steps_done=len(loop.losses),
+        steps_done=len(losses),
         finished=not loop.stopped,
         fresh=True,
         resumed_from=loop.resumed_from,
-        first_loss=sum(loop.losses[:tenth]) / tenth,
-        last_loss=sum(loop.losses[-tenth:]) / tenth,
+        first_loss=sum(losses[:tenth]) / tenth,
+        last_loss=sum(losses[-tenth:]) / tenth,
         trainable_parameters=trainable,
         backbone_parameters=frozen,
         trainable_share=trainable_share(trainable, frozen),
-        clips_encoded=ready.cache.encoded,
-        clips_reused=ready.cache.reused,
+        clips_encoded=ready.encoded,
+        clips_reused=ready.reused,
         clips_trained=len(ready.train),
         probe=probe,
     )

@@ -1,10 +1,10 @@
-"""From an image and a sound to a video: Euler steps along the flow, guided by the sound.
+"""From an image and a sound to a video: the backbone's own steps from noise to data, guided by words and sound.
 
-    v = v_base + s (v_sound - v_base),     x_(t - dt) = x_t - dt v
+    said = said() + g [said(words) - said()] + s [said(words, sound) - said(words)]
 
-`v_base` is the frozen backbone itself, without the adapter: guidance needs no trained null sound, and s = 0 is the
-backbone (as Syncphony's audio-sync guidance). The predecessor's audio guidance is 4 [pred]; ours is lower since a small
-adapter overshoots [ours].
+`said(words)` is the frozen backbone itself, without the adapter: guidance by sound needs no trained null sound, and
+s = 0 is the backbone (as Syncphony's audio-sync guidance). The predecessor's audio guidance is 4 [pred]; ours is lower
+since a small adapter overshoots [ours]. With g = 1 the empty words need no pass of their own.
 """
 
 from dataclasses import dataclass
@@ -15,11 +15,14 @@ import torch
 from torch import Tensor
 
 from shards.errors import BadInput
+from shards.files import write_atomic
+from shards.reader import ClipReader
+from shards.snapshot import Snapshot
 from training.adapter import AudioAdapter
-from training.adapter_files import DESCRIPTION, load_adapter
-from training.backbones import open_backbone
-from training.backbones.base import Backbone
-from training.data import shifted_time
+from training.adapter_files import DESCRIPTION, SavedAdapter, load_adapter
+from training.backbones import Backbone, BackboneOptions, open_backbone
+from training.config import EncoderConfig
+from training.data import ClipSet, padded
 from training.encoders import open_encoder
 from training.media import fitted_sound, read_image, read_sound, write_video
 from training.seeds import torch_generator
@@ -29,10 +32,14 @@ LEAST_HEIGHT_PX = 256
 
 @dataclass(frozen=True, slots=True)
 class SampleSettings:
-    """How to sample: Euler steps, audio guidance (0 is the backbone alone), seed of the noise."""
+    """How to sample: steps, guidance by sound (0 is the backbone alone) and by words (1: none beyond them), seed.
 
-    steps: int = 6
+    None is what the backbone usually takes.
+    """
+
+    steps: int | None = None
     guidance: float = 2.0
+    text_guidance: float | None = None
     seed: int = 0
 
 
@@ -44,6 +51,7 @@ def animate(
     out: Path,
     caption: str = "",
     settings: SampleSettings | None = None,
+    device: str = "cpu",
 ) -> Path:
     """Animate an image in time with a sound; returns `out`, an MP4 with that very sound.
 
@@ -54,25 +62,30 @@ def animate(
         out: where the video goes.
         caption: what is in the image; the training captions' words help.
         settings: see `SampleSettings`.
+        device: where the generator runs.
 
     Raises:
         BadInput: image, sound or run cannot be used.
         TrainingError: the video could not be written.
     """
     saved = load_adapter(adapter_folder(run))
-    backbone = open_backbone(str(saved.notes["backbone"]))
+    backbone = backbone_of(saved)
     picture = read_image(image, size_px=backbone.size_px)
-    features = sound_features(saved.adapter, sound, duration_s=backbone.video.duration_s)
+    features = sound_features(saved, sound, duration_s=backbone.video.duration_s)
     backbone.load_weights((adapter_folder(run) / str(saved.notes["weights"])).resolve())
+    first, text, no_text = (backbone.encode_image(picture), backbone.encode_text(caption), backbone.encode_text(""))
+    backbone.release_codec()
+    backbone.to(device)
     latents = sample_latents(
         backbone,
-        saved.adapter,
-        first=backbone.encode_image(picture)[None],
-        text=backbone.encode_text(caption)[None],
-        features=features,
+        saved.adapter.to(device),
+        first=first[None].to(device),
+        text=padded(text, backbone.text_tokens)[None].to(device),
+        no_text=padded(no_text, backbone.text_tokens)[None].to(device),
+        features={key: rows.to(device) for key, rows in features.items()},
         settings=settings or SampleSettings(),
     )
-    frames = backbone.decode_video(latents[0])
+    frames = backbone.decode_video(latents[0].cpu())
     write_video(out, frames, fps=backbone.video.fps, sound=sound, height_px=LEAST_HEIGHT_PX)
     return out
 
@@ -86,6 +99,7 @@ def sample_latents(
     text: Tensor,
     features: dict[str, Tensor],
     settings: SampleSettings,
+    no_text: Tensor | None = None,
 ) -> Tensor:
     """Latents (clips, channels, latents, h, w) that follow `features`.
 
@@ -96,29 +110,87 @@ def sample_latents(
     noise = [torch.randn(shape, generator=torch_generator(settings.seed, "sample", n)) for n in range(clips)]
     latents = torch.stack(noise).to(first.device)
     latents[:, :, :1] = first
-    times = [shifted_time(1 - n / settings.steps, shift=backbone.time_shift) for n in range(settings.steps + 1)]
+    by_words = backbone.usual_guidance if settings.text_guidance is None else settings.text_guidance
+    given = torch.ones(clips, dtype=torch.bool, device=first.device)
     with adapter.attached(backbone.modules_by_site()):
-        for now, then in pairwise(times):
+        for now, then in pairwise(backbone.sampling_times(settings.steps or backbone.usual_steps)):
             time = torch.full((clips,), now, device=first.device)
-            velocity = backbone.denoise(latents, time, text)
+            plain = said = backbone.denoise(latents, time, text, given)
+            if by_words != 1.0 and no_text is not None:
+                wordless = backbone.denoise(latents, time, no_text, given)
+                said = wordless + by_words * (plain - wordless)
             if settings.guidance:
                 with adapter.hearing(features):
-                    heard = backbone.denoise(latents, time, text)
-                velocity = velocity + settings.guidance * (heard - velocity)
-            latents = latents - (now - then) * velocity
+                    heard = backbone.denoise(latents, time, text, given)
+                said = said + settings.guidance * (heard - plain)
+            latents = backbone.step(latents, said, now=now, then=then)
             latents[:, :, :1] = first
     return latents
 
 
-def sound_features(adapter: AudioAdapter, sound: Path, *, duration_s: float) -> dict[str, Tensor]:
-    """Rows "encoder/layer" -> (1, time, tokens, width) of a file's first `duration_s` seconds."""
+def write_samples(
+    adapter: AudioAdapter, backbone: Backbone, clips: ClipSet, snapshot: Snapshot, count: int, folder: Path
+) -> dict[str, Path]:
+    """Animate the first frames of some held-out windows with their own sound; returns name -> video."""
+    size = min(count, len(clips))
+    reader, made = ClipReader(snapshot), dict[str, Path]()
+    device = str(next(adapter.parameters()).device)
+    for place in range(size):
+        number = place * len(clips) // size
+        entry, one = clips.entries[number], clips.example(number)
+        latents = sample_latents(
+            backbone,
+            adapter,
+            first=one.latents[None, :, :1].to(device),
+            text=padded(one.text, backbone.text_tokens)[None].to(device),
+            no_text=padded(one.no_text, backbone.text_tokens)[None].to(device),
+            features={key: rows[None].to(device) for key, rows in one.features.items()},
+            settings=SampleSettings(seed=place),
+        )
+        sound, path = folder / f"{entry.key}.flac", folder / f"{entry.key}.mp4"
+        write_atomic(sound, reader[entry.number].flac)
+        frames, fps = backbone.decode_video(latents[0].cpu()), backbone.video.fps
+        begin_s = entry.start_us / 1e6
+        write_video(path, frames, fps=fps, sound=sound, height_px=LEAST_HEIGHT_PX, sound_start_s=begin_s)
+        sound.unlink()
+        made[f"sample {place}"] = path
+    reader.close()
+    return made
+
+
+def backbone_of(saved: SavedAdapter) -> Backbone:
+    """The backbone that an adapter was trained on, not yet loaded."""
+    notes = saved.notes
+    weights = notes.get("backbone_weights")
+    options = BackboneOptions(
+        weights=Path(weights) if weights else None,
+        frames=saved.adapter.config.video.frames,
+        size_px=tuple(notes["size_px"]) if "size_px" in notes else None,
+    )
+    return open_backbone(str(notes["backbone"]), options)
+
+
+def sound_features(saved: SavedAdapter, sound: Path, *, duration_s: float) -> dict[str, Tensor]:
+    """Rows "encoder/layer" -> (1, time, tokens, width) of a file's first `duration_s` seconds.
+
+    Raises:
+        Unavailable: an encoder's weights are not where they were in training.
+    """
     waveform, rate_hz = read_sound(sound)
     heard = fitted_sound(waveform, start=0, count=round(duration_s * rate_hz))
     features: dict[str, Tensor] = {}
-    for name in dict.fromkeys(row.encoder for row in adapter.config.rows):
-        bank = open_encoder(name).encode(heard, rate_hz)
-        features |= {f"{name}/{layer}": rows[None] for layer, rows in bank.layers.items()}
+    for config in encoders_of(saved):
+        bank = open_encoder(config).encode(heard, rate_hz)
+        features |= {f"{config.name}/{layer}": rows[None] for layer, rows in bank.layers.items()}
     return features
+
+
+def encoders_of(saved: SavedAdapter) -> list[EncoderConfig]:
+    """The encoders that an adapter listens to."""
+    kept = saved.notes.get("encoders")
+    if kept is None:
+        return [EncoderConfig(name=name) for name in dict.fromkeys(row.encoder for row in saved.adapter.config.rows)]
+    return [EncoderConfig.model_validate(one) for one in kept]
 
 
 def adapter_folder(run: Path) -> Path:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from shards.errors import BadInput, TrainingError
 from shards.files import write_atomic
-from training.config import Stage, TrainConfig
+from training.config import HOW, Stage, TrainConfig
 from training.progress import Progress
 
 if TYPE_CHECKING:
@@ -87,39 +87,23 @@ def train_stage(
     run_dir = _run_dir(config, snapshot.digest, parent, runs_root)
     if (run_dir / RESULT).is_file():
         return _finished(run_dir)
-    from training.run import run_stage
+    from training.launch import is_worker, launch
 
-    return run_stage(config, snapshot, parent=parent, run_dir=run_dir, runs_root=runs_root, progress=progress)
+    if config.processes > 1 and not is_worker():
+        return launch(config, snapshots_root=snapshots_root, runs_root=runs_root, progress=progress)
+    from training.parallel import join
+    from training.run import chosen_device, run_stage
 
-
-def dry_run(config: TrainConfig) -> dict[str, Any]:
-    """What a run would train, without weights, data or a step: resolved config and exact parameter counts.
-
-    Raises:
-        BadInput: an unknown backbone or encoder.
-        TrainingError: no adapter fits the budget.
-    """
-    from training.backbones import describe_backbone
-    from training.budget import trainable_share
-    from training.run import fitted_config
-
-    backbone = describe_backbone(config.backbone)
-    adapter = fitted_config(config, backbone)
-    trainable = adapter.parameters()
-    places = adapter.slot_table()[0].shape[1]
-    return {
-        "backbone": config.backbone,
-        "backbone_parameters": backbone.parameters,
-        "trainable_parameters": trainable,
-        "trainable_share": trainable_share(trainable, backbone.parameters),
-        "budget": config.budget,
-        "inner_width": adapter.inner_width,
-        "sites": [site.name for site in adapter.sites],
-        "latent_frames": adapter.video.latents,
-        "seconds": adapter.video.duration_s,
-        "audio_tokens_per_frame": places,
-        "config": config.model_dump(mode="json"),
-    }
+    return run_stage(
+        config,
+        snapshot,
+        parent=parent,
+        run_dir=run_dir,
+        runs_root=runs_root,
+        snapshots_root=snapshots_root,
+        world=join(chosen_device(config.device)),
+        progress=progress,
+    )
 
 
 def build_stage_cache(
@@ -133,10 +117,11 @@ def build_stage_cache(
     """
     from shards.snapshot import open_snapshot
     from training.backbones import open_backbone
-    from training.run import cached_clips
+    from training.run import encoded_clips
 
     snapshot = open_snapshot(snapshots_root, config.snapshot)
-    return cached_clips(config, snapshot, open_backbone(config.backbone), runs_root=runs_root, progress=progress)
+    backbone = open_backbone(config.backbone, config.options())
+    return encoded_clips(config, snapshot, backbone, runs_root=runs_root, progress=progress)
 
 
 def newest_run(runs_root: Path) -> Path:
@@ -157,6 +142,16 @@ def save_result(result: StageResult) -> None:
     data = asdict(result) | {"run_dir": result.run_dir.name, "adapter_dir": result.adapter_dir.name}
     write_atomic(result.run_dir / RESULT, json.dumps(data, indent=1, sort_keys=True).encode())
     write_atomic(result.run_dir.parent / NEWEST, result.run_dir.name.encode())
+
+
+def result_json(result: StageResult) -> dict[str, Any]:
+    """A result as plain values."""
+    return asdict(result) | {"run_dir": str(result.run_dir), "adapter_dir": str(result.adapter_dir)}
+
+
+def stage_result(data: dict[str, Any]) -> StageResult:
+    """The result that `result_json` wrote."""
+    return StageResult(**data | {"run_dir": Path(data["run_dir"]), "adapter_dir": Path(data["adapter_dir"])})
 
 
 def _finished(run_dir: Path) -> StageResult:
@@ -184,7 +179,7 @@ def _parent(config: TrainConfig, runs_root: Path) -> Path | None:
 
 
 def _run_dir(config: TrainConfig, snapshot_digest: str, parent: Path | None, runs_root: Path) -> Path:
-    decides = config.model_dump(mode="json", exclude={"init_from", "device", "save_every", "keep", "snapshot"})
+    decides = config.model_dump(mode="json", exclude=set(HOW))
     decides |= {"snapshot": snapshot_digest, "parent": parent.name if parent else None}
     digest = hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
     return runs_root / _folder(config.stage) / digest[:16]

@@ -1,6 +1,7 @@
 """Checkpoints: adapter, its average, optimiser and step, whole or not at all, without pickles.
 
     RUN/checkpoints/000080/  tensors.safetensors  state.json
+    RUN/checkpoints/best/    average.safetensors
 
 All randomness follows from (seed, step), so these are all of a run's state; a run that goes on from one gives the same
 losses, bit for bit on a CPU, as one that was never stopped.
@@ -8,7 +9,7 @@ losses, bit for bit on a CPU, as one that was never stopped.
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,26 @@ from shards.files import write_atomic
 
 TENSORS = "tensors.safetensors"
 STATE = "state.json"
+AVERAGE = "average.safetensors"
+
+
+@dataclass(slots=True)
+class History:
+    """What happened in a run: the loss of every step, and probes as (step, what they said)."""
+
+    losses: list[float] = field(default_factory=list)
+    probes: list[tuple[int, dict[str, float]]] = field(default_factory=list)
+
+    def probes_since_best(self) -> int:
+        """How many probes came after the one with the lowest held-out loss."""
+        if not self.probes:
+            return 0
+        matched = [said["matched"] for _, said in self.probes]
+        return len(matched) - 1 - matched.index(min(matched))
+
+    def newest_is_best(self) -> bool:
+        """Whether no probe had a lower held-out loss than the newest."""
+        return bool(self.probes) and self.probes_since_best() == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +51,14 @@ class Checkpoint:
         step: steps taken.
         adapter, average: weights and their moving average, by name.
         optimiser: "parameter number/slot" -> tensor of AdamW's moments.
-        losses: the loss of every step so far.
+        history: losses and probes so far.
     """
 
     step: int
     adapter: dict[str, Tensor]
     average: dict[str, Tensor]
     optimiser: dict[str, Tensor]
-    losses: list[float]
+    history: History
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int) -> None:
@@ -50,7 +71,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int) -> None:
         f"{part}|{name}": tensor.detach().cpu().clone() for part, held in parts.items() for name, tensor in held.items()
     }
     write_atomic(aside / TENSORS, safetensors.torch.save(tensors))
-    state = {"step": checkpoint.step, "losses": checkpoint.losses}
+    state = {"step": checkpoint.step, "losses": checkpoint.history.losses, "probes": checkpoint.history.probes}
     write_atomic(aside / STATE, json.dumps(state).encode())
     shutil.rmtree(final, ignore_errors=True)
     aside.rename(final)
@@ -69,7 +90,19 @@ def newest_checkpoint(folder: Path) -> Checkpoint | None:
     for name, tensor in tensors.items():
         part, _, rest = name.partition("|")
         parts[part][rest] = tensor
-    return Checkpoint(state["step"], **parts, losses=state["losses"])
+    history = History(state["losses"], [(step, said) for step, said in state["probes"]])
+    return Checkpoint(state["step"], **parts, history=history)
+
+
+def save_average(folder: Path, average: dict[str, Tensor]) -> None:
+    """Keep averaged weights apart from the checkpoints that come and go."""
+    tensors = {name: tensor.detach().cpu().clone() for name, tensor in average.items()}
+    write_atomic(folder / AVERAGE, safetensors.torch.save(tensors))
+
+
+def load_average(folder: Path) -> dict[str, Tensor]:
+    """What `save_average` kept."""
+    return dict(safetensors.torch.load_file(folder / AVERAGE))
 
 
 def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -13,10 +13,14 @@ def set_bits(words: NDArray[Any]) -> NDArray[np.uint8]:
 
     NumPy counts them itself since 2.0; a plain installation beside laion-clap has 1.26 (docs/decisions/0001-pins.md).
     """
-    return np.bitwise_count(words) if hasattr(np, "bitwise_count") else set_bits_by_table(words)
+    if not hasattr(np, "bitwise_count"):
+        return set_bits_by_table(words)
+    counted: NDArray[np.uint8] = np.asarray(np.bitwise_count(words), np.uint8)
+    return counted
 
 
 def set_bits_by_table(words: NDArray[Any]) -> NDArray[np.uint8]:
     """The same, byte by byte."""
     octets = np.ascontiguousarray(words)[..., None].view(np.uint8)
-    return _OF_BYTE[octets].sum(axis=-1, dtype=np.uint8)
+    counted: NDArray[np.uint8] = _OF_BYTE[octets].sum(axis=-1, dtype=np.uint8)
+    return counted

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from training.config import TrainConfig
 
 StageOption = Annotated[int, typer.Option("--stage", min=1, max=2, help="1: automatic data; 2: human-curated data.")]
-BackboneOption = Annotated[str, typer.Option("--backbone", help="tiny, wan2.1-1.3b or wan2.2-ti2v-5b.")]
+BackboneOption = Annotated[str, typer.Option("--backbone", help="tiny, animatediff, wan2.1-1.3b or wan2.2-ti2v-5b.")]
 SnapshotOption = Annotated[
     str | None, typer.Option("--snapshot", help='"NAME/vN" or "NAME"; by default auto for stage 1, curated for 2.')
 ]
@@ -114,7 +114,7 @@ def _show_dry_run(config: "TrainConfig", *, json: bool) -> None:
     import yaml
 
     from flows.cli.show import print_json
-    from training.stages import dry_run
+    from training.dry_run import dry_run
 
     facts = dry_run(config)
     if json:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from shards.errors import BadInput
+from training.config import EncoderConfig
 from training.encoders import open_encoder
 from training.encoders.mel import MelEncoder, mel_filters
 
@@ -56,5 +57,5 @@ def test_every_band_hears_something():
 def test_refuses_stereo_and_an_unknown_encoder():
     with pytest.raises(BadInput, match="not mono"):
         MelEncoder().encode(np.zeros((2, 100), np.float32), RATE_HZ)
-    with pytest.raises(BadInput, match="choose one of: mel"):
-        open_encoder("telepathy")
+    with pytest.raises(BadInput, match="choose one of: ast, beats"):
+        open_encoder(EncoderConfig(name="telepathy"))

@@ -53,8 +53,8 @@ def run(tmp_path_factory):
     root = tmp_path_factory.mktemp("run")
     backbone = open_backbone("tiny")
     torch.manual_seed(0)
-    nn.init.normal_(backbone.transformer.proj_out.weight, std=0.02)
-    backbone.transformer.save_pretrained(root / "weights")
+    nn.init.normal_(backbone.network.proj_out.weight, std=0.02)
+    backbone.network.save_pretrained(root / "weights")
     adapter = AudioAdapter(fitted_config(stage_config(1), shape_of(backbone)))
     for site in adapter.sites:
         nn.init.normal_(site.out.weight, std=0.2)
@@ -125,7 +125,7 @@ def test_a_video_can_give_the_sound(run, tmp_path, flash_samples):
     film = tmp_path / "film.mp4"
     film.write_bytes(flash_samples[0].mp4.read())
     with pytest.raises(BadInput, match="no sound track"):
-        sound_features(load_adapter(run / "adapter").adapter, film, duration_s=2.0)
+        sound_features(load_adapter(run / "adapter"), film, duration_s=2.0)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
 """What a backbone is: a frozen video generator, its codec, its words and the places where sound may enter.
 
-The generators are flow models (Lipman et al. 2023; Wan): between a clean latent x and noise e lies
-x_t = (1 - t) x + t e, and the model predicts the velocity e - x. Latent frame 0 is the given image and stays clean.
+A generator is trained to undo noise. Where it stands between data (time 0) and noise (time 1), what it predicts and how
+one walks back is its own affair (`flow.py`, `diffusion.py`); loss and sampler only ask. Latent frame 0 is the given
+image and stays clean.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +21,14 @@ from training.progress import Progress
 from training.timing import VideoTiming
 
 
+@dataclass(frozen=True, slots=True)
+class Latents:
+    """What a codec says of a video: (channels, latents, h, w) means and, where it is sure of nothing more, spreads."""
+
+    mean: Tensor
+    std: Tensor | None = None
+
+
 class Backbone(Protocol):
     """A frozen generator.
 
@@ -26,30 +36,60 @@ class Backbone(Protocol):
         name: its name in the registry.
         video: its clock.
         size_px: height and width of its pictures.
-        codec_version: changes whenever `encode_video` or `encode_text` would give other numbers.
-        time_shift: s of the time t -> s t / (1 + (s - 1) t) in training and sampling; above 1 dwells on more noise.
+        text_tokens: rows of words in a batch; shorter captions are followed by zeros.
+        usual_steps, usual_guidance: how one samples from it: steps, and guidance by words.
     """
 
     name: str
     video: VideoTiming
     size_px: tuple[int, int]
-    codec_version: str
-    time_shift: float
+    text_tokens: int
+    usual_steps: int
+    usual_guidance: float
+
+    @property
+    def codec_version(self) -> str:
+        """Changes whenever `encode_video` would give other numbers."""
+        ...
+
+    @property
+    def text_version(self) -> str:
+        """Changes whenever `encode_text` would give other numbers."""
+        ...
+
+    @property
+    def network(self) -> nn.Module:
+        """The generator itself, frozen."""
+        ...
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int, int]:
+        """(channels, latents, h', w')."""
+        ...
+
+    @property
+    def text_width(self) -> int:
+        """Width of a row of words."""
+        ...
+
+    def blank(self) -> "Backbone":
+        """A copy with a new network of the same shape: inside `FakeTensorMode` it takes no memory, to count with."""
+        ...
 
     def parameter_count(self) -> int:
-        """Parameters of the generator itself, without its codec and text encoder."""
+        """Parameters of the generator, without its codec and text encoder; known before it is loaded."""
         ...
 
     def sites(self) -> tuple[Site, ...]:
-        """Where sound may enter."""
+        """Where sound enters."""
         ...
 
     def modules_by_site(self) -> Mapping[str, nn.Module]:
         """The module of each site, to hook on."""
         ...
 
-    def encode_video(self, frames: NDArray[np.uint8]) -> Tensor:
-        """(frames, h, w, 3) RGB -> latents (channels, latents, h', w')."""
+    def encode_video(self, frames: NDArray[np.uint8]) -> Latents:
+        """(frames, h, w, 3) RGB -> latents."""
         ...
 
     def encode_image(self, picture: NDArray[np.uint8]) -> Tensor:
@@ -61,19 +101,35 @@ class Backbone(Protocol):
         ...
 
     def encode_text(self, caption: str) -> Tensor:
-        """(tokens, width) of a caption; the empty caption is the dropped one."""
+        """(at most `text_tokens`, width) of a caption; the empty caption is the dropped one."""
         ...
 
-    def noise(self, clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:
-        """Latents at times (clips,), the first latent frame clean."""
+    def release_codec(self) -> None:
+        """Forget codec and text encoder; they come back when asked again."""
         ...
 
-    def target(self, clean: Tensor, noise: Tensor) -> Tensor:
+    def time_of(self, normal: float) -> float:
+        """The training time that a standard normal number stands for."""
+        ...
+
+    def noise(self, clean: Tensor, noise: Tensor, time: Tensor, given: Tensor) -> Tensor:
+        """Latents at times (clips,), the first latent frame clean where it is `given` (clips,)."""
+        ...
+
+    def target(self, clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:
         """What `denoise` should say."""
         ...
 
-    def denoise(self, noisy: Tensor, time: Tensor, text: Tensor) -> Tensor:
-        """The velocity at (clips, channels, latents, h', w'), times (clips,), words (clips, tokens, width)."""
+    def denoise(self, noisy: Tensor, time: Tensor, text: Tensor, given: Tensor) -> Tensor:
+        """What it says of (clips, channels, latents, h', w') at times (clips,), words (clips, tokens, width)."""
+        ...
+
+    def sampling_times(self, steps: int) -> list[float]:
+        """`steps` + 1 times from noise to data."""
+        ...
+
+    def step(self, latents: Tensor, said: Tensor, *, now: float, then: float) -> Tensor:
+        """Walk from one time to the next with what `denoise` said."""
         ...
 
     def provide_weights(

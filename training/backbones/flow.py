@@ -1,9 +1,13 @@
-"""What all Wan-shaped backbones share: the flow, the hook points, and a clean first frame at time zero.
+"""What all Wan-shaped backbones share: the flow, the hook points, and a clean first frame.
 
-As in Wan2.2-TI2V, every token has a time of its own: 0 for the tokens of the given image, t for the others.
+Between a clean latent x and noise e lies x_t = (1 - t) x + t e, and the model predicts the velocity e - x (flow
+matching, Lipman et al. 2023). Training times are the logistic of a standard normal number, moved towards noise by a
+shift s: t -> s t / (1 + (s - 1) t) (Esser et al. 2024). As in Wan2.2-TI2V, tokens may have times of their own: 0 for
+those of the given image, t for the others.
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -16,53 +20,107 @@ TIME_STEPS = 1000
 
 
 class WanFlow:
-    """Flow matching around a diffusers `WanTransformer3DModel`."""
+    """Flow matching around a diffusers `WanTransformer3DModel`.
+
+    Attributes:
+        time_shift: s; above 1 dwells on more noise.
+        own_times: whether the tokens of the given image are at time 0, whatever the others' time.
+    """
 
     video: VideoTiming
-    transformer: Any
+    time_shift: float
+    own_times = True
+    _network: Any = None
 
-    def __init__(self, transformer: Any, *, blocks: Sequence[int]) -> None:
-        self.transformer = transformer.requires_grad_(False).eval()
-        self._blocks = tuple(blocks)
+    def __init__(self, architecture: Mapping[str, Any], *, blocks: list[int]) -> None:
+        self._architecture, self._blocks = architecture, blocks
+
+    @property
+    def network(self) -> nn.Module:
+        """The transformer."""
+        if self._network is None:
+            raise RuntimeError("the backbone's weights were not loaded: call provide_weights or load_weights")
+        network: nn.Module = self._network
+        return network
+
+    @network.setter
+    def network(self, network: nn.Module) -> None:
+        self._network = network.requires_grad_(False).eval()
+
+    @property
+    def text_width(self) -> int:
+        """What the transformer takes."""
+        return int(self._architecture["text_dim"])
 
     def parameter_count(self) -> int:
         """Parameters of the transformer."""
-        return sum(weight.numel() for weight in self.transformer.parameters())
+        network = self._network if self._network is not None else meta_transformer(self._architecture)
+        return sum(weight.numel() for weight in network.parameters())
 
     def sites(self) -> tuple[Site, ...]:
         """The text cross-attention of the chosen blocks."""
-        config = self.transformer.config
-        width = config.num_attention_heads * config.attention_head_dim
+        width = self._architecture["num_attention_heads"] * self._architecture["attention_head_dim"]
         return tuple(Site(f"blocks.{block}.attn2", width) for block in self._blocks)
 
     def modules_by_site(self) -> Mapping[str, nn.Module]:
         """The text cross-attention modules."""
-        return {f"blocks.{block}.attn2": self.transformer.blocks[block].attn2 for block in self._blocks}
+        return {f"blocks.{block}.attn2": self.network.get_submodule(f"blocks.{block}.attn2") for block in self._blocks}
 
-    def noise(self, clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:
-        """x_t = (1 - t) x + t e; latent frame 0 stays x."""
+    def time_of(self, normal: float) -> float:
+        """The shifted logistic of a standard normal number."""
+        return shifted_time(1 / (1 + math.exp(-normal)), shift=self.time_shift)
+
+    def noise(self, clean: Tensor, noise: Tensor, time: Tensor, given: Tensor) -> Tensor:
+        """x_t = (1 - t) x + t e; latent frame 0 stays x where it is given."""
         share = time.view(-1, 1, 1, 1, 1)
-        mixed = (1 - share) * clean + share * noise
-        return torch.cat([clean[:, :, :1], mixed[:, :, 1:]], dim=2)
+        return first_kept((1 - share) * clean + share * noise, clean, given)
 
-    def target(self, clean: Tensor, noise: Tensor) -> Tensor:
+    def target(self, clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:  # noqa: ARG002 (others need the time)
         """The velocity e - x."""
         return noise - clean
 
-    def denoise(self, noisy: Tensor, time: Tensor, text: Tensor) -> Tensor:
+    def denoise(self, noisy: Tensor, time: Tensor, text: Tensor, given: Tensor) -> Tensor:
         """The velocity at x_t."""
-        times = self.token_times(noisy, time)
-        velocity: Tensor = self.transformer(noisy, times * TIME_STEPS, text, return_dict=False)[0]
-        return velocity
+        kind = next(self.network.parameters()).dtype
+        times = self.token_times(noisy, time, given) if self.own_times else time
+        said: Tensor = self.network(noisy.to(kind), times * TIME_STEPS, text.to(kind), return_dict=False)[0]
+        return said.to(noisy.dtype)
 
-    def token_times(self, noisy: Tensor, time: Tensor) -> Tensor:
-        """(clips, tokens) 0 for tokens of the first latent frame, the clip's time for all others."""
-        _, height, width = self.transformer.config.patch_size
+    def token_times(self, noisy: Tensor, time: Tensor, given: Tensor) -> Tensor:
+        """(clips, tokens) 0 for tokens of a given first latent frame, the clip's time for all others."""
+        _, height, width = self._architecture["patch_size"]
         tokens = (noisy.shape[3] // height) * (noisy.shape[4] // width)
         frames = time[:, None].repeat(1, noisy.shape[2])
-        frames[:, 0] = 0.0
+        frames[:, 0] *= ~given
         return frames.repeat_interleave(tokens, dim=1)
+
+    def sampling_times(self, steps: int) -> list[float]:
+        """Evenly spaced times, shifted, from 1 to 0."""
+        return [shifted_time(1 - n / steps, shift=self.time_shift) for n in range(steps + 1)]
+
+    def step(self, latents: Tensor, said: Tensor, *, now: float, then: float) -> Tensor:
+        """Euler: x - (now - then) v."""
+        return latents - (now - then) * said
 
     def to(self, device: str) -> None:
         """Move the transformer to a device."""
-        self.transformer.to(device)
+        self.network.to(device)
+
+
+def first_kept(mixed: Tensor, clean: Tensor, given: Tensor) -> Tensor:
+    """`mixed`, with the clean first latent frame in the clips whose image is given."""
+    first = torch.where(given.view(-1, 1, 1, 1, 1), clean[:, :, :1], mixed[:, :, :1])
+    return torch.cat([first, mixed[:, :, 1:]], dim=2)
+
+
+def shifted_time(time: float, *, shift: float) -> float:
+    """s t / (1 + (s - 1) t): 0 and 1 stay, times between move towards noise where s > 1."""
+    return shift * time / (1 + (shift - 1) * time)
+
+
+def meta_transformer(architecture: Mapping[str, Any]) -> Any:
+    """A transformer without memory, to count with."""
+    from diffusers import WanTransformer3DModel
+
+    with torch.device("meta"):
+        return WanTransformer3DModel(**architecture)

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from shards.files import write_atomic
 from training.config import PretrainConfig
-from training.data import ClipSet, batch_at
+from training.data import ClipSet, Draw, batch_of
 from training.ema import ema_decay, ema_update
-from training.objective import flow_loss
+from training.objective import noise_loss
+from training.plan import Shuffled
 from training.progress import Progress
 
 NOTES = "pretraining.json"
@@ -36,7 +37,7 @@ def pretrained(
         "clips": clips.digest,
         "videos": sorted({entry.video_id for entry in clips.entries}),
         "config": config.model_dump(),
-        "architecture": dict(backbone.transformer.config),
+        "architecture": dict(backbone.network.config),
     }
     digest = hashlib.sha256(json.dumps(made_from, sort_keys=True, default=str).encode()).hexdigest()
     folder = store / f"{backbone.name}-{digest[:16]}"
@@ -45,7 +46,7 @@ def pretrained(
     losses = _train(backbone, clips, config, progress)
     aside = store / f".{folder.name}.part"
     shutil.rmtree(aside, ignore_errors=True)
-    backbone.transformer.save_pretrained(aside)
+    backbone.network.save_pretrained(aside)
     notes = {"clips": clips.digest, "config": config.model_dump(), "losses": losses}
     write_atomic(aside / NOTES, json.dumps(notes, indent=1).encode())
     aside.rename(folder)
@@ -54,21 +55,21 @@ def pretrained(
 
 def _train(backbone: Any, clips: ClipSet, config: PretrainConfig, progress: Progress | None) -> list[float]:
     """Train in place; leaves the averaged weights in the backbone and returns the loss of every step."""
-    transformer = backbone.transformer.requires_grad_(True).train()
+    transformer = backbone.network.requires_grad_(True).train()
     optimiser = torch.optim.AdamW(transformer.parameters(), lr=config.lr, betas=(0.9, 0.98), weight_decay=0.01)
     average: dict[str, Tensor] = {n: w.detach().clone() for n, w in transformer.named_parameters()}
+    draw = Draw(
+        plan=Shuffled(len(clips), config.seed, "pretrain/order"),
+        seed=config.seed,
+        purpose="pretrain",
+        time_of=backbone.time_of,
+        text_tokens=backbone.text_tokens,
+        no_text=_TEXT_DROPOUT,
+    )
     losses: list[float] = []
     for step in range(config.steps):
-        batch = batch_at(
-            clips,
-            step,
-            size=config.batch,
-            seed=config.seed,
-            text_dropout=_TEXT_DROPOUT,
-            time_shift=backbone.time_shift,
-            purpose="pretrain",
-        )
-        loss = flow_loss(backbone, batch).mean()
+        batch = batch_of(clips, draw, range(step * config.batch, (step + 1) * config.batch))
+        loss = noise_loss(backbone, batch).mean()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(transformer.parameters(), 1.0)

@@ -14,6 +14,7 @@ Everything about it is the big backbones' but its codec, its words and its param
 12 frames at 6 fps is the predecessor's format [pred].
 """
 
+import copy
 import hashlib
 import re
 from pathlib import Path
@@ -25,10 +26,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from training.backbones.flow import TIME_STEPS, WanFlow
-from training.backbones.spectrum import block_spectrum, from_blocks, to_blocks
+from training.backbones.base import Latents
+from training.backbones.flow import TIME_STEPS, WanFlow, first_kept
+from training.backbones.folder import pixels_of, to_pixels
+from training.backbones.spectrum import BLOCK, block_spectrum, from_blocks, to_blocks
 from training.config import PretrainConfig
 from training.data import ClipSet
+from training.options import BackboneOptions, SiteChoice
 from training.progress import Progress
 from training.timing import VideoTiming
 
@@ -56,38 +60,53 @@ class TinyBackbone(WanFlow):
     """The small generator; without `provide_weights` or `load_weights` its weights are random."""
 
     name = "tiny"
-    video = VideoTiming(frames=12, fps=6)
-    size_px = (64, 64)
-    codec_version = "tiny-1"
+    codec_version = text_version = "tiny-1"
     time_shift = 6.0
+    text_tokens = _WORDS
+    usual_steps, usual_guidance = 6, 1.0
 
-    def __init__(self) -> None:
+    def __init__(self, options: BackboneOptions | None = None) -> None:
         from diffusers import WanTransformer3DModel
 
+        chosen = options or BackboneOptions()
+        super().__init__(ARCHITECTURE, blocks=chosen.chosen(range(ARCHITECTURE["num_layers"]), own=SiteChoice.ALL))
+        self.video = chosen.video(VideoTiming(frames=12, fps=6))
+        self.size_px = chosen.size((64, 64), step_px=2 * BLOCK)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             transformer = WanTransformer3DModel(**ARCHITECTURE)
         torch.nn.init.zeros_(transformer.proj_out.weight)
-        super().__init__(transformer, blocks=range(ARCHITECTURE["num_layers"]))
+        self.network = transformer
         self._rows, self._spreads = block_spectrum(_COMPONENTS)
 
-    def encode_video(self, frames: NDArray[np.uint8]) -> Tensor:
+    @property
+    def latent_shape(self) -> tuple[int, int, int, int]:
+        """(3, frames, h, w)."""
+        return 3, self.video.latents, *self.size_px
+
+    def blank(self) -> "TinyBackbone":
+        """A copy with a new network."""
+        from diffusers import WanTransformer3DModel
+
+        twin = copy.copy(self)
+        twin.network = WanTransformer3DModel(**ARCHITECTURE)
+        twin._rows, twin._spreads = torch.zeros_like(self._rows), torch.zeros_like(self._spreads)
+        return twin
+
+    def encode_video(self, frames: NDArray[np.uint8]) -> Latents:
         """(12, 64, 64, 3) RGB -> (3, 12, 64, 64): the image in [-1, 1], then scaled differences to it."""
-        levels = _levels(frames)
+        levels = pixels_of(frames)
         later = (levels[:, 1:] - levels[:, :1]) * _DIFFERENCE_GAIN
-        return torch.cat([levels[:, :1], later], dim=1)
+        return Latents(torch.cat([levels[:, :1], later], dim=1))
 
     def encode_image(self, picture: NDArray[np.uint8]) -> Tensor:
         """(64, 64, 3) RGB -> (3, 1, 64, 64) in [-1, 1]."""
-        return _levels(picture[None])
+        return pixels_of(picture[None])
 
     def decode_video(self, latents: Tensor) -> NDArray[np.uint8]:
         """(3, 12, 64, 64) -> (12, 64, 64, 3) RGB; exact for what `encode_video` gave."""
         image = latents[:, :1]
-        levels = torch.cat([image, image + latents[:, 1:] / _DIFFERENCE_GAIN], dim=1)
-        pixels = ((levels + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-        frames: NDArray[np.uint8] = pixels.permute(1, 2, 3, 0).cpu().numpy()
-        return frames
+        return to_pixels(torch.cat([image, image + latents[:, 1:] / _DIFFERENCE_GAIN], dim=1))
 
     def encode_text(self, caption: str) -> Tensor:
         """(8, 64): a fixed vector for each of the first eight words; zeros for no word."""
@@ -97,23 +116,26 @@ class TinyBackbone(WanFlow):
             rows[place] = torch.randn(rows.shape[1], generator=torch.Generator().manual_seed(seed))
         return rows
 
-    def denoise(self, noisy: Tensor, time: Tensor, text: Tensor) -> Tensor:
+    def release_codec(self) -> None:
+        """There is nothing to forget."""
+
+    def denoise(self, noisy: Tensor, time: Tensor, text: Tensor, given: Tensor) -> Tensor:
         """The velocity (x_t - x) / t of the predicted clean latent x."""
-        clean = from_blocks(self._clean_blocks(noisy, time, text), self._rows)
+        clean = from_blocks(self._clean_blocks(noisy, time, text, given), self._rows)
         velocity: Tensor = (noisy - clean) / time.clamp(min=_EARLIEST_TIME).view(-1, 1, 1, 1, 1)
         return velocity
 
-    def _clean_blocks(self, noisy: Tensor, time: Tensor, text: Tensor) -> Tensor:
+    def _clean_blocks(self, noisy: Tensor, time: Tensor, text: Tensor, given: Tensor) -> Tensor:
         """The predicted clean latent as coarse block spectra."""
         seen = to_blocks(noisy, self._rows)
         share, spread = time.view(-1, 1, 1, 1, 1), self._spreads.view(1, -1, 1, 1, 1)
         variance = ((1 - share) * spread).square() + share.square()
-        image = (seen[:, :, :1] / spread).expand_as(seen)
         # The given image has its own scale; at time 0 its tokens need no noise scaling.
-        scaled = torch.cat([image[:, :, :1], (seen * variance.rsqrt())[:, :, 1:]], dim=2)
-        times = self.token_times(seen, time) * TIME_STEPS
+        image = (seen[:, :, :1] / spread * given.view(-1, 1, 1, 1, 1)).expand_as(seen)
+        scaled = first_kept(seen * variance.rsqrt(), image, given)
+        times = self.token_times(seen, time, given) * TIME_STEPS
         given = torch.cat([scaled, image], dim=1)
-        guess: Tensor = self.transformer(given, times, text, return_dict=False)[0]
+        guess: Tensor = self.network(given, times, text, return_dict=False)[0]
         return guess * spread
 
     def provide_weights(
@@ -128,17 +150,9 @@ class TinyBackbone(WanFlow):
 
     def load_weights(self, folder: Path) -> None:
         """Load the frozen transformer (diffusers format, safetensors)."""
-        # diffusers' own `from_pretrained` needs the accelerate package for this class; the file is plain safetensors.
-        weights = safetensors.torch.load_file(folder / _WEIGHTS)
-        self.transformer.load_state_dict(weights)
-        self.transformer.requires_grad_(False).eval()
+        self.network.load_state_dict(safetensors.torch.load_file(folder / _WEIGHTS))
 
     def to(self, device: str) -> None:
         """Move generator and spectrum to a device."""
         super().to(device)
         self._rows, self._spreads = self._rows.to(device), self._spreads.to(device)
-
-
-def _levels(frames: NDArray[np.uint8]) -> Tensor:
-    """(frames, h, w, 3) bytes -> (3, frames, h, w) in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(frames)).float().permute(3, 0, 1, 2) / 127.5 - 1

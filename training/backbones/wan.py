@@ -1,16 +1,30 @@
-"""The Wan family of video generators (Apache-2.0): architectures as published with their weights on the hub.
+"""The Wan family of video generators (Apache-2.0), through diffusers: transformer, causal video VAE, UMT5.
 
-Both compress time 4:1, causally. Sound enters in the last half of the blocks: the same number of parameters as every
+Both presets compress time 4:1, causally. Sound enters in the last half of the blocks: as many parameters as in every
 second block at half the cost, since autograd starts at the first adapter; Syncphony puts its audio layers late too
-[ours].
+[ours]. The image is given as the clean first latent frame: Wan2.2-TI2V was trained so (its tokens at time 0,
+`expand_timesteps`); Wan2.1-T2V was not, and learns nothing about it here, since it is frozen.
 """
 
+import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
 from shards.errors import Unavailable
-from training.adapter_config import Site
-from training.backbones.shape import BackboneShape
+from training.backbones.base import Latents
+from training.backbones.flow import WanFlow
+from training.backbones.folder import load_part, pixels_of, read_json, to_pixels, version_of
+from training.config import PretrainConfig
+from training.data import ClipSet
+from training.options import BackboneOptions, SiteChoice
+from training.progress import Progress
 from training.timing import VideoTiming
 
 _FAMILY: dict[str, Any] = {
@@ -28,11 +42,15 @@ _FAMILY: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class WanPreset:
-    """A published Wan model: its transformer's architecture and its clock for about two seconds."""
+    """A published Wan model: its transformer's architecture, and clock and size for about two seconds."""
 
     name: str
-    architecture: dict[str, Any]
+    architecture: Mapping[str, Any]
     video: VideoTiming
+    size_px: tuple[int, int]
+    time_shift: float
+    own_times: bool
+    space_ratio: int
 
 
 PRESETS = {
@@ -42,35 +60,150 @@ PRESETS = {
             "wan2.2-ti2v-5b",
             _FAMILY | {"num_attention_heads": 24, "ffn_dim": 14336, "in_channels": 48, "out_channels": 48},
             VideoTiming(frames=49, fps=24, ratio=4),
+            size_px=(480, 832),
+            time_shift=5.0,
+            own_times=True,
+            space_ratio=16,
         ),
         WanPreset(
             "wan2.1-1.3b",
             _FAMILY | {"num_attention_heads": 12, "ffn_dim": 8960, "in_channels": 16, "out_channels": 16},
             VideoTiming(frames=33, fps=16, ratio=4),
+            size_px=(320, 512),
+            time_shift=3.0,
+            own_times=False,
+            space_ratio=8,
         ),
     )
 }
+_TEXT_TOKENS = 512
 
 
-def wan_shape(name: str) -> BackboneShape:
-    """Exact measurements of a preset, from a transformer built without memory (meta device)."""
-    import torch
-    from diffusers import WanTransformer3DModel
+class WanBackbone(WanFlow):
+    """A Wan model in a folder of diffusers' layout; parts are loaded when they are first needed."""
 
-    preset = PRESETS[name]
-    with torch.device("meta"):
-        transformer = WanTransformer3DModel(**preset.architecture)
-    parameters = sum(weight.numel() for weight in transformer.parameters())
-    blocks = preset.architecture["num_layers"]
-    width = preset.architecture["num_attention_heads"] * preset.architecture["attention_head_dim"]
-    sites = tuple(Site(f"blocks.{block}.attn2", width) for block in range(blocks // 2, blocks))
-    return BackboneShape(name, parameters, sites, preset.video)
+    text_tokens = _TEXT_TOKENS
+    usual_steps, usual_guidance = 50, 5.0
+
+    def __init__(self, preset: WanPreset, options: BackboneOptions, folder: Path | None) -> None:
+        config = read_json(folder / "transformer" / "config.json") if folder else {}
+        own = {name: value for name, value in config.items() if not name.startswith("_")}
+        architecture = own or preset.architecture
+        blocks = options.chosen(range(architecture["num_layers"]), own=SiteChoice.LATE)
+        super().__init__(architecture, blocks=list(blocks))
+        codec = read_json(folder / "vae" / "config.json") if folder else {}
+        space = codec.get("scale_factor_spatial") or preset.space_ratio
+        self.name, self.folder, self.codec_device, self.half = preset.name, folder, "cpu", options.half
+        self.video = options.video(preset.video)
+        self.size_px = options.size(preset.size_px, step_px=space * architecture["patch_size"][1])
+        self.time_shift, self.own_times = preset.time_shift, preset.own_times
+        self._space = space
+        self._codec: Any = None
+        self._words: tuple[Any, Any] | None = None
+
+    @property
+    def latent_shape(self) -> tuple[int, int, int, int]:
+        """(channels, latents, h', w')."""
+        height, width = (side // self._space for side in self.size_px)
+        return int(self._architecture["in_channels"]), self.video.latents, height, width
+
+    def blank(self) -> "WanBackbone":
+        """A copy with a new network."""
+        from diffusers import WanTransformer3DModel
+
+        twin = copy.copy(self)
+        twin.network = WanTransformer3DModel(**self._architecture)
+        return twin
+
+    @property
+    def codec_version(self) -> str:
+        """The VAE's file and the size."""
+        return f"wan-vae-1 {version_of(self._folder / 'vae')} {self.size_px}"
+
+    @property
+    def text_version(self) -> str:
+        """The text encoder's files."""
+        return f"umt5-1 {version_of(self._folder / 'text_encoder')}"
+
+    def encode_video(self, frames: NDArray[np.uint8]) -> Latents:
+        """(frames, h, w, 3) RGB -> normalised latents (z, latents, h / 8 or 16, ...), mean and spread."""
+        codec = self._vae()
+        said = codec.encode(pixels_of(frames)[None].to(codec.device, codec.dtype)).latent_dist
+        mean, std = (torch.tensor(codec.config[name]).view(-1, 1, 1, 1) for name in ("latents_mean", "latents_std"))
+        middle, spread = (value[0].float().cpu() for value in (said.mean, said.std))
+        return Latents((middle - mean) / std, spread / std)
+
+    def encode_image(self, picture: NDArray[np.uint8]) -> Tensor:
+        """(h, w, 3) RGB -> the first latent frame; the VAE is causal, so it is that of any video it begins."""
+        return self.encode_video(picture[None]).mean
+
+    def decode_video(self, latents: Tensor) -> NDArray[np.uint8]:
+        """(z, latents, h', w') -> (frames, h, w, 3) RGB."""
+        codec = self._vae()
+        mean, std = (torch.tensor(codec.config[name]).view(-1, 1, 1, 1) for name in ("latents_mean", "latents_std"))
+        raw = latents.float().cpu() * std + mean
+        with torch.no_grad():
+            return to_pixels(codec.decode(raw[None].to(codec.device, codec.dtype)).sample[0])
+
+    def encode_text(self, caption: str) -> Tensor:
+        """(tokens, width): UMT5's last layer, without padding."""
+        if self._words is None:
+            from transformers import AutoTokenizer, UMT5EncoderModel
+
+            tokenizer = AutoTokenizer.from_pretrained(self._folder / "tokenizer", local_files_only=True)
+            encoder = load_part(UMT5EncoderModel, self._folder / "text_encoder", device=self.codec_device)
+            self._words = tokenizer, encoder
+        tokenizer, encoder = self._words
+        given = tokenizer(
+            [" ".join(caption.split())], truncation=True, max_length=self.text_tokens, return_tensors="pt"
+        ).to(encoder.device)
+        with torch.no_grad():
+            rows: Tensor = encoder(given.input_ids, given.attention_mask).last_hidden_state[0]
+        return rows.float().cpu()
+
+    def release_codec(self) -> None:
+        """Forget VAE and text encoder."""
+        self._codec = self._words = None
+
+    def provide_weights(
+        self,
+        clips: ClipSet,  # noqa: ARG002 (published weights depend on nothing of ours)
+        *,
+        store: Path,  # noqa: ARG002
+        config: PretrainConfig,  # noqa: ARG002
+        progress: Progress | None,  # noqa: ARG002
+    ) -> Path:
+        """Load the published transformer."""
+        self.load_weights(self._folder)
+        return self._folder
+
+    def load_weights(self, folder: Path) -> None:
+        """Load the frozen transformer (diffusers' layout, sharded safetensors)."""
+        from diffusers import WanTransformer3DModel
+
+        self.folder = folder
+        self.network = load_part(WanTransformer3DModel, folder / "transformer", half=self.half)
+
+    @property
+    def _folder(self) -> Path:
+        if self.folder is None:
+            raise Unavailable(
+                f"the weights of {self.name} are not on this machine",
+                remedy=f"clapboard weights fetch {self.name}, or name a folder: --set weights=FOLDER",
+            )
+        return self.folder
+
+    def _vae(self) -> Any:
+        if self._codec is None:
+            from diffusers import AutoencoderKLWan
+
+            self._codec = load_part(AutoencoderKLWan, self._folder / "vae", device=self.codec_device)
+        return self._codec
 
 
-def open_wan(name: str) -> Any:
-    """A Wan backbone with its weights.
+def wan(name: str, options: BackboneOptions) -> WanBackbone:
+    """A Wan backbone: from the folder that was named, or from fetched weights; without either it can be measured."""
+    from shards.weights import status
 
-    Raises:
-        Unavailable: they are not on this machine.
-    """
-    raise Unavailable(f"the weights of {name} are not on this machine", remedy=f"clapboard weights fetch {name}")
+    found = status(name)
+    return WanBackbone(PRESETS[name], options, options.weights or (found.path if found.present else None))

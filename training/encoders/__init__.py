@@ -1,31 +1,61 @@
-"""Frozen audio encoders: one file an encoder, one line each in `ENCODERS`."""
+"""Frozen audio encoders: one file an encoder (or a family), one line each in `ENCODERS`."""
 
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 
 from shards.errors import BadInput
+from training.config import EncoderConfig
 from training.encoders.base import AudioEncoder, FeatureBank, LayerSpec
 
 
-def _mel() -> AudioEncoder:
+def _mel(layers: tuple[int, ...], weights: Path | None) -> AudioEncoder:
     from training.encoders.mel import MelEncoder
 
-    return MelEncoder()
+    if weights is not None:
+        raise BadInput("mel has no weights", remedy="leave `weights` out")
+    return MelEncoder(layers)
 
 
-ENCODERS: dict[str, Callable[[], AudioEncoder]] = {
+def _imagebind(layers: tuple[int, ...], weights: Path | None) -> AudioEncoder:
+    from training.encoders.imagebind import ImageBindEncoder
+
+    return ImageBindEncoder(layers, weights)
+
+
+def _beats(layers: tuple[int, ...], weights: Path | None) -> AudioEncoder:
+    from training.encoders.beats import BeatsEncoder
+
+    return BeatsEncoder(layers, weights)
+
+
+def _transformers(name: str, layers: tuple[int, ...], weights: Path | None) -> AudioEncoder:
+    from training.encoders.transformers import TransformersEncoder
+
+    return TransformersEncoder(name, layers, weights)
+
+
+ENCODERS: dict[str, Callable[[tuple[int, ...], Path | None], AudioEncoder]] = {
     "mel": _mel,
+    "imagebind": _imagebind,
+    "beats": _beats,
+    "wav2vec2": partial(_transformers, "wav2vec2"),
+    "ast": partial(_transformers, "ast"),
+    "pe-audio": partial(_transformers, "pe-audio"),
 }
 
 
-def open_encoder(name: str) -> AudioEncoder:
-    """The encoder of this name.
+def open_encoder(config: EncoderConfig) -> AudioEncoder:
+    """The encoder that is asked for; its weights are loaded at its first sound.
 
     Raises:
-        BadInput: there is none.
+        BadInput: there is none of that name.
     """
-    if name not in ENCODERS:
-        raise BadInput(f"there is no audio encoder {name!r}", remedy=f"choose one of: {', '.join(sorted(ENCODERS))}")
-    return ENCODERS[name]()
+    if config.name not in ENCODERS:
+        raise BadInput(
+            f"there is no audio encoder {config.name!r}", remedy=f"choose one of: {', '.join(sorted(ENCODERS))}"
+        )
+    return ENCODERS[config.name](config.layers, config.weights)
 
 
 __all__ = ["ENCODERS", "AudioEncoder", "FeatureBank", "LayerSpec", "open_encoder"]

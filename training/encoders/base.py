@@ -1,8 +1,7 @@
 """What an audio encoder is: frozen features of several layers on one common time axis.
 
 "Multi-feature conditioning" takes several layers of each encoder, so that a frame hears both detail and meaning
-[paper]. Features leave the encoder at about unit scale, with silence near zero; the adapter then needs no norm of its
-own, and a dropped sound and a silent one look alike [ours].
+[paper]. Features leave the encoder at about unit scale; the adapter then needs no norm of its own [ours].
 """
 
 from dataclasses import dataclass
@@ -37,13 +36,26 @@ class FeatureBank:
 
 
 class AudioEncoder(Protocol):
-    """A frozen encoder; `version` changes whenever its numbers would."""
+    """A frozen encoder; its shapes are known before its weights are loaded.
+
+    Attributes:
+        licence: what its published weights may be used for.
+    """
 
     name: str
-    version: str
+    licence: str
     rate_hz: int
     hop_s: float
     width_s: float
+
+    @property
+    def version(self) -> str:
+        """Changes whenever its numbers would.
+
+        Raises:
+            Unavailable: it has no weights here.
+        """
+        ...
 
     @property
     def layers(self) -> tuple[LayerSpec, ...]:
@@ -57,3 +69,12 @@ class AudioEncoder(Protocol):
     def encode(self, waveform: NDArray[np.float32], rate_hz: int) -> FeatureBank:
         """Features of a mono waveform (samples,) in [-1, 1]; other rates than `rate_hz` are resampled."""
         ...
+
+    def release(self) -> None:
+        """Forget the weights; they come back when asked again."""
+        ...
+
+
+def unit_scale(rows: torch.Tensor) -> torch.Tensor:
+    """Hidden states, each row of mean 0 and spread 1: some layers' outliers would overflow float16."""
+    return torch.nn.functional.layer_norm(rows.float(), rows.shape[-1:])

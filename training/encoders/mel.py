@@ -16,32 +16,38 @@ from numpy.typing import NDArray
 
 from shards.errors import BadInput
 from training.encoders.base import FeatureBank, LayerSpec
+from training.encoders.sound import resampled
 
 _FFT = 512
 _FLOOR = 1e-4
 _LOWEST_HZ = 40.0
 _SMOOTHING_COLUMNS = 13
 _ONSET_GAIN = 2.0
+_VIEWS = ("fine", "onset", "smooth")
 
 
 class MelEncoder:
     """Log-mel features; columns of 32 ms every 40 ms."""
 
     name = "mel"
-    version = "1"
+    version = "mel-1"
+    licence = "Apache-2.0, computed"
     rate_hz = 16_000
     hop_s = 0.04
     width_s = _FFT / 16_000
     bands = 48
 
-    def __init__(self) -> None:
+    def __init__(self, layers: tuple[int, ...] = ()) -> None:
+        if any(not 1 <= layer <= len(_VIEWS) for layer in layers):
+            raise BadInput(f"mel has the layers 1 to {len(_VIEWS)}, not {layers}", remedy="1 fine, 2 onset, 3 smooth")
+        self._chosen = tuple(_VIEWS[layer - 1] for layer in layers) or _VIEWS
         self._filters = mel_filters(bands=self.bands, fft=_FFT, rate_hz=self.rate_hz)
         self._taper = torch.hann_window(_FFT, periodic=True)
 
     @property
     def layers(self) -> tuple[LayerSpec, ...]:
-        """`fine`, `onset` and `smooth`, one token of `bands` numbers each."""
-        return tuple(LayerSpec(name, 1, self.bands) for name in ("fine", "onset", "smooth"))
+        """The chosen views, one token of `bands` numbers each."""
+        return tuple(LayerSpec(name, 1, self.bands) for name in self._chosen)
 
     def columns(self, duration_s: float) -> int:
         """How many columns a sound of this length gives."""
@@ -53,13 +59,15 @@ class MelEncoder:
         Raises:
             BadInput: the waveform is not mono or has no samples.
         """
-        if waveform.ndim != 1 or not len(waveform):
-            raise BadInput(f"a waveform of shape {waveform.shape} is not mono sound", remedy="give (samples,)")
-        fine = self._log_mel(resampled(waveform, rate_hz, self.rate_hz), self.columns(len(waveform) / rate_hz))
+        sound = resampled(waveform, rate_hz, self.rate_hz)
+        fine = self._log_mel(sound, self.columns(len(waveform) / rate_hz))
         onset = _ONSET_GAIN * torch.relu(fine - torch.roll(fine, 1, dims=0))
         onset[0] = 0.0
         views = {"fine": fine, "onset": onset, "smooth": _running_mean(fine, _SMOOTHING_COLUMNS)}
-        return FeatureBank({name: view[:, None, :] for name, view in views.items()}, self.hop_s, self.width_s)
+        return FeatureBank({name: views[name][:, None, :] for name in self._chosen}, self.hop_s, self.width_s)
+
+    def release(self) -> None:
+        """There is nothing to forget."""
 
     def _log_mel(self, waveform: torch.Tensor, columns: int) -> torch.Tensor:
         hop = round(self.hop_s * self.rate_hz)
@@ -79,16 +87,6 @@ def mel_filters(*, bands: int, fft: int, rate_hz: int) -> torch.Tensor:
     rising = (bins_hz - edges_hz[:-2]) / (edges_hz[1:-1] - edges_hz[:-2]).clamp(min=bin_hz)
     falling = (edges_hz[2:] - bins_hz) / (edges_hz[2:] - edges_hz[1:-1]).clamp(min=bin_hz)
     return torch.minimum(rising, falling).clamp(min=0.0)
-
-
-def resampled(waveform: NDArray[np.float32], rate_hz: int, wanted_hz: int) -> torch.Tensor:
-    """The waveform at `wanted_hz`, by SciPy's polyphase filter."""
-    if rate_hz != wanted_hz:
-        from scipy.signal import resample_poly
-
-        common = math.gcd(rate_hz, wanted_hz)
-        waveform = resample_poly(waveform, wanted_hz // common, rate_hz // common)
-    return torch.from_numpy(np.ascontiguousarray(waveform, dtype=np.float32))
 
 
 def _hz_to_mel(hz: float) -> float:

@@ -1,0 +1,158 @@
+"""Encoders that the transformers library knows: wav2vec 2.0, AST, PE-Audio. Weights are a folder, safetensors only.
+
+Layer n is the n-th of the library's `hidden_states`, counted from the embeddings (0).
+
+- `wav2vec2` (Baevski et al. 2020, Apache-2.0): columns of 25 ms every 20 ms;
+- `ast` (Gong et al. 2021, BSD-3): patches of 175 ms every 100 ms, 12 frequencies; 10 s at most;
+- `pe-audio` (Perception Encoder audio, Apache-2.0): columns of 40 ms, from 48 kHz.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from shards.errors import BadInput
+from training.encoders.base import FeatureBank, LayerSpec, unit_scale
+from training.encoders.checkpoint import digest_of, found
+from training.encoders.sound import kaldi_frames, resampled
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What differs between encoders.
+
+    Attributes:
+        model: the library's class.
+        source: a repository of the hub with published weights.
+        licence: of those weights.
+        layers: the usual ones.
+        width, tokens: numbers in a row, and rows in a column, of the published weights.
+        rate_hz, hop_s, width_s: its clock.
+        columns: seconds -> columns.
+        grid: hidden states (1, rows, width) and columns -> (columns, tokens, width).
+    """
+
+    model: str
+    source: str
+    licence: str
+    layers: tuple[int, ...]
+    width: int
+    tokens: int
+    rate_hz: int
+    hop_s: float
+    width_s: float
+    columns: Callable[[float], int]
+    grid: Callable[[Tensor, int], Tensor]
+
+
+def _strip(states: Tensor, columns: int) -> Tensor:
+    return _stretched(states[0], columns)[:, None]
+
+
+def _behind_class_token(states: Tensor, columns: int) -> Tensor:
+    return _stretched(states[0, 1:] if states.shape[1] > columns else states[0], columns)[:, None]
+
+
+def _patches(states: Tensor, columns: int) -> Tensor:
+    # Class and distillation token, then 12 frequencies of all times each.
+    rows = states[0, 2:]
+    return rows.reshape(12, -1, rows.shape[-1]).transpose(0, 1)[:columns]
+
+
+def _stretched(rows: Tensor, columns: int) -> Tensor:
+    """Exactly so many rows; the last one again where the library gave one fewer."""
+    return torch.cat([rows, rows[-1:].expand(max(columns - len(rows), 0), -1)])[:columns]
+
+
+FAMILIES = {
+    "wav2vec2": Family(
+        "Wav2Vec2Model", "facebook/wav2vec2-base", "Apache-2.0", (4, 8, 12), 768, 1, 16_000, 0.02, 0.025,
+        columns=lambda seconds: max((round(seconds * 16_000) - 400) // 320 + 1, 1), grid=_strip,
+    ),
+    "ast": Family(
+        "ASTModel", "MIT/ast-finetuned-audioset-10-10-0.4593", "BSD-3-Clause", (4, 8, 12), 768, 12, 16_000, 0.1, 0.175,
+        columns=lambda seconds: min(max((kaldi_frames(round(seconds * 16_000)) - 16) // 10 + 1, 1), 101), grid=_patches,
+    ),
+    "pe-audio": Family(
+        "PeAudioEncoder", "facebook/pe-av-base", "Apache-2.0", (2, 4, 6), 1792, 1, 48_000, 0.04, 0.04,
+        columns=lambda seconds: max(-(-round(seconds * 48_000) // 1920), 1), grid=_behind_class_token,
+    ),
+}  # fmt: skip
+
+
+class TransformersEncoder:
+    """One of `FAMILIES`, from a folder as `save_pretrained` writes it."""
+
+    def __init__(self, name: str, layers: tuple[int, ...] = (), weights: Path | None = None) -> None:
+        self.name, self._family, self._weights = name, FAMILIES[name], weights
+        self._chosen = layers or self._family.layers
+        self.licence, self.rate_hz = self._family.licence, self._family.rate_hz
+        self.hop_s, self.width_s = self._family.hop_s, self._family.width_s
+        self._model: Any = None
+        self._extract: Any = None
+
+    @property
+    def version(self) -> str:
+        """The folder's digest."""
+        return f"{self.name}-1 {digest_of(self._folder)}"
+
+    @property
+    def layers(self) -> tuple[LayerSpec, ...]:
+        """The chosen layers; their width is the folder's where one is named."""
+        width = self._config().hidden_size if self._weights else self._family.width
+        return tuple(LayerSpec(str(layer), self._family.tokens, width) for layer in self._chosen)
+
+    def columns(self, duration_s: float) -> int:
+        """Columns that lie within the sound."""
+        return self._family.columns(duration_s)
+
+    def encode(self, waveform: NDArray[np.float32], rate_hz: int) -> FeatureBank:
+        """Hidden states (time, tokens, width) of each chosen layer, normalised."""
+        sound = resampled(waveform, rate_hz, self.rate_hz).numpy()
+        columns = self.columns(len(waveform) / rate_hz)
+        model = self._loaded()
+        given = self._extract(sound, sampling_rate=self.rate_hz, return_tensors="pt")
+        with torch.no_grad():
+            states = model(given["input_values"], output_hidden_states=True).hidden_states
+        if max(self._chosen) >= len(states):
+            raise BadInput(
+                f"{self.name} has no layer {max(self._chosen)}", remedy=f"choose layers from 0 to {len(states) - 1}"
+            )
+        layers = {str(layer): unit_scale(self._family.grid(states[layer], columns)) for layer in self._chosen}
+        return FeatureBank(layers, self.hop_s, self.width_s)
+
+    def release(self) -> None:
+        """Forget the weights."""
+        self._model = self._extract = None
+
+    @property
+    def _folder(self) -> Path:
+        return found(self._weights, name=self.name, source=f"the hub ({self._family.source})")
+
+    def _config(self) -> Any:
+        import transformers
+
+        kind = getattr(transformers, self._family.model).config_class
+        return kind.from_pretrained(self._folder, local_files_only=True)
+
+    def _loaded(self) -> Any:
+        if self._model is None:
+            import transformers
+
+            kind = getattr(transformers, self._family.model)
+            try:
+                # Eager attention is what the published models were trained with; hidden states do not depend on it.
+                self._model = kind.from_pretrained(self._folder, local_files_only=True, use_safetensors=True).eval()
+                self._extract = transformers.AutoFeatureExtractor.from_pretrained(self._folder, local_files_only=True)
+            except (OSError, ValueError) as error:
+                said = str(error).splitlines()[0]
+                raise BadInput(
+                    f"{self._folder} is no {self.name}: {said}", remedy=f"fetch {self._family.source} anew"
+                ) from error
+        return self._model

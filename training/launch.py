@@ -1,0 +1,112 @@
+"""Several processes for one stage: torchrun starts them, each runs `python -m training.launch JOB`."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shards.errors import TrainingError
+from shards.files import write_atomic
+from training.config import TrainConfig
+from training.progress import Progress
+
+if TYPE_CHECKING:
+    from training.stages import StageResult
+
+LAST_WORDS = 2000
+
+
+def is_worker() -> bool:
+    """Whether torchrun started this process."""
+    return "WORLD_SIZE" in os.environ and "RANK" in os.environ
+
+
+def launch(config: TrainConfig, *, snapshots_root: Path, runs_root: Path, progress: Progress | None) -> "StageResult":
+    """Run a stage in `config.processes` processes of this machine, and return what it left.
+
+    SIGTERM is passed on: the processes save a checkpoint and end.
+
+    Raises:
+        TrainingError: a process failed; its last words are in the message.
+    """
+    from training.stages import stage_result
+
+    job = {"config": config.model_dump(mode="json"), "snapshots_root": str(snapshots_root), "runs_root": str(runs_root)}
+    path, out = runs_root / "jobs" / f"{os.getpid()}.json", runs_root / "jobs" / f"{os.getpid()}.result.json"
+    write_atomic(path, json.dumps(job | {"result": str(out)}, indent=1).encode())
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={config.processes}"]
+    command += ["-m", "training.launch", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+        words = ""
+        with _passing_on(running):
+            for line in running.stdout or ():
+                if not _shown(line, progress):
+                    words = (words + line)[-LAST_WORDS:]
+    try:
+        if not out.is_file():
+            raise TrainingError(
+                f"training in {config.processes} processes failed: {words}", remedy="see the lines above"
+            )
+        return stage_result(json.loads(out.read_text(encoding="utf-8")))
+    finally:
+        path.unlink(missing_ok=True)
+        out.unlink(missing_ok=True)
+
+
+def main(path: Path) -> None:
+    """One of the processes."""
+    from training.parallel import leave
+    from training.stages import result_json, train_stage
+
+    job = json.loads(path.read_text(encoding="utf-8"))
+    leads = os.environ["RANK"] == "0"
+
+    def progress(done: int, total: int, note: str) -> None:
+        sys.stdout.write(json.dumps({"progress": [done, total, note]}) + "\n")
+        sys.stdout.flush()
+
+    try:
+        result = train_stage(
+            TrainConfig.model_validate(job["config"]),
+            snapshots_root=Path(job["snapshots_root"]),
+            runs_root=Path(job["runs_root"]),
+            progress=progress if leads else None,
+        )
+        if leads:
+            write_atomic(Path(job["result"]), json.dumps(result_json(result)).encode())
+    finally:
+        leave()
+
+
+def _shown(line: str, progress: Progress | None) -> bool:
+    """Whether a line was progress; it is passed on."""
+    if not line.startswith('{"progress"'):
+        return False
+    if progress:
+        progress(*json.loads(line)["progress"])
+    return True
+
+
+class _passing_on:
+    """Pass SIGTERM on to a child until the block ends."""
+
+    def __init__(self, child: subprocess.Popen[str]) -> None:
+        self._child = child
+
+    def __enter__(self) -> None:
+        import threading
+
+        self._before = None
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGTERM, lambda _number, _frame: self._child.terminate())
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None:
+            signal.signal(signal.SIGTERM, self._before)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

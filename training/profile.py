@@ -1,0 +1,142 @@
+"""What a step costs: floating-point operations counted on shapes alone, seconds, memory, and what share of a device's
+arithmetic that is (MFU)."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from training.adapter import AudioAdapter
+from training.adapter_config import AdapterConfig
+from training.backbones.base import Backbone
+from training.data import Batch
+from training.objective import noise_loss
+
+DENSE_BF16_FLOPS = {"H100": 989.4e12, "H200": 989.4e12, "A100": 312e12, "L40": 362e12, "4090": 165e12, "B200": 2250e12}
+"""Dense bf16 operations a second, from the makers' data sheets, by a part of the device's name."""
+
+
+def peak_flops(device: str) -> float | None:
+    """A device's dense bf16 operations a second; None where that is not known."""
+    if not device.startswith("cuda") or not torch.cuda.is_available():
+        return None
+    name = torch.cuda.get_device_name(device)
+    return next((flops for part, flops in DENSE_BF16_FLOPS.items() if part in name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class StepCost:
+    """What one clip costs in one step.
+
+    Attributes:
+        forward, backward: floating-point operations, nothing computed twice but inside attention.
+        saved_bytes: what the backward pass needs of the forward pass, without checkpointing, in the step's precision.
+    """
+
+    forward: float
+    backward: float
+    saved_bytes: int
+
+    @property
+    def flops(self) -> float:
+        """Forward and backward."""
+        return self.forward + self.backward
+
+
+def step_cost(config: AdapterConfig | None, backbone: Backbone, *, half: bool = True) -> StepCost:
+    """Count a step of one clip on shapes alone, without weights or memory.
+
+    Args:
+        config: the adapter; None counts the generator alone, whose backward pass is then that to its input.
+        backbone: the generator; nothing of it is loaded.
+        half: whether the generator computes in bf16.
+    """
+    from torch._subclasses.fake_tensor import FakeTensorMode
+    from torch.utils.flop_counter import FlopCounterMode
+
+    saved: dict[int, int] = {}
+    held: list[Any] = []
+
+    def keep(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in weights:
+            saved[storage._cdata] = storage.nbytes()
+            held.append(storage)
+        return tensor
+
+    with FakeTensorMode(allow_non_fake_inputs=True), torch.random.fork_rng(devices=[]):
+        twin = _blank(backbone, torch.bfloat16 if half else torch.float32)
+        weights = {weight.untyped_storage()._cdata for weight in twin.network.parameters()}
+        batch = _blank_batch(config, twin)
+        with FlopCounterMode(display=False) as forward, torch.autograd.graph.saved_tensors_hooks(keep, lambda it: it):
+            if config is None:
+                batch.latents.requires_grad_()
+                loss = noise_loss(twin, batch)
+            else:
+                adapter = AudioAdapter(config)
+                with (
+                    adapter.attached(twin.modules_by_site()),
+                    adapter.hearing(batch.features),
+                    torch.autocast("cpu", torch.bfloat16, enabled=half),
+                ):
+                    loss = noise_loss(twin, batch)
+        with FlopCounterMode(display=False) as backward:
+            loss.sum().backward()  # type: ignore[no-untyped-call]
+    return StepCost(forward.get_total_flops(), backward.get_total_flops(), sum(saved.values()))
+
+
+def _blank(backbone: Backbone, kind: torch.dtype) -> Backbone:
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(kind)
+    try:
+        return backbone.blank()
+    finally:
+        torch.set_default_dtype(before)
+
+
+def training_flops(adapter: AudioAdapter, backbone: Backbone) -> float:
+    """Operations of one clip in one step."""
+    return step_cost(adapter.config, backbone).flops
+
+
+def _blank_batch(config: AdapterConfig | None, backbone: Backbone) -> Batch:
+    latents = torch.zeros(1, *backbone.latent_shape)
+    rows = config.rows if config else ()
+    return Batch(
+        latents=latents,
+        noise=torch.zeros_like(latents),
+        time=torch.full((1,), 0.5),
+        features={row.key: torch.zeros(1, row.columns, row.tokens, row.width) for row in rows},
+        text=torch.zeros(1, backbone.text_tokens, backbone.text_width),
+        heard=torch.ones(1, dtype=torch.bool),
+        given=torch.ones(1, dtype=torch.bool),
+        numbers=(0,),
+    )
+
+
+@dataclass
+class Meter:
+    """Measures laps between two lines of the log.
+
+    Attributes:
+        flops_per_clip: forward and the needed backward of one clip, nothing computed twice; None: not known.
+        last_s: length of the last lap.
+    """
+
+    flops_per_clip: float | None = None
+    last_s: float = 0.0
+    _since: float = field(default_factory=time.perf_counter)
+
+    def lap(self, *, steps: int, clips: int, device: str) -> dict[str, float]:
+        """Speed since the last lap; peak memory on a GPU."""
+        now = time.perf_counter()
+        self.last_s, self._since = now - self._since, now
+        found = {"step_s": round(self.last_s / steps, 4), "clips_per_s": round(clips / self.last_s, 3)}
+        if device.startswith("cuda"):
+            found["peak_gib"] = round(torch.cuda.max_memory_allocated(device) / 2**30, 2)
+        peak = peak_flops(device)
+        if peak and self.flops_per_clip:
+            found["mfu"] = round(clips * self.flops_per_clip / self.last_s / peak, 4)
+        return found
