@@ -16,7 +16,7 @@ are never touched, and with scale 0, or before the first step, it is the backbon
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -25,6 +25,8 @@ from torch.nn import functional
 
 from training.adapter_config import AdapterConfig, Site
 from training.rotary import rotary_angles, turned
+
+_PER_CLIP = ("tokens", "heard", "given")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,13 @@ class AudioAdapter(nn.Module):
             yield
         finally:
             self._hearing = None
+
+    def widen(self, clips: int) -> None:
+        """Let so many clips at once hear the sound of the one that is being heard (guidance makes several passes)."""
+        now = self._hearing
+        if now is not None and len(now.tokens) != clips:
+            alike = {name: getattr(now, name)[:1].expand(clips, *getattr(now, name).shape[1:]) for name in _PER_CLIP}
+            self._hearing = replace(now, **alike)
 
     @contextmanager
     def attached(self, modules: Mapping[str, nn.Module]) -> Iterator[None]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from shards.publishing import publish
 from shards.schema import Blob, ClipRecord, Sample
@@ -86,3 +87,94 @@ def auto_snapshot(snapshots_root) -> Snapshot:
     from shards.snapshot import open_snapshot
 
     return open_snapshot(snapshots_root, "auto")
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory) -> dict[str, Path]:
+    """Tiny models of the published kinds at random weights, in the folders that diffusers and transformers write."""
+    root = tmp_path_factory.mktemp("published")
+    wan = _tiny_wan(root / "wan")
+    return {"wan2.2-ti2v-5b": wan, "wan2.1-1.3b": wan, "animatediff": _tiny_animatediff(root / "animatediff")}
+
+
+@pytest.fixture
+def grey_image(tmp_path) -> Path:
+    import av
+
+    pixels = np.full((80, 80, 3), 90, np.uint8)
+    with av.open(str(tmp_path / "image.png"), "w", format="image2") as container:
+        stream = container.add_stream("png", rate=1)
+        stream.height, stream.width, stream.pix_fmt = 80, 80, "rgb24"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode(None))
+    return tmp_path / "image.png"
+
+
+@pytest.fixture
+def click_sound(tmp_path) -> Path:
+    wave = np.zeros(RATE_HZ)
+    wave[4000:4800] = np.random.default_rng(0).uniform(-0.8, 0.8, 800)
+    (tmp_path / "sound.wav").write_bytes(as_sound(wave, "wav"))
+    return tmp_path / "sound.wav"
+
+
+WORDS = ["a", "flash", "drum", "of", "light"]
+
+
+def _tokenizer(folder: Path, **special: str) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    names = ["<pad>", "</s>", "<unk>", *WORDS]
+    made = Tokenizer(models.WordLevel({name: place for place, name in enumerate(names)}, unk_token="<unk>"))
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    made.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=made, unk_token="<unk>", pad_token="<pad>", eos_token="</s>", **special
+    )
+    fast.save_pretrained(folder)
+
+
+def _tiny_wan(folder: Path) -> Path:
+    from diffusers import AutoencoderKLWan, WanTransformer3DModel
+    from transformers import UMT5Config, UMT5EncoderModel
+
+    torch.manual_seed(0)
+    WanTransformer3DModel(
+        patch_size=(1, 2, 2), num_attention_heads=4, attention_head_dim=96, in_channels=16, out_channels=16,
+        text_dim=32, freq_dim=32, ffn_dim=256, num_layers=2, cross_attn_norm=True,
+        qk_norm="rms_norm_across_heads", rope_max_seq_len=32,
+    ).save_pretrained(folder / "transformer")  # fmt: skip
+    AutoencoderKLWan(
+        base_dim=3, z_dim=16, dim_mult=[1, 1, 1, 1], num_res_blocks=1, temperal_downsample=[False, True, True]
+    ).save_pretrained(folder / "vae")
+    UMT5EncoderModel(UMT5Config(vocab_size=8, d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4)).save_pretrained(
+        folder / "text_encoder"
+    )
+    _tokenizer(folder / "tokenizer")
+    return folder
+
+
+def _tiny_animatediff(folder: Path) -> Path:
+    from diffusers import AutoencoderKL, UNetMotionModel
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    torch.manual_seed(0)
+    UNetMotionModel(
+        block_out_channels=(64, 128), layers_per_block=1, cross_attention_dim=32, norm_num_groups=8,
+        down_block_types=("CrossAttnDownBlockMotion", "DownBlockMotion"),
+        up_block_types=("UpBlockMotion", "CrossAttnUpBlockMotion"),
+        num_attention_heads=4, motion_num_attention_heads=4, motion_max_seq_length=16,
+    ).save_pretrained(folder / "unet")  # fmt: skip
+    AutoencoderKL(
+        block_out_channels=(8, 8, 8, 8), norm_num_groups=4, latent_channels=4,
+        down_block_types=("DownEncoderBlock2D",) * 4, up_block_types=("UpDecoderBlock2D",) * 4,
+    ).save_pretrained(folder / "vae")  # fmt: skip
+    CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=8, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+            max_position_embeddings=77, pad_token_id=0, bos_token_id=1, eos_token_id=1,
+        )
+    ).save_pretrained(folder / "text_encoder")  # fmt: skip
+    _tokenizer(folder / "tokenizer", bos_token="</s>", model_max_length=77)
+    return folder

@@ -38,6 +38,7 @@ def load_part(kind: Any, folder: Path, *, device: str = "cpu", half: bool = Fals
         raise Unavailable(
             f"{folder} has no safetensors", remedy="convert it once: save_pretrained(..., safe_serialization=True)"
         )
+    _quietly(kind)
     # transformers and diffusers name the same setting differently.
     setting = "dtype" if kind.__module__.startswith("transformers") else "torch_dtype"
     precision = {setting: torch.bfloat16 if half else torch.float32}
@@ -47,6 +48,15 @@ def load_part(kind: Any, folder: Path, *, device: str = "cpu", half: bool = Fals
         first = str(error).splitlines()[0]
         raise BadInput(f"{folder} cannot be loaded: {first}", remedy="fetch the weights anew") from error
     return part.to(device).requires_grad_(False).eval()
+
+
+def _quietly(kind: Any) -> None:
+    """The libraries' bars of files and tensors say nothing that a person at this command wants to know."""
+    if kind.__module__.startswith("transformers"):
+        from transformers.utils.logging import disable_progress_bar
+    else:
+        from diffusers.utils.logging import disable_progress_bar
+    disable_progress_bar()
 
 
 def version_of(folder: Path) -> str:

@@ -145,9 +145,9 @@ class TransformersEncoder:
         if self._model is None:
             import transformers
 
+            transformers.utils.logging.disable_progress_bar()
             kind = getattr(transformers, self._family.model)
             try:
-                # Eager attention is what the published models were trained with; hidden states do not depend on it.
                 self._model = kind.from_pretrained(self._folder, local_files_only=True, use_safetensors=True).eval()
                 self._extract = transformers.AutoFeatureExtractor.from_pretrained(self._folder, local_files_only=True)
             except (OSError, ValueError) as error:
