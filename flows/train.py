@@ -1,6 +1,5 @@
 """The training flow: one stage on one snapshot; a finished run is found, a stopped one goes on."""
 
-import json
 import time
 from pathlib import Path
 
@@ -13,9 +12,8 @@ from flows.artifacts import leave_curve, leave_probe
 from flows.progress import Step
 from flows.summary import TrainSummary
 from training.config import Stage, TrainConfig, stage_config
+from training.log import METRICS, read_metrics
 from training.stages import StageResult, train_stage
-
-METRICS = "metrics.jsonl"
 
 
 class TrainParams(BaseModel):
@@ -74,6 +72,4 @@ def run_stage(config: TrainConfig, home: Home) -> StageResult:
 
 def read_losses(run_dir: Path) -> list[tuple[int, float]]:
     """The (step, loss) pairs of a run's metrics."""
-    lines = (run_dir / METRICS).read_text(encoding="utf-8").splitlines()
-    records = [json.loads(line) for line in lines]
-    return [(record["step"], record["loss"]) for record in records]
+    return [(line["step"], line["loss"]) for line in read_metrics(run_dir / METRICS) if "loss" in line]

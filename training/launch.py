@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shards.errors import TrainingError
+from shards import errors
+from shards.errors import ClapboardError, TrainingError
 from shards.files import write_atomic
 from training.config import TrainConfig
 from training.progress import Progress
@@ -35,8 +36,8 @@ def launch(config: TrainConfig, *, snapshots_root: Path, runs_root: Path, progre
     from training.stages import stage_result
 
     job = {"config": config.model_dump(mode="json"), "snapshots_root": str(snapshots_root), "runs_root": str(runs_root)}
-    path, out = runs_root / "jobs" / f"{os.getpid()}.json", runs_root / "jobs" / f"{os.getpid()}.result.json"
-    write_atomic(path, json.dumps(job | {"result": str(out)}, indent=1).encode())
+    path, out, failed = (runs_root / "jobs" / f"{os.getpid()}{end}.json" for end in ("", ".result", ".error"))
+    write_atomic(path, json.dumps(job | {"result": str(out), "failed": str(failed)}, indent=1).encode())
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={config.processes}"]
     command += ["-m", "training.launch", str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
@@ -46,14 +47,18 @@ def launch(config: TrainConfig, *, snapshots_root: Path, runs_root: Path, progre
                 if not _shown(line, progress):
                     words = (words + line)[-LAST_WORDS:]
     try:
+        if failed.is_file():
+            said = json.loads(failed.read_text(encoding="utf-8"))
+            kind: type[ClapboardError] = getattr(errors, said["kind"], TrainingError)
+            raise kind(said["message"], remedy=said["remedy"])
         if not out.is_file():
             raise TrainingError(
                 f"training in {config.processes} processes failed: {words}", remedy="see the lines above"
             )
         return stage_result(json.loads(out.read_text(encoding="utf-8")))
     finally:
-        path.unlink(missing_ok=True)
-        out.unlink(missing_ok=True)
+        for file in (path, out, failed):
+            file.unlink(missing_ok=True)
 
 
 def main(path: Path) -> None:
@@ -77,6 +82,10 @@ def main(path: Path) -> None:
         )
         if leads:
             write_atomic(Path(job["result"]), json.dumps(result_json(result)).encode())
+    except ClapboardError as error:
+        said = {"kind": type(error).__name__, "message": error.message, "remedy": error.remedy}
+        write_atomic(Path(job["failed"]), json.dumps(said).encode())
+        sys.exit(1)
     finally:
         leave()
 

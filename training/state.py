@@ -15,6 +15,7 @@ from typing import Any
 
 import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from shards.files import write_atomic
@@ -80,12 +81,19 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int) -> None:
 
 
 def newest_checkpoint(folder: Path) -> Checkpoint | None:
-    """The checkpoint with the most steps, or None."""
-    found = _checkpoints(folder)
-    if not found:
-        return None
-    tensors = safetensors.torch.load_file(found[-1] / TENSORS)
-    state = json.loads((found[-1] / STATE).read_text(encoding="utf-8"))
+    """The whole checkpoint with the most steps, or None; a damaged one is passed over."""
+    for path in reversed(_checkpoints(folder)):
+        try:
+            return _read(path)
+        except (OSError, ValueError, KeyError, SafetensorError):
+            # The run goes on from an older one, and takes the same steps again.
+            continue
+    return None
+
+
+def _read(folder: Path) -> Checkpoint:
+    tensors = safetensors.torch.load_file(folder / TENSORS)
+    state = json.loads((folder / STATE).read_text(encoding="utf-8"))
     parts: dict[str, dict[str, Tensor]] = {"adapter": {}, "average": {}, "optimiser": {}}
     for name, tensor in tensors.items():
         part, _, rest = name.partition("|")
