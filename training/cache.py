@@ -11,7 +11,7 @@ that has no note. Ranks share the shards between them. All frozen parts run here
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -184,11 +184,6 @@ def live_clips(snapshot: Snapshot, parts: Sequence[Part], windows: WindowConfig,
     entries = plan_windows(snapshot, windows, duration_s=duration_s)
     names = "".join(f"{part.name}-{_digest(part, snapshot, entries)[:16]}" for part in parts)
     return LiveClips(snapshot, tuple(parts), hashlib.sha256(names.encode()).hexdigest(), entries)
-
-
-def cache_bytes(parts: Iterable[Part]) -> int:
-    """Bytes that one window takes in the cache, words aside."""
-    return sum(part.bytes_per_window for part in parts)
 
 
 def _write_shard(folder: Path, number: int, part: Part, reader: ClipReader, entries: list[Entry]) -> None:

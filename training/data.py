@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -103,9 +103,6 @@ class Joined:
         kept = set(entries)
         one, other = (tuple(entry for entry in half.entries if entry in kept) for half in (self.one, self.other))
         return Joined(self.one.only(one), self.other.only(other))
-
-
-Clips = TypeVar("Clips", bound=ClipSet)
 
 
 def split(clips: ClipSet, held_out: float) -> tuple[ClipSet, ClipSet]:

@@ -5,6 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,22 +102,17 @@ def _shown(line: str, progress: Progress | None) -> bool:
     return True
 
 
-class _passing_on:
-    """Pass SIGTERM on to a child until the block ends."""
-
-    def __init__(self, child: subprocess.Popen[str]) -> None:
-        self._child = child
-
-    def __enter__(self) -> None:
-        import threading
-
-        self._before = None
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGTERM, lambda _number, _frame: self._child.terminate())
-
-    def __exit__(self, *_: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)
+@contextmanager
+def _passing_on(child: subprocess.Popen[str]) -> Iterator[None]:
+    """Pass SIGTERM on to a child until the block ends; outside the main thread nobody sends us one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda _number, _frame: child.terminate())
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 if __name__ == "__main__":

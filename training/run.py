@@ -1,7 +1,8 @@
 """The inside of a stage: what `stages.train_stage` does once it knows that there is something to do."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,11 +68,11 @@ def run_stage(
         write_atomic(run_dir / "config.json", json.dumps(resolved, indent=1, sort_keys=True).encode())
 
     def probe(average: dict[str, Tensor]) -> SyncProbe:
-        with _weights(ready.adapter, average):
+        with _with_weights(ready.adapter, average):
             return sync_probe(ready.adapter, ready.backbone, ready.held_out, count=config.probe_clips, world=world)
 
     def sample(step: int, average: dict[str, Tensor]) -> dict[str, Path]:
-        with _weights(ready.adapter, average):
+        with _with_weights(ready.adapter, average):
             folder = run_dir / "samples" / f"{step:06d}"
             return write_samples(ready.adapter, ready.backbone, ready.held_out, snapshot, config.samples, folder)
 
@@ -194,18 +195,15 @@ def _draw(config: TrainConfig, ready: _Ready) -> Draw:
     )
 
 
-class _weights:
+@contextmanager
+def _with_weights(adapter: AudioAdapter, weights: dict[str, Tensor]) -> Iterator[None]:
     """An adapter with other weights until the block ends."""
-
-    def __init__(self, adapter: AudioAdapter, weights: dict[str, Tensor]) -> None:
-        self._adapter, self._weights = adapter, weights
-
-    def __enter__(self) -> None:
-        self._own = {name: weight.detach().clone() for name, weight in self._adapter.named_parameters()}
-        self._adapter.load_state_dict(self._weights)
-
-    def __exit__(self, *_: object) -> None:
-        self._adapter.load_state_dict(self._own)
+    own = {name: weight.detach().clone() for name, weight in adapter.named_parameters()}
+    adapter.load_state_dict(weights)
+    try:
+        yield
+    finally:
+        adapter.load_state_dict(own)
 
 
 def _notes(
