@@ -53,6 +53,14 @@ def run_train(*, home: Home, stage: int, settings: dict[str, object], backbone: 
         )
 
 
+def run_train_both(*, home: Home, settings: dict[str, object], backbone: str = "tiny") -> list[TrainSummary]:
+    """Both stages of training; see `flows.train.train_both`."""
+    with stage_set(home):
+        from flows.train import BothParams, train_both
+
+        return train_both(BothParams(home=home.root, backbone=backbone, settings=settings))
+
+
 @contextmanager
 def stage_set(home: Home) -> Iterator[None]:
     """The home to ourselves, a server to talk to, bars on the terminal, for the length of a `with` block."""

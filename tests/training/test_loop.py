@@ -78,7 +78,7 @@ class TestTheSameNumbers:
         assert losses(plain) == losses(other)
         assert all(torch.equal(one, weights(other)[name]) for name, one in weights(plain).items())
 
-    @pytest.mark.parametrize("change", [{"micro_batch": 2}, {"checkpointing": True}])
+    @pytest.mark.parametrize("change", [{"micro_batch": 2}, {"checkpointing": "selective"}, {"checkpointing": "all"}])
     def test_in_parts_or_with_less_memory_up_to_rounding(self, run, change):
         plain, other = run(quick(audio_dropout=0)), run(quick(audio_dropout=0, **change))
         assert losses(other) == pytest.approx(losses(plain), rel=1e-4)
@@ -231,12 +231,12 @@ class TestWhatIsRefused:
             load_config(None, stage=1, overrides=(setting,))
 
     def test_no_memory_left(self, run, monkeypatch):
-        from training import loop
+        from training import step
 
         def full(*_, **__):
             raise torch.OutOfMemoryError("out of memory")
 
-        monkeypatch.setattr(loop, "noise_loss", full)
+        monkeypatch.setattr(step, "noise_loss", full)
         with pytest.raises(TrainingError, match="no memory left") as error:
             run(quick())
         assert "micro_batch=1" in error.value.remedy
