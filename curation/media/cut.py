@@ -15,16 +15,12 @@ from typing import Any
 import numpy as np
 
 from curation.media.container import OpenMedia, open_media
-from curation.media.decode import Kind, decoded, frame_time_us
+from curation.media.decode import LEADS_US, Kind, decoded, first_frame_us, frame_time_us, seek
 from curation.media.encode import Mp4Writer, encode_flac
 from curation.media.failures import MediaFailure
 from curation.media.settings import CutSettings
 from curation.media.waveform import Samples, Waveform, WaveformBuilder
 from curation.outcomes import Outcome
-
-LEADS_US = (1_000_000, 16_000_000)
-"""Decoding begins so much earlier: codecs whose packets lean on the ones before settle within a second; the longer way
-is for files whose tracks lie seconds apart. Where both come too late, decoding begins at the beginning."""
 
 SETTLED_US = 100_000
 """Sound is decoded from at least so much before the span: Opus asks for 80 ms, AAC for two packets."""
@@ -76,7 +72,7 @@ def cut(
         MediaFailure: the file cannot be decoded there.
     """
     with open_media(source) as media:
-        origin_us = _first_frame_us(media)
+        origin_us = first_frame_us(media)
     span = _Span(origin_us + start_us, origin_us + end_us, sound_offset_us)
     with tempfile.TemporaryDirectory(prefix="clapboard-cut-") as folder:
         path = Path(folder) / "clip.mp4"
@@ -129,7 +125,7 @@ def _cut_from(
     None if no frame of it was met, or if decoding began too late for the picture or for the sound.
     """
     with open_media(source) as media:
-        if lead_us is not None and not _seek(media, span.from_us - lead_us):
+        if lead_us is not None and not seek(media, span.from_us - lead_us):
             return None
         frames = _frames_until(media, span.until_us)
         if lead_us is not None:
@@ -189,24 +185,6 @@ def _from_early_enough(frames: Iterator[tuple[Kind, Any, int]], span: _Span) -> 
         yield kind, frame, at_us
     if wanted:
         raise _TooLateError
-
-
-def _first_frame_us(media: OpenMedia) -> int:
-    """The presentation time of the first frame: zero of every span."""
-    for kind, frame in decoded(media):
-        if kind is Kind.PICTURE:
-            return frame_time_us(frame) or 0
-    raise MediaFailure(Outcome.NO_VIDEO, "not one frame of its picture track can be decoded")
-
-
-def _seek(media: OpenMedia, target_us: int) -> bool:
-    import av
-
-    try:
-        media.container.seek(target_us, backward=True)
-    except av.FFmpegError:
-        return False
-    return True
 
 
 def _frames_until(media: OpenMedia, end_us: int) -> Iterator[tuple[Kind, Any, int]]:

@@ -13,6 +13,10 @@ from curation.media.container import OpenMedia
 from curation.media.failures import MediaFailure
 from curation.outcomes import Outcome
 
+LEADS_US = (1_000_000, 16_000_000)
+"""Decoding of a span begins so much earlier: codecs whose packets lean on the ones before settle within a second; the
+longer way is for files whose tracks lie seconds apart. Where both come too late, decoding begins at the beginning."""
+
 MAX_BROKEN_PACKETS = 25
 """So many undecodable packets of one track in a row, and the decoder is taken to have given up [ours]."""
 
@@ -53,6 +57,29 @@ def decoded(media: OpenMedia, *, one_picture: bool = False) -> Iterator[tuple[Ki
         for frame in frames:
             yield kind, frame
         seen = one_picture and (seen or (kind is Kind.PICTURE and bool(frames)))
+
+
+def first_frame_us(media: OpenMedia) -> int:
+    """The presentation time of the first frame: zero of every span.
+
+    Raises:
+        MediaFailure: there is none.
+    """
+    for kind, frame in decoded(media):
+        if kind is Kind.PICTURE:
+            return frame_time_us(frame) or 0
+    raise MediaFailure(Outcome.NO_VIDEO, "not one frame of its picture track can be decoded")
+
+
+def seek(media: OpenMedia, target_us: int) -> bool:
+    """Go to a keyframe at or before an instant of the container's clock; whether the file can."""
+    import av
+
+    try:
+        media.container.seek(target_us, backward=True)
+    except av.FFmpegError:
+        return False
+    return True
 
 
 def frame_time_us(frame: Any) -> int | None:

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from curation.media.cut import CutClip
 from curation.media.failures import MediaFailure
+from curation.media.look import Frames
 from curation.media.settings import AnalysisSettings, CutSettings, SandboxSettings
 from curation.media.timeline import Timeline
 from curation.media.wire import WireError, receive, send, unpacked
@@ -82,6 +83,26 @@ class MediaWorkers:
         job = {"job": "cut", "settings": (settings or CutSettings()).model_dump(mode="json")}
         span = {"start_us": start_us, "end_us": end_us, "sound_offset_us": sound_offset_us}
         return self._made(CutClip, job | span, source)
+
+    def look(
+        self,
+        path: Path,
+        *,
+        start_us: int,
+        end_us: int,
+        hz: float,
+        short_px: int,
+        side_px: int,
+        settings: AnalysisSettings | None = None,
+    ) -> Frames:
+        """`curation.media.look.look` in a worker.
+
+        Raises:
+            MediaFailure: as there, or the worker crashed, ran out of memory or did not end in time.
+        """
+        job = {"job": "look", "settings": (settings or AnalysisSettings()).model_dump(mode="json")}
+        view = {"start_us": start_us, "end_us": end_us, "hz": hz, "short_px": short_px, "side_px": side_px}
+        return self._made(Frames, job | view, path)
 
     def pids(self) -> list[int]:
         """Process ids of the workers that wait for a job."""

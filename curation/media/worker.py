@@ -79,7 +79,15 @@ def _cut(job: dict[str, Any]) -> Any:
     )
 
 
-JOBS: dict[str, Callable[[dict[str, Any]], Any]] = {"analyse": _analyse, "cut": _cut}
+def _look(job: dict[str, Any]) -> Any:
+    from curation.media.look import look
+    from curation.media.settings import AnalysisSettings
+
+    view = {name: job[name] for name in ("start_us", "end_us", "hz", "short_px", "side_px")}
+    return look(Path(job["path"]), settings=AnalysisSettings.model_validate(job["settings"]), **view)
+
+
+JOBS: dict[str, Callable[[dict[str, Any]], Any]] = {"analyse": _analyse, "cut": _cut, "look": _look}
 
 if __name__ == "__main__":
     main()
