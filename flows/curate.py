@@ -153,7 +153,15 @@ def measure_batch(
     tracks = TrackMaker(home.embeddings, semantics, recipe.analysis)
     with home.ledger() as ledger:
         for video_id in ids:
-            outcome = measure_video(ledger, video_id, scores, recipe=recipe, analyser=workers.analyse, tracks=tracks)
+            outcome = measure_video(
+                ledger,
+                video_id,
+                scores,
+                recipe=recipe,
+                analyser=workers.analyse,
+                tracks=tracks,
+                viewer=workers.look,
+            )
             step.tick(outcome)
     return len(ids)
 
