@@ -122,7 +122,8 @@ def _fetch_all(home: Home, params: CurateParams) -> int:
 def read_rows(sources: Sequence[str], home: Home, recipe: Recipe) -> int:
     """Source lists into the ledger; returns how many rows are new."""
     with home.ledger() as ledger:
-        return register(ledger, iter_sources(sources, settings=recipe.sources, fetch=recipe.fetch))
+        rows = iter_sources(sources, settings=recipe.sources, fetch=recipe.fetch)
+        return register(ledger, rows, sources=recipe.sources)
 
 
 @task(cache_policy=NO_CACHE)
