@@ -90,11 +90,7 @@ def publish_selection(
     Raises:
         NothingToPublish: the selection is empty, or nothing of it can be cut.
     """
-    with ledger.session() as session:
-        keep_as_judged(session)
-        picks = list(_picks(session, selection))
-        dropped = list(_left_out(session)) if selection is Selection.CURATED else []
-        session.expunge_all()
+    picks, dropped = _chosen(ledger, selection)
     spans = [pick.span for pick in picks]
     outcomes = cut_spans(ledger, spans, home=home, settings=recipe.cut, workers=workers, progress=progress)
     cut = list(zip(picks, outcomes, strict=True))
@@ -142,6 +138,16 @@ class _Pick:
 
     def dropped(self, outcome: Outcome) -> Dropped:
         return Dropped(self.clip.id, self.video.link, self.start_us, self.end_us, outcome)
+
+
+def _chosen(ledger: Ledger, selection: Selection) -> tuple[list[_Pick], list[Dropped]]:
+    """What is to be cut, and what people accepted that is not."""
+    with ledger.session() as session:
+        keep_as_judged(session)
+        picks = list(_picks(session, selection))
+        dropped = list(_left_out(session)) if selection is Selection.CURATED else []
+        session.expunge_all()
+    return picks, dropped
 
 
 def _selected(selection: Selection, *columns: Any) -> Select[Any]:
@@ -217,13 +223,7 @@ def _samples(
             p_good=clip.p_good,
             verdict=_facts(verdict) if verdict else None,
             scores=clip.scores,
-            lineage={
-                "policy": clip.policy,
-                "scores": versions.get(clip.video_id, {}),
-                "code_version": installed_version("clapboard"),
-            }
-            | _correction(pick)
-            | ({"part_of": clip.id} if pick.span.part_us else {}),
+            lineage=_lineage(pick, versions.get(clip.video_id, {})),
             frames=facts.frames,
             width_px=facts.width_px,
             height_px=facts.height_px,
@@ -234,6 +234,11 @@ def _samples(
             Blob.at(files.mp4, size=facts.mp4_bytes, sha256=facts.mp4_sha256),
             Blob.at(files.flac, size=facts.flac_bytes, sha256=facts.flac_sha256),
         )
+
+
+def _lineage(pick: _Pick, versions: Mapping[str, int]) -> dict[str, Any]:
+    lineage = {"policy": pick.clip.policy, "scores": versions, "code_version": installed_version("clapboard")}
+    return lineage | _correction(pick) | ({"part_of": pick.clip.id} if pick.span.part_us else {})
 
 
 def _correction(pick: _Pick) -> dict[str, Any]:
