@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from curation.fetch.failures import TURNED_AWAY
 from curation.fetch.governor import Governor
 from curation.fetch.settings import FetchSettings
 from curation.ledger.open import Ledger
-from curation.ledger.tables import Video
+from curation.ledger.tables import SourceEntry, Video
+from curation.outcomes import Outcome
 
 
 def governor_of(ledger: Ledger, settings: FetchSettings) -> Governor:
@@ -35,9 +36,10 @@ def governor_of(ledger: Ledger, settings: FetchSettings) -> Governor:
 def seconds_to_next_try(ledger: Ledger) -> float | None:
     """How long until the first host that turned us away may be asked again; None if none is waited for."""
     now = datetime.now(UTC)
-    waiting = select(Video.retry_at).where(Video.retry_at > now, Video.fetch.in_(TURNED_AWAY)).order_by(Video.retry_at)
+    listed = exists().where(SourceEntry.video_id == Video.id, SourceEntry.outcome == Outcome.OK)
+    waiting = select(Video.retry_at).where(Video.retry_at > now, Video.fetch.in_(TURNED_AWAY), listed)
     with ledger.session() as session:
-        first = session.scalars(waiting.limit(1)).first()
+        first = session.scalars(waiting.order_by(Video.retry_at).limit(1)).first()
     return (_utc(first) - now).total_seconds() if first else None
 
 

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from curation.review.progress import Progress
 from curation.review.words import ENOUGH, share_between
 from flows.report.data import Curve, GapCurve
 from flows.report.picture import as_link, training_picture
-from flows.summary import NotRun
+from flows.summary import DroppedClip, NotRun
 
 MAX_ROWS = 500
 """A table artifact beyond this makes the UI slow."""
@@ -32,6 +33,14 @@ def leave_funnel(stages: Sequence[Stage]) -> None:
         for name, count in sorted(stage.outcomes.items())
     ]
     create_table_artifact(key="funnel", table=rows[:MAX_ROWS], description="What came in, and how it left.")
+
+
+def leave_dropped(dropped: Sequence[DroppedClip]) -> None:
+    """The accepted clips that could not be published as a table, each with its reason and remedy."""
+    rows = [one.model_dump(mode="json") for one in dropped[:MAX_ROWS]]
+    counts = Counter(one.outcome.value for one in dropped)
+    said = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "none"
+    create_table_artifact(key="left-out", table=rows, description=f"Accepted clips that were left out: {said}.")
 
 
 def leave_not_run(not_run: Sequence[NotRun]) -> None:

@@ -28,7 +28,7 @@ from curation.measure import measure_video, videos_to_measure
 from curation.media.sandbox import MediaWorkers
 from curation.outcomes import Outcome
 from curation.politeness import governor_of, seconds_to_next_try
-from curation.publish import NothingToPublish, Selection, publish_selection
+from curation.publish import NothingToPublish, Publication, Selection, publish_selection
 from curation.recipe import Recipe
 from curation.review.progress import progress
 from curation.review.queue import enrol
@@ -41,7 +41,6 @@ from flows.events import tell_target_reached
 from flows.progress import Step
 from flows.summary import CurateSummary, NotRun
 from shards.errors import Unavailable
-from shards.publishing import Published
 
 BATCH = 64
 """Videos in a task: the server records some 40 task runs a second, so items never are tasks of their own."""
@@ -122,7 +121,8 @@ def _fetch_all(home: Home, params: CurateParams) -> int:
 def read_rows(sources: Sequence[str], home: Home, recipe: Recipe) -> int:
     """Source lists into the ledger; returns how many rows are new."""
     with home.ledger() as ledger:
-        return register(ledger, iter_sources(sources, settings=recipe.sources, fetch=recipe.fetch))
+        rows = iter_sources(sources, settings=recipe.sources, fetch=recipe.fetch)
+        return register(ledger, rows, sources=recipe.sources)
 
 
 @task(cache_policy=NO_CACHE)
@@ -184,7 +184,7 @@ def decide_windows(home: Home, recipe: Recipe) -> Decided:
 
 
 @task(cache_policy=NO_CACHE)
-def publish_accepted(home: Home, recipe: Recipe, workers: MediaWorkers) -> Published | None:
+def publish_accepted(home: Home, recipe: Recipe, workers: MediaWorkers) -> Publication | None:
     """Cut and publish what the policy accepted; None when that is nothing."""
     progress = Step("cutting").show
     with home.ledger() as ledger:

@@ -49,12 +49,17 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """A line that is no usable row; `row` 0 stands for the whole list."""
+    """A line that is no usable row; `row` 0 stands for the whole list.
+
+    `unwanted` is the row that it would have been, where nothing but our settings keep it out and no other line of the
+    same reading brings it in.
+    """
 
     table: str
     row: int
     outcome: Outcome
     detail: str
+    unwanted: SourceRow | None = None
 
 
 Read = Iterator[SourceRow | RowFault]

@@ -5,7 +5,7 @@ BY_CONTENT, else in `_read`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import glob
 from pathlib import Path
 
@@ -90,17 +90,23 @@ def iter_sources(
             if one is None:
                 continue
             if isinstance(one, RowFault):
-                yield one
+                known = one.unwanted is not None and _key(one.unwanted) in seen
+                # Another line, with another licence say, has brought the span in: the fault is this line's alone.
+                yield replace(one, unwanted=None) if known else one
                 continue
             if not tables or tables[-1] != one.table:
                 tables.append(one.table)
-            key, here = hash((one.source_id, one.start_us, one.end_us)), len(tables) - 1 + (one.row << 24)
+            key, here = _key(one), len(tables) - 1 + (one.row << 24)
             first = seen.setdefault(key, here)
             if first == here:
                 yield one
             else:
                 detail = f"the same as {tables[first & 0xFFFFFF]}:{first >> 24}"
                 yield RowFault(one.table, one.row, Outcome.DUPLICATE_ROW, detail)
+
+
+def _key(row: SourceRow) -> int:
+    return hash((row.source_id, row.start_us, row.end_us))
 
 
 def _read(source: str | Path, position: int, settings: SourceSettings, fetch: FetchSettings) -> Read:
