@@ -50,10 +50,8 @@ def calibrate(
         return
     _show_fits(fits, target)
     _show_drift(moved)
-    if dry_run:
-        typer.echo("nothing was changed (--dry-run)")
-    else:
-        typer.echo(f"in force from the next `clapboard curate` on; see {', '.join(plots)}")
+    kept = f"in force from the next `clapboard curate` on; see {', '.join(plots)}"
+    typer.echo("nothing was changed (--dry-run)" if dry_run else kept)
 
 
 def _plot(fits: "Fits", folder: Path) -> list[str]:
