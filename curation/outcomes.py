@@ -160,7 +160,7 @@ REMEDIES: dict[Outcome, str] = {
     Outcome.UNSYNCHRONISED: "no offset makes sound and motion agree; swapped, added or off-screen sound",
     Outcome.WEAK_SYNC: "sound and motion agree, but not surely; a reviewer decides",
     Outcome.MISMATCH: "picture or sound does not fit the caption; a reviewer decides",
-    Outcome.WEAK_MEANING: "picture, sound and words agree, but not surely; a reviewer decides",
+    Outcome.WEAK_MEANING: "whether picture, sound and words agree is not sure, or was not measured; a reviewer decides",
     Outcome.OFFSET_CORRECTED: "the sound is out of step by a constant amount and is moved at the cut; nothing to mend",
     Outcome.CLASS_FULL: "its class has as many better clips as `policy.most_per_class` asks for; raise that",
     Outcome.AUDIT: "drawn at random so that a person checks the automatic decisions",
