@@ -32,6 +32,9 @@ SETTLED_US = 100_000
 SPARE_US = 100_000
 """Decoding ends this much later: the last sound packet of the span may stand behind the next picture."""
 
+TOLERANCE_US = 12
+"""An edge so near to a frame is that frame's: trims come on a preview's clock of 90 kHz, 6 us off at most [ours]."""
+
 AAC_RATES_HZ = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
 
 
@@ -43,7 +46,8 @@ class CutClip:
         mp4: H.264 + AAC, index in front.
         flac: exactly the samples of the span, 16-bit.
         frames: pictures in it.
-        first_frame_us: where it begins in the source: the first frame at or after the wanted start.
+        first_frame_us: where it begins in the source: the first frame at or after the wanted start, give or take
+            `TOLERANCE_US`.
         duration_us: from there to the wanted end; the length of the sound.
         width_px, height_px: size as shown, even.
         rate_hz: sample rate of both sound tracks.
@@ -68,7 +72,8 @@ def cut(
 
     Args:
         source: the file.
-        start_us, end_us: the span; the clip begins with the first frame at or after `start_us`.
+        start_us, end_us: the span; the clip begins with the first frame at or after `start_us`, and holds none at or
+            after `end_us`, both give or take `TOLERANCE_US`.
         sound_offset_us: how late the source's sound is; it is taken from so much later, which mends it.
         settings: of the encoders.
 
@@ -116,6 +121,10 @@ class _Span:
         """Where the source's sound is first wanted."""
         return self.start_us + self.sound_offset_us
 
+    def shows(self, at_us: int) -> bool:
+        """Whether a picture is in it; of two spans that meet, one has it."""
+        return self.start_us - TOLERANCE_US <= at_us < self.end_us - TOLERANCE_US
+
     @property
     def until_us(self) -> int:
         return self.end_us + max(self.sound_offset_us, 0) + SPARE_US
@@ -140,7 +149,7 @@ def _cut_from(
                 for kind, frame, at_us in frames:
                     if kind is Kind.SOUND:
                         builder.add(frame)
-                    elif span.start_us <= at_us < span.end_us:
+                    elif span.shows(at_us):
                         writer.add_frame(frame, at_us)
             except _TooLateError:
                 return None
