@@ -112,7 +112,7 @@ REMEDIES: dict[Outcome, str] = {
     Outcome.UNREACHABLE: "check the host name and this machine's network, then run again",
     Outcome.FORBIDDEN: "the server refuses (401/403); give cookies or drop the link",
     Outcome.TIMED_OUT: "run again later or raise `fetch.timeout_s`",
-    Outcome.TOO_LARGE: "raise `fetch.max_bytes` or choose a smaller format",
+    Outcome.TOO_LARGE: "raise `fetch.max_bytes` or the `analysis.max_...` that its words name, or take a smaller file",
     Outcome.TOO_LONG: "raise `fetch.max_duration_s` or drop the link",
     Outcome.RATE_LIMITED: "wait; a run after its `retry_at` tries again; fewer `fetch.videos_per_hour` avoid it",
     Outcome.BOT_WALL: "wait; a run after its `retry_at` tries again; cookies of an account may lift it",

@@ -70,7 +70,7 @@ def curate(params: CurateParams) -> CurateSummary:
         new_rows = read_rows(params.sources, home, recipe)
     with _timed(seconds, "fetch"):
         fetched = _fetch_all(home, params)
-    with MediaWorkers(settings=recipe.sandbox) as workers:
+    with MediaWorkers(settings=recipe.sandbox, analysis=recipe.analysis) as workers:
         with _timed(seconds, "measure"):
             # One set of models for all threads; what several ask for at once becomes one batch.
             semantics = Semantics(recipe.semantics)

@@ -152,9 +152,13 @@ class _Curves:
     def _check(self, frame: Any, at_us: int) -> None:
         """What the header promised is checked before decoding; a frame may still be larger, a stream longer."""
         if frame.width * frame.height > self._settings.max_pixels:
-            raise MediaFailure(Outcome.TOO_LARGE, f"{frame.width * frame.height} pixels a frame")
+            raise MediaFailure(
+                Outcome.TOO_LARGE, f"{frame.width * frame.height} pixels, more than `analysis.max_pixels`"
+            )
         if at_us > self._settings.max_duration_s * 1e6:
-            raise MediaFailure(Outcome.TOO_LARGE, f"longer than {self._settings.max_duration_s:.0f} s")
+            raise MediaFailure(
+                Outcome.TOO_LARGE, f"longer than `analysis.max_duration_s`, {self._settings.max_duration_s:.0f} s"
+            )
 
 
 class _Thumbnails:

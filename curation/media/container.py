@@ -128,7 +128,9 @@ def _checked(container: Any, settings: AnalysisSettings) -> OpenMedia:
     import av
 
     if len(container.streams) > settings.max_tracks:
-        raise MediaFailure(Outcome.TOO_LARGE, f"{len(container.streams)} tracks")
+        raise MediaFailure(
+            Outcome.TOO_LARGE, f"{len(container.streams)} tracks, where `analysis.max_tracks` is {settings.max_tracks}"
+        )
     pictures = [one for one in container.streams.video if not one.disposition & av.stream.Disposition.attached_pic]
     if not pictures:
         raise MediaFailure(Outcome.NO_VIDEO)
@@ -151,15 +153,15 @@ def _checked(container: Any, settings: AnalysisSettings) -> OpenMedia:
 
 def _check_size(container: Any, video: Any, audio: Any, settings: AnalysisSettings) -> None:
     duration_s = (container.duration or 0) / 1e6
-    for found, most, words in (
-        (video.codec_context.width * video.codec_context.height, settings.max_pixels, "pixels a frame"),
-        (duration_s, settings.max_duration_s, "seconds long"),
-        (float(video.average_rate or 0), settings.max_fps, "frames a second"),
-        (audio.codec_context.channels, settings.max_channels, "channels"),
-        (audio.codec_context.sample_rate, settings.max_sound_hz, "samples a second"),
+    for found, setting, words in (
+        (video.codec_context.width * video.codec_context.height, "max_pixels", "pixels a frame"),
+        (duration_s, "max_duration_s", "seconds long"),
+        (float(video.average_rate or 0), "max_fps", "frames a second"),
+        (audio.codec_context.channels, "max_channels", "channels"),
+        (audio.codec_context.sample_rate, "max_sound_hz", "samples a second"),
     ):
-        if found > most:
-            raise MediaFailure(Outcome.TOO_LARGE, f"{found:.0f} {words}, where {most:.0f} are allowed")
+        if found > (most := getattr(settings, setting)):
+            raise MediaFailure(Outcome.TOO_LARGE, f"{found:.0f} {words}, where `analysis.{setting}` is {most:.0f}")
 
 
 def _check_whole(container: Any, streams: tuple[Any, ...]) -> None:

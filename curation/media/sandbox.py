@@ -38,8 +38,15 @@ class MediaWorkers:
     way.
     """
 
-    def __init__(self, count: int | None = None, settings: SandboxSettings | None = None) -> None:
+    def __init__(
+        self,
+        count: int | None = None,
+        settings: SandboxSettings | None = None,
+        analysis: AnalysisSettings | None = None,
+    ) -> None:
+        """`analysis` says what is refused, in the analysis and in the cut, where a call does not say it itself."""
         self.settings = settings or SandboxSettings()
+        self._analysis = analysis or AnalysisSettings()
         self.count = count or self.settings.workers or os.cpu_count() or 1
         self._idle: LifoQueue[_Worker | None] = LifoQueue()
         for _ in range(self.count):
@@ -67,19 +74,30 @@ class MediaWorkers:
         Raises:
             MediaFailure: as there, or the worker crashed, ran out of memory or did not end in time.
         """
-        chosen = (settings or AnalysisSettings()).model_dump(mode="json")
+        chosen = (settings or self._analysis).model_dump(mode="json")
         job = {"job": "analyse", "settings": chosen, "thumbnails": thumbnails, "pictures": pictures}
         return self._made(Timeline, job, path)
 
     def cut(
-        self, source: Path, *, start_us: int, end_us: int, sound_offset_us: int = 0, settings: CutSettings | None = None
+        self,
+        source: Path,
+        *,
+        start_us: int,
+        end_us: int,
+        sound_offset_us: int = 0,
+        settings: CutSettings | None = None,
+        analysis: AnalysisSettings | None = None,
     ) -> CutClip:
         """`curation.media.cut.cut` in a worker.
 
         Raises:
             MediaFailure: as there, or the worker crashed, ran out of memory or did not end in time.
         """
-        job = {"job": "cut", "settings": (settings or CutSettings()).model_dump(mode="json")}
+        job = {
+            "job": "cut",
+            "settings": (settings or CutSettings()).model_dump(mode="json"),
+            "analysis": (analysis or self._analysis).model_dump(mode="json"),
+        }
         span = {"start_us": start_us, "end_us": end_us, "sound_offset_us": sound_offset_us}
         return self._made(CutClip, job | span, source)
 

@@ -68,7 +68,7 @@ def _analyse(job: dict[str, Any]) -> Any:
 
 def _cut(job: dict[str, Any]) -> Any:
     from curation.media.cut import cut
-    from curation.media.settings import CutSettings
+    from curation.media.settings import AnalysisSettings, CutSettings
 
     return cut(
         Path(job["path"]),
@@ -76,6 +76,7 @@ def _cut(job: dict[str, Any]) -> Any:
         end_us=job["end_us"],
         sound_offset_us=job["sound_offset_us"],
         settings=CutSettings.model_validate(job["settings"]),
+        analysis=AnalysisSettings.model_validate(job["analysis"]),
     )
 
 
