@@ -103,6 +103,12 @@ def iter_sources(
                 yield RowFault(one.table, one.row, Outcome.DUPLICATE_ROW, detail)
 
 
+def is_path(source: str) -> bool:
+    """Whether a source lies on this machine: what is no link and no list on a site is a path or a pattern."""
+    text = source.strip()
+    return not (is_list(text) or text.startswith(PREFIX) or "://" in text)
+
+
 def _read(source: str | Path, position: int, settings: SourceSettings, fetch: FetchSettings) -> Read:
     text, most = str(source).strip(), settings.max_entries
     if is_list(text):
