@@ -65,6 +65,20 @@ def video_id(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:ID_DIGITS]
 
 
+def ids_of(item: str) -> set[str]:
+    """The ids of the video that a person means by a link in any spelling, or by a path from where they are."""
+    return {video_id(canonical_link(item)), video_id(path_from_here(item))}
+
+
+def path_from_here(item: str) -> str:
+    """A path as the ledger has it, also of a member of a tar; what can be no path stays as it is."""
+    file, inside, member = item.partition(f".tar{MEMBER}")
+    try:
+        return f"{Path(f'{file}.tar').resolve()}{MEMBER}{member}" if inside else str(Path(item).resolve())
+    except (OSError, RuntimeError, ValueError):
+        return item
+
+
 def is_web(link: str) -> bool:
     """Whether a link is http or https, the only ones that are ever fetched."""
     return link.lower().startswith(WEB)
