@@ -80,5 +80,5 @@ def alone_in(home: Home) -> Iterator[None]:
 
 
 def as_given(source: str) -> str:
-    """A source as the flow should get it: links and lists as they are, paths absolute: workers have folders of their own."""
+    """A source as the flow should get it: links and lists as they are, paths absolute, as workers lie elsewhere."""
     return str(Path(source).absolute()) if is_path(source) else source

@@ -15,6 +15,7 @@ from typing import Any
 from curation.fetch.egress import is_below
 from curation.fetch.failures import FetchFailure
 from curation.fetch.gate import Gate, handler_class
+from curation.fetch.merge import Merger
 from curation.fetch.settings import FetchSettings
 from curation.fetch.watch import Watch
 from curation.outcomes import Outcome
@@ -100,12 +101,14 @@ def downloader(
     if most_entries:
         options |= {"noplaylist": False, "playlist_items": f"1:{most_entries}", "extract_flat": "in_playlist"}
         del options["match_filter"]
-    return _tied_down(gate)(options, auto_init=True)
+    return _tied_down(gate, Merger(gate, max_bytes=settings.max_bytes))(options, auto_init=True)
 
 
-def _tied_down(gate: Gate) -> type:
+def _tied_down(gate: Gate, merger: Merger) -> type:
     from yt_dlp import YoutubeDL
     from yt_dlp.downloader import get_suitable_downloader
+    from yt_dlp.postprocessor import FFmpegMergerPP
+    from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor
 
     handler = handler_class(gate)
 
@@ -114,6 +117,13 @@ def _tied_down(gate: Gate) -> type:
 
         def build_request_director(self, *_handlers: Any) -> Any:
             return super().build_request_director([handler], None)
+
+        def run_pp(self, pp: Any, infodict: Any) -> Any:
+            if isinstance(pp, FFmpegMergerPP):
+                pp = merger
+            elif isinstance(pp, FFmpegPostProcessor):
+                raise FetchFailure(Outcome.UNSUPPORTED_SITE, f"it needs {type(pp).__name__}")
+            return super().run_pp(pp, infodict)
 
         def dl(self, name: str, info: Any, *args: Any, **kwargs: Any) -> Any:
             kind = getattr(get_suitable_downloader(info, self.params), "__name__", "none")
@@ -147,7 +157,7 @@ def _options(into: Path, name: str, settings: FetchSettings, watch: Watch, words
         "paths": {"home": str(into)},
         "outtmpl": {"default": f"{name}.%(ext)s"},
         "format": settings.selection(),
-        "merge_output_format": "mkv/mp4",
+        "merge_output_format": "mkv",
         "max_filesize": settings.max_bytes,
         "socket_timeout": settings.timeout_s,
         "retries": settings.retries,
@@ -182,10 +192,10 @@ def _shut(proxy: str) -> dict[str, Any]:
         "hls_prefer_native": True,
         "remote_components": [],
         "fixup": "never",
+        # Without one yt-dlp would not download tracks apart; it is asked for its version and never given a file.
         "ffmpeg_location": str(ffmpeg_binary()),
-        # Where yt-dlp would give a link to ffmpeg after all, ffmpeg may not open it; merging may open files only.
+        # Where yt-dlp would give a link to ffmpeg after all, ffmpeg may not open it.
         "external_downloader_args": {"ffmpeg_i": ["-protocol_whitelist", "pipe"]},
-        "postprocessor_args": {"merger+ffmpeg_i": ["-protocol_whitelist", "file,pipe"]},
     }
 
 

@@ -1,7 +1,7 @@
 """Decode untrusted files in processes that may die: killed at a deadline, capped in memory, without a network.
 
-`MediaWorkers` offers the analysis and the cut as they are, with the same arguments and the same failures; a worker does
-many jobs, so that starting it costs nothing a video.
+`MediaWorkers` offers the analysis, the cut and the join as they are, with the same arguments and the same failures; a
+worker does many jobs, so that starting it costs nothing a video.
 """
 
 import os
@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from curation.media.cut import CutClip
 from curation.media.failures import MediaFailure
+from curation.media.join import Joined
 from curation.media.settings import AnalysisSettings, CutSettings, SandboxSettings
 from curation.media.timeline import Timeline
 from curation.media.wire import WireError, receive, send, unpacked
@@ -100,6 +101,15 @@ class MediaWorkers:
         }
         span = {"start_us": start_us, "end_us": end_us, "sound_offset_us": sound_offset_us}
         return self._made(CutClip, job | span, source)
+
+    def join(self, picture: Path, sound: Path, *, into: Path, most_bytes: int) -> Joined:
+        """`curation.media.join.join` in a worker.
+
+        Raises:
+            MediaFailure: as there, or the worker crashed, ran out of memory or did not end in time.
+        """
+        paths = {"sound": str(sound.absolute()), "into": str(into.absolute())}
+        return self._made(Joined, {"job": "join", "most_bytes": most_bytes} | paths, picture)
 
     def pids(self) -> list[int]:
         """Process ids of the workers that wait for a job."""

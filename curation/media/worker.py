@@ -1,4 +1,4 @@
-"""The other side of `sandbox.py`: a process that confines itself, then decodes and cuts files until its pipe ends.
+"""The other side of `sandbox.py`: a process that confines itself, then works on files until its pipe ends.
 
 Run as `python -m curation.media.worker`; its standard input and output carry messages of `wire.py`.
 """
@@ -80,7 +80,13 @@ def _cut(job: dict[str, Any]) -> Any:
     )
 
 
-JOBS: dict[str, Callable[[dict[str, Any]], Any]] = {"analyse": _analyse, "cut": _cut}
+def _join(job: dict[str, Any]) -> Any:
+    from curation.media.join import join
+
+    return join(Path(job["path"]), Path(job["sound"]), into=Path(job["into"]), most_bytes=job["most_bytes"])
+
+
+JOBS: dict[str, Callable[[dict[str, Any]], Any]] = {"analyse": _analyse, "cut": _cut, "join": _join}
 
 if __name__ == "__main__":
     main()
