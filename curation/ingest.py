@@ -177,6 +177,7 @@ def _entry(row: SourceRow, outcome: Outcome) -> dict[str, Any]:
         "licence": row.licence,
         "outcome": outcome,
         "detail": "",
+        "retry_at": None,
     }
 
 
@@ -193,6 +194,7 @@ def _fault_entry(fault: RowFault) -> dict[str, Any]:
         "licence": "",
         "outcome": fault.outcome,
         "detail": fault.detail,
+        "retry_at": fault.retry_at,
     }
 
 

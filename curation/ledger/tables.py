@@ -29,7 +29,10 @@ class Base(DeclarativeBase):
 
 
 class SourceEntry(Base):
-    """A row of a source list; `outcome` is "ok" or the fault, `proposal` what cutting it into windows gave."""
+    """A row of a source list; `outcome` is "ok" or the fault, `proposal` what cutting it into windows gave.
+
+    A list on a site that turned us away is row 0, and not asked again before `retry_at`.
+    """
 
     __tablename__ = "source"
 
@@ -44,6 +47,7 @@ class SourceEntry(Base):
     licence: Mapped[str]
     outcome: Mapped[str]
     detail: Mapped[str]
+    retry_at: Mapped[datetime | None]
     proposal: Mapped[str | None]
 
 

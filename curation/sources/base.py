@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from curation.outcomes import Outcome
@@ -49,12 +50,13 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """A line that is no usable row; `row` 0 stands for the whole list."""
+    """A line that is no usable row; `row` 0 stands for the whole list, which may be asked again at `retry_at`."""
 
     table: str
     row: int
     outcome: Outcome
     detail: str
+    retry_at: datetime | None = None
 
 
 Read = Iterator[SourceRow | RowFault]
