@@ -54,7 +54,7 @@ class SourceEntry(Base):
 class Video(Base):
     """A distinct link or local file. `fetch` and `analysis` are outcomes, None until tried.
 
-    `extractor` is the site's module and version of yt-dlp; a fetch is not tried again before `retry_at`.
+    `extractor` is yt-dlp's module for the site and its version; a fetch is not tried again before `retry_at`.
     """
 
     __tablename__ = "video"
