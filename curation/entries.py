@@ -43,7 +43,9 @@ class Reading:
         }
         known = set(session.scalars(select(SourceEntry.id).where(SourceEntry.id.in_(entries))))
         upsert(session, Video, [_video(row) for row in rows], update=())
-        upsert(session, SourceEntry, list(entries.values()), update=("caption", "label", "outcome", "detail"))
+        upsert(
+            session, SourceEntry, list(entries.values()), update=("caption", "label", "outcome", "detail", "retry_at")
+        )
         stated = [entry for key, entry in entries.items() if key in known and entry["licence"]]
         upsert(session, SourceEntry, stated, update=("licence",))
         _refuse_licences(session, [row for row in rows if not row.licence], self._sources)
@@ -152,6 +154,7 @@ def _entry(row: SourceRow, outcome: Outcome) -> dict[str, Any]:
         "licence": row.licence,
         "outcome": outcome,
         "detail": "",
+        "retry_at": None,
     }
 
 
@@ -168,4 +171,5 @@ def _fault_entry(fault: RowFault) -> dict[str, Any]:
         "licence": "",
         "outcome": fault.outcome,
         "detail": fault.detail,
+        "retry_at": fault.retry_at,
     }

@@ -110,7 +110,7 @@ def fetch_video(
         video.fetch, video.fetch_detail, video.fetched_at = Outcome.OK, "", datetime.now(UTC)
         video.path, video.sha256, video.bytes = str(got.path), got.sha256, got.bytes
         video.uploader, video.title = got.metadata.uploader, got.metadata.title
-        video.extractor, video.site_licence = got.metadata.extractor, got.metadata.licence
+        video.extractor, video.site_licence = got.metadata.by, got.metadata.licence
         video.retry_at = None
         if changed:
             # Without its key the analysis counts as another's: the old bytes' windows and scores go.

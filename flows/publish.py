@@ -29,7 +29,7 @@ class PublishParams(BaseModel):
 def publish_curated(params: PublishParams) -> PublishSummary:
     """Cut and publish the clips that people accepted; what has to be left out is in the summary, with its reason."""
     home, recipe = Home(params.home.absolute()), params.recipe
-    with home.ledger() as ledger, MediaWorkers(settings=recipe.sandbox) as workers:
+    with home.ledger() as ledger, MediaWorkers(settings=recipe.sandbox, analysis=recipe.analysis) as workers:
         published = publish_selection(
             ledger, Selection.CURATED, home=home, recipe=recipe, workers=workers, progress=Step("cutting").show
         )

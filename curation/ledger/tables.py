@@ -30,7 +30,10 @@ class Base(DeclarativeBase):
 
 
 class SourceEntry(Base):
-    """A row of a source list; `outcome` is "ok" or the fault, `proposal` what cutting it into windows gave."""
+    """A row of a source list; `outcome` is "ok" or the fault, `proposal` what cutting it into windows gave.
+
+    A list on a site that turned us away is row 0, and not asked again before `retry_at`.
+    """
 
     __tablename__ = "source"
 
@@ -45,13 +48,14 @@ class SourceEntry(Base):
     licence: Mapped[str]
     outcome: Mapped[str]
     detail: Mapped[str]
+    retry_at: Mapped[datetime | None]
     proposal: Mapped[str | None]
 
 
 class Video(Base):
     """A distinct link or local file. `fetch` and `analysis` are outcomes, None until tried.
 
-    `extractor` is the site's module and version of yt-dlp; a fetch is not tried again before `retry_at`.
+    `extractor` is yt-dlp's module for the site and its version; a fetch is not tried again before `retry_at`.
     """
 
     __tablename__ = "video"

@@ -20,6 +20,10 @@ longer way is for files whose tracks lie seconds apart. Where both come too late
 MAX_BROKEN_PACKETS = 25
 """So many undecodable packets of one track in a row, and the decoder is taken to have given up [ours]."""
 
+MISSING_SHARE = 0.05
+MISSING_US = 500_000
+"""A file that ends earlier than declared by more than both of these was cut short [ours]."""
+
 
 class Kind(StrEnum):
     """Which track a frame belongs to."""
@@ -92,6 +96,16 @@ def time_us(pts: int, time_base: Fraction) -> int:
     # Integers: exact Fraction arithmetic would cost more than looking at the frame.
     scaled, divisor = pts * time_base.numerator * 1_000_000, time_base.denominator
     return (2 * scaled + divisor) // (2 * divisor)
+
+
+def check_reached(found_us: int, declared_us: int) -> None:
+    """Compare how far a file was read with how long it says it is.
+
+    Raises:
+        MediaFailure: `TRUNCATED`: much of it is missing.
+    """
+    if found_us < declared_us - max(MISSING_US, MISSING_SHARE * declared_us):
+        raise MediaFailure(Outcome.TRUNCATED, f"{found_us / 1e6:.2f} s of {declared_us / 1e6:.2f} s are there")
 
 
 def _packets(media: OpenMedia) -> Iterator[Any]:

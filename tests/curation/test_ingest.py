@@ -1,5 +1,7 @@
 """Rows into the ledger: streamed, once, never what was taken down or is unwanted now; what to fetch, and when."""
 
+import importlib.util
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,13 +9,21 @@ import pytest
 from sqlalchemy import func, select, update
 
 import curation.ingest as ingest
-from curation.ingest import register, videos_to_fetch
+from curation.explain import explain
+from curation.fetch.settings import FetchSettings
+from curation.home import Home
+from curation.ingest import fetch_video, register, videos_to_fetch
 from curation.ledger.tables import SourceEntry, TakedownRow, Video
 from curation.outcomes import Outcome
 from curation.politeness import seconds_to_next_try
 from curation.sources.base import RowFault, SourceRow
 from curation.sources.read import iter_sources
 from curation.sources.settings import SourceSettings
+
+spec = importlib.util.spec_from_file_location("fetch_server", Path(__file__).with_name("fetch_server.py"))
+web = importlib.util.module_from_spec(spec)
+sys.modules["fetch_server"] = web
+spec.loader.exec_module(web)
 
 
 def row(number, **changes):
@@ -170,3 +180,12 @@ class TestWhatIsNoLongerWanted:
         assert seconds_to_next_try(any_ledger) > 3000
         self.read(any_ledger, table, hosts=["a.example"])
         assert seconds_to_next_try(any_ledger) is None
+
+
+def test_the_ledger_says_which_version_of_which_program_fetched_a_video(empty_ledger, tmp_path):
+    film = b"\0\0\0\x18ftypmp42" + bytes(2000)
+    with web.serve() as server:
+        register(empty_ledger, [row(1, link=server.link("/film.mp4", web.body(film)))])
+        (video_id,) = videos_to_fetch(empty_ledger)
+        fetch_video(empty_ledger, video_id, home=Home(tmp_path), settings=FetchSettings(allow_loopback=True))
+    assert explain(empty_ledger, video_id)["fetch"]["by"].startswith("generic, yt-dlp 20")
