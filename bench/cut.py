@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from bench import flash
 from bench.result import Goal, Result, Row
-from curation.media.cut import CutClip, cut
+from curation.media.cut import TOLERANCE_US, CutClip, cut
 from shards.ffmpeg import ffmpeg_binary
 
 VIDEO = ("libx264", "libvpx-vp9", "libsvtav1")
@@ -132,8 +132,8 @@ def recipe_row(name: str, folder: Path, count: int) -> Row:
 
 
 def frames_between(frames_s: NDArray[np.float64], start_us: int, end_us: int) -> list[float]:
-    """Times of the frames that belong to a span."""
-    return [float(at) for at in frames_s if start_us <= round(1e6 * at) < end_us]
+    """Times of the frames that belong to a span; an edge within the cutter's tolerance of a frame is that frame's."""
+    return [float(at) for at in frames_s if start_us <= round(1e6 * at) + TOLERANCE_US < end_us]
 
 
 def added_ms(source: dict[float, float], after: flash.Events, clip: CutClip) -> list[float]:

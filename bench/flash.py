@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from curation.media.cut import TOLERANCE_US
 from shards.ffmpeg import ffmpeg_binary
 
 RATE_HZ = 48_000
@@ -131,9 +132,13 @@ def shift_ms(found: Events, *, most_s: float = 4.0) -> float | None:
 
 
 def spans(duration_s: float, count: int, *, seed: int = 0) -> list[tuple[int, int]]:
-    """Spans in microseconds: from the start, around five seconds where a keyframe is, to the end, and by chance."""
-    whole = round(duration_s * 1e6)
-    fixed = [(0, 2_000_000), (4_960_000, 6_500_000), (5_013_337, 7_000_001), (whole - 1_500_000, whole), (1, 1_200_000)]
+    """Spans in microseconds: from the start, around five seconds where a keyframe is, to the end, and by chance.
+
+    Two have an edge so little behind a frame that it just is not that frame's any more.
+    """
+    whole, behind = round(duration_s * 1e6), TOLERANCE_US + 1
+    fixed = [(0, 2_000_000), (4_960_000, 6_500_000), (5_013_337, 7_000_000 + behind), (whole - 1_500_000, whole)]
+    fixed.append((behind, 1_200_000))
     drawn = np.random.default_rng(seed).integers(0, whole - 2_100_000, max(0, count - len(fixed)))
     return [*fixed, *((int(start), int(start) + 2_000_000) for start in drawn)][:count]
 

@@ -23,6 +23,14 @@ START_TIMEOUT_S = 90
 DRAIN_TIMEOUT_S = 10
 NOTE = "server.json"
 
+DEPLOYING = (
+    "prefect work-pool create curation --type process",
+    "prefect work-pool create training --type process",
+    "prefect deploy --all",
+    "prefect worker start --pool curation",
+)
+"""How a server gets our deployments, in the folder of prefect.yaml, and somebody who runs them."""
+
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "DO_NOT_TRACK": "1",
@@ -103,6 +111,11 @@ def start_server(home: Home, *, port: int, host: str = "127.0.0.1") -> tuple[sub
         time.sleep(0.2)
     write_atomic(home.prefect / NOTE, json.dumps({"url": url, "pid": process.pid}).encode())
     return process, url
+
+
+def next_commands(url: str) -> list[str]:
+    """What to type in another terminal: without the first line `prefect` would ask a server of its own."""
+    return [f"export PREFECT_API_URL={url}", *DEPLOYING]
 
 
 def stop_server(process: subprocess.Popen[bytes], home: Home) -> None:

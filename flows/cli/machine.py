@@ -46,11 +46,14 @@ def serve(
     port: Annotated[int, typer.Option("--port", help="Port of the loopback; 0 takes a free one.")] = 4200,
 ) -> None:
     """The Prefect server of a home, with its UI; Ctrl-C stops it. Other commands use it while it runs."""
-    from flows.server import free_port, start_server, stop_server
+    from flows.server import free_port, next_commands, start_server, stop_server
 
     place = home_of(home)
     process, url = start_server(place, port=port or free_port())
     typer.echo(f"Prefect UI: {url.removesuffix('/api')}   (Ctrl-C stops)")
+    typer.echo("\nIts deployments, from another terminal in the folder of prefect.yaml:\n")
+    for command in next_commands(url):
+        typer.echo(f"    {command}")
     try:
         process.wait()
     finally:

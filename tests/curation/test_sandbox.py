@@ -93,7 +93,8 @@ def test_a_worker_has_no_network_where_the_kernel_allows_that(workers):
 
 
 def test_a_job_that_never_ends_is_killed_at_the_deadline_and_the_next_goes_on(film):
-    with MediaWorkers(count=1, settings=SandboxSettings(deadline_s=0.5)) as pool:
+    # Long enough for a busy machine to import a decoder in.
+    with MediaWorkers(count=1, settings=SandboxSettings(deadline_s=4)) as pool:
         pool.analyse(film)
         (worker,) = children()
         os.kill(worker, signal.SIGSTOP)

@@ -32,7 +32,16 @@ from curation.review.settings import ReviewSettings
 from curation.review.verdicts import Verdict
 from flows.artifacts import leave_queue
 from flows.events import CURATED_TARGET_REACHED, tell_target_reached
-from flows.server import NOTE, free_port, prefect_server, running_server, send_what_waits, start_server, stop_server
+from flows.server import (
+    NOTE,
+    free_port,
+    next_commands,
+    prefect_server,
+    running_server,
+    send_what_waits,
+    start_server,
+    stop_server,
+)
 from shards.errors import Unavailable
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -96,6 +105,37 @@ def test_a_server_that_cannot_start_says_where_to_look(server, tmp_path):
     taken = int(server[1].rpartition(":")[2].removesuffix("/api"))
     with pytest.raises(Unavailable, match="did not start"):
         start_server(Home(tmp_path), port=taken, host="256.0.0.1")
+
+
+def test_what_serve_says_to_type_puts_every_deployment_on_its_own_server(tmp_path):
+    """As a user does it: another terminal, a profile of one's own, nothing but the lines that were shown."""
+    command = [sys.executable, "-c", "from flows.cli import main; main()", "serve", "--port", "0", "--home", tmp_path]
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    terminal = plain | {"HOME": str(tmp_path / "user"), "PATH": path}
+    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True, env=plain) as served:
+        try:
+            shown = []
+            while len(shown) < len(next_commands("")):
+                line = served.stdout.readline()
+                assert line, "it ended"
+                shown += [line.strip()] if line.startswith("    ") else []
+            assert shown[-1].startswith("prefect worker start"), "which does not end by itself"
+            script = "set -e\n" + "\n".join(shown[:-1])
+            done = subprocess.run(["sh", "-c", script], cwd=ROOT, env=terminal, capture_output=True, timeout=240)
+            assert done.returncode == 0, done.stdout + done.stderr
+            with httpx.Client(base_url=shown[0].partition("=")[2]) as api:
+                assert {one["name"] for one in api.post("/deployments/filter", json={}).json()} == NAMES
+        finally:
+            served.send_signal(signal.SIGINT)
+
+
+def test_the_readme_says_what_serve_says():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    header = (ROOT / "prefect.yaml").read_text(encoding="utf-8")
+    for command in next_commands("http://127.0.0.1:4200/api"):
+        assert f"    {command}" in readme
+        assert f"#   {command}" in header
 
 
 class TestTheQueue:
