@@ -19,14 +19,15 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from curation.ledger.open import Ledger
 from curation.review import words
 from curation.review.access import Access, Accounts, OneTimeLink, TooManyTries, cookie_name
-from curation.review.api import PROBLEMS, ClipId, Reviewer, make_api
+from curation.review.api import PROBLEMS, Reviewer, make_api
 from curation.review.media import REACH_US, Media
+from curation.review.messages import ClipId
 from curation.review.numbers import numbers
 from curation.review.plots import daily_svg, share_svg
 from curation.review.progress import Progress
 from curation.review.security import ENTER_PATH, LOOPBACK_NAMES, SIGN_IN_PATH, let_in, locked, problem, protect
 from curation.review.settings import ReviewSettings
-from curation.review.verdicts import UnknownClip
+from curation.review.verdicts import NotYours, UnknownClip
 from shards.errors import BadInput
 
 MEDIA_ANSWERS: dict[int | str, dict[str, Any]] = PROBLEMS | {
@@ -170,7 +171,8 @@ def _add_errors(app: FastAPI) -> None:
             refused = problem(HTTPStatus.TOO_MANY_REQUESTS, *_told(error))
             refused.headers["Retry-After"] = str(error.wait_s)
             return refused
-        return problem(HTTPStatus.NOT_FOUND if isinstance(error, UnknownClip) else HTTPStatus.CONFLICT, *_told(error))
+        status = HTTPStatus.NOT_FOUND if isinstance(error, UnknownClip) else HTTPStatus.CONFLICT
+        return problem(status, *_told(error), kind=error.kind if isinstance(error, NotYours) else "")
 
     @app.exception_handler(HTTPException)
     def no_such_thing(_: Request, error: Exception) -> Response:
