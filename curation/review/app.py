@@ -33,6 +33,7 @@ from shards.errors import BadInput
 MEDIA_ANSWERS: dict[int | str, dict[str, Any]] = PROBLEMS | {
     status: {"description": words, "content": {"video/mp4": {}}} for status, words in ((200, "all"), (206, "a range"))
 }
+NEXT_COMMANDS = ("clapboard publish", "clapboard calibrate")
 MEDIA_CACHE = "private, max-age=600"
 
 
@@ -52,7 +53,7 @@ def create_app(
     access: Access,
     settings: ReviewSettings | None = None,
     hosts: Sequence[str] = LOOPBACK_NAMES,
-    publish_command: str = "clapboard publish",
+    next_commands: Sequence[str] = NEXT_COMMANDS,
     on_enough: Callable[[Progress], object] = lambda _: None,
 ) -> FastAPI:
     """The review application.
@@ -63,7 +64,7 @@ def create_app(
         access: who may come in.
         settings: how the queue is mixed, and when it is enough.
         hosts: names that browsers may ask for.
-        publish_command: what to run when the queue is empty.
+        next_commands: what to run when the queue is empty.
         on_enough: called when enough is known to stop; a reviewer waits for it.
     """
     # The schema is served like everything else, to those who are let in: teams write clients against it.
@@ -72,7 +73,7 @@ def create_app(
     app.mount("/static", StaticFiles(packages=[("curation.review", "static")]), name="static")
     _add_errors(app)
     _add_doors(app, access)
-    _add_pages(app, ledger, chosen, publish_command)
+    _add_pages(app, ledger, chosen, next_commands)
     _add_media(app, media)
     app.include_router(make_api(ledger, media=media, settings=chosen, on_enough=on_enough))
     protect(app, access, hosts=hosts)
@@ -136,7 +137,7 @@ def _add_doors(app: FastAPI, access: Access) -> None:
             return response
 
 
-def _add_pages(app: FastAPI, ledger: Ledger, settings: ReviewSettings, publish_command: str) -> None:
+def _add_pages(app: FastAPI, ledger: Ledger, settings: ReviewSettings, next_commands: Sequence[str]) -> None:
     templates = _templates()
 
     def draw(name: str, request: Request, **more: object) -> HTMLResponse:
@@ -146,7 +147,7 @@ def _add_pages(app: FastAPI, ledger: Ledger, settings: ReviewSettings, publish_c
 
     @app.get("/", include_in_schema=False)
     def review_page(request: Request) -> Response:
-        return draw("review.html", request, publish_command=publish_command, version=app.version)
+        return draw("review.html", request, next_commands=next_commands, version=app.version)
 
     @app.get("/numbers", include_in_schema=False)
     def numbers_page(request: Request) -> Response:

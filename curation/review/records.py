@@ -91,7 +91,10 @@ def take_in(ledger: Ledger, records: Sequence[Record], settings: ReviewSettings)
 
 def _known(session: Session) -> dict[str, int]:
     rows = select(VerdictRow.key, VerdictRow.id, VerdictRow.clip_id, VerdictRow.reviewer, VerdictRow.verdict)
-    return {key or _key_of(*rest): rest[0] for key, *rest in session.execute(rows).tuples()}
+    return {
+        key or _key_of(number, clip_id, reviewer, verdict): number
+        for key, number, clip_id, reviewer, verdict in session.execute(rows).tuples()
+    }
 
 
 def _add(session: Session, one: Record, settings: ReviewSettings, *, undone: int | None) -> int:

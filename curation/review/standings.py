@@ -59,14 +59,19 @@ def add_verdict(
     )
     session.add(verdict)
     session.flush()
+    _follow(session, row, given.reviewer, settings)
+    return verdict
+
+
+def _follow(session: Session, row: ReviewRow, reviewer: str, settings: ReviewSettings) -> None:
+    """Bring the clip in line with its verdicts, end its reviewer's lease, and order its class anew if that matters."""
     accepted_before = _accepts(session, row)
     _stand(session, row, settings)
-    if row.leased_to == given.reviewer:
+    if row.leased_to == reviewer:
         row.leased_to, row.leased_until_ms = None, 0
     if settings.target(row.label) and accepted_before != _accepts(session, row):
         session.flush()
         reorder(session, row.label, deficit(session, row.label, settings))
-    return verdict
 
 
 def _role(row: ReviewRow, given: Answer) -> Role:

@@ -223,13 +223,14 @@ def serve(
     from flows.events import tell_target_reached
 
     place_of_work, named = home_of(home), ["--recipe", recipe] if recipe else []
-    publish = ["clapboard", "publish", "--home", str(place_of_work.root), *named]
+    where = ["--home", str(place_of_work.root), *named]
     run_server(
         place_of_work,
         reviewer=reviewer or getpass.getuser(),
         recipe=recipe_of(recipe),
-        publish_command=shlex.join(publish),
+        next_commands=[shlex.join(["clapboard", command, *where]) for command in ("publish", "calibrate")],
         on_enough=partial(tell_target_reached, place_of_work),
         announce=lambda url: typer.echo(f"open {url}   (Ctrl-C stops)"),
+        warn=partial(typer.echo, err=True),
         place=Place(host, port, proxy_header, tuple(proxy or ()), certificate, key),
     )
