@@ -11,8 +11,10 @@ from pathlib import Path
 
 from bench.cases import Case, Clip, Fault, cases, columns_of_cases, drawn_clips
 from bench.result import Goal, Result, Row
-from curation.decide.calibrate import Calibration, Example, calibrate, facts
-from curation.decide.policy import PRIOR, Policy
+from curation.decide.calibrate import Calibration, calibrate, facts
+from curation.decide.fitting import Example
+from curation.decide.odds import Odds
+from curation.decide.policy import PRIOR
 from curation.scores.base import Evidence
 from curation.scores.trends import columns_of, trends
 
@@ -40,13 +42,12 @@ def run(options: argparse.Namespace) -> Result:
             clips += drawn_clips(options.films // 2, seed=options.seed, shaky=shaky, folder=Path(scratch))
         found = examples(list(cases(clips, seed=options.seed, narrate=True)))
     synchrony = {name: trend for name, trend in trends().items() if name in columns_of(Evidence.SYNCHRONY)}
-    start = Policy(intercept=0, weights={}, centres={}, accept_at=1, review_at=0)
-    fit = calibrate(found, start, trends=synchrony, target_precision=options.target)
+    fit = calibrate(found, Odds(), trends=synchrony, target_precision=options.target)
     if options.write:
         _write(fit, options)
     rows: list[Row] = [
-        {"column": name, "weight": weight, "centre": fit.policy.centres[name]}
-        for name, weight in fit.policy.weights.items()
+        {"column": name, "weight": weight, "centre": fit.odds.centres[name]}
+        for name, weight in fit.odds.weights.items()
     ]
     error = fit.calibration_error
     found_precision = f"{options.target} or more", str(fit.precision), fit.precision.high >= options.target
@@ -55,7 +56,7 @@ def run(options: argparse.Namespace) -> Result:
         Goal("distance of predicted and observed", "<= 0.03", f"{error:.3f}", error <= 0.03),
     ]
     notes = [
-        f"intercept {fit.policy.intercept}, accept from {fit.policy.accept_at}, review from {fit.policy.review_at}",
+        f"intercept {fit.odds.intercept}, accept from {fit.odds.accept_at}, review from {fit.odds.review_at}",
         f"recall {fit.recall}; {fit.good} of {fit.examples} cases are right, about the share that the predecessor kept",
     ]
     return Result(rows=rows, goals=goals, notes=notes, packages=("numpy", "scipy"))
@@ -72,11 +73,10 @@ def examples(found: list[Case], *, scores: tuple[str, ...] = SCORES) -> list[Exa
 
 
 def _write(fit: Calibration, options: argparse.Namespace) -> None:
-    fields = {"intercept", "weights", "centres", "accept_at", "review_at"}
     document = {
         "origin": f"clapboard bench prior --films {options.films} --seed {options.seed} --target {options.target}",
         "date": datetime.now(UTC).date().isoformat(),
-        "policy": fit.policy.model_dump(mode="json", include=fields),
+        "policy": fit.odds.model_dump(mode="json", include=set(Odds.model_fields)),
         "report": facts(fit),
     }
     PRIOR.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

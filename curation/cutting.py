@@ -126,20 +126,23 @@ def cut_spans(
     settings: CutSettings,
     workers: MediaWorkers,
     progress: Callable[[int, int], None] | None = None,
-) -> None:
-    """Cut those spans that are not cut yet, as many at a time as there are workers."""
+) -> list[Outcome]:
+    """Cut those spans that are not cut yet, as many at a time as there are workers; returns how each went, in order."""
 
-    def one(span: Span) -> None:
-        cut_span(ledger, span, home=home, settings=settings, cutter=workers.cut)
+    def one(span: Span) -> Outcome:
+        return cut_span(ledger, span, home=home, settings=settings, cutter=workers.cut)
 
+    outcomes = []
     with ThreadPoolExecutor(workers.count, thread_name_prefix="cut") as threads:
         try:
-            for done, _ in enumerate(threads.map(one, spans)):
+            for outcome in threads.map(one, spans):
+                outcomes.append(outcome)
                 if progress:
-                    progress(done + 1, len(spans))
+                    progress(len(outcomes), len(spans))
         except BaseException:
             threads.shutdown(cancel_futures=True)
             raise
+    return outcomes
 
 
 def cut_span(ledger: Ledger, span: Span, *, home: Home, settings: CutSettings, cutter: Cutter = cut) -> Outcome:

@@ -19,6 +19,7 @@ from curation.ledger.tables import (
     WindowRow,
 )
 from curation.outcomes import Outcome
+from curation.sources.base import ids_of, path_from_here
 from shards.errors import BadInput
 
 VERDICT_FACTS = (
@@ -27,7 +28,7 @@ VERDICT_FACTS = (
 
 
 def explain(ledger: Ledger, item: str) -> dict[str, Any]:
-    """All that the ledger knows about a clip id, window id, video id, link or path (or the start of an id).
+    """All that the ledger knows about a clip id, window id, video id, link in any spelling, path, or start of an id.
 
     Raises:
         BadInput: nothing of that name is in the ledger.
@@ -40,8 +41,13 @@ def explain(ledger: Ledger, item: str) -> dict[str, Any]:
 
 
 def _video_id(session: Session, item: str) -> str | None:
-    for column in (Video.link, Video.path, Video.id):
-        if found := session.scalar(select(Video.id).where(column == item)):
+    # Paths last: they have no index.
+    for known in (
+        Video.link == item,
+        Video.id.in_({item, *ids_of(item)}),
+        Video.path.in_({item, path_from_here(item)}),
+    ):
+        if found := session.scalar(select(Video.id).where(known).limit(1)):
             return found
     for table in (ClipRow, WindowRow):
         if found := session.scalar(select(table.video_id).where(table.id == item)):

@@ -6,12 +6,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import String, case, cast, func, select, true
+from sqlalchemy import String, case, cast, exists, func, select, true
 from sqlalchemy.orm import Session
 
 from curation.decide.policy import Band
+from curation.judged import accepted, left_out
 from curation.ledger.open import Ledger
-from curation.ledger.tables import ClipRow, DecisionRow, ReviewRow, SourceEntry, VerdictRow, Video, WindowRow
+from curation.ledger.tables import (
+    ClipRow,
+    DecisionRow,
+    JudgedRow,
+    ReviewRow,
+    SourceEntry,
+    VerdictRow,
+    Video,
+    WindowRow,
+)
 from curation.outcomes import Outcome
 from curation.review.verdicts import Verdict
 
@@ -45,6 +55,7 @@ def funnel(ledger: Ledger) -> list[Stage]:
             _kept(session),
             _cuts(session),
             _queue(session),
+            _curated(session),
         ]
 
 
@@ -77,8 +88,24 @@ def _windows(session: Session) -> Stage:
         outcomes[_decision_name(band, json.loads(why))] += count
     entered = _count(session, WindowRow.id)
     if undecided := entered - outcomes.total():
-        outcomes[UNTRIED] = undecided
-    return Stage("windows decided", entered, dict(outcomes))
+        unwanted = _unwanted(session)
+        outcomes += Counter(unwanted)
+        if waiting := undecided - sum(unwanted.values()):
+            outcomes[UNTRIED] = waiting
+    return Stage("windows decided", entered, {Band.ACCEPT.value: 0, Band.REVIEW.value: 0, **outcomes})
+
+
+def _unwanted(session: Session) -> dict[str, int]:
+    """Windows of rows that came in once and are kept out now, by what keeps them out."""
+    undecided = ~exists().where(DecisionRow.window_id == WindowRow.id)
+    rows = (
+        select(SourceEntry.outcome, func.count())
+        # By video too, since that is what windows are found by.
+        .join(WindowRow, (WindowRow.video_id == SourceEntry.video_id) & (WindowRow.source_id == SourceEntry.id))
+        .where(SourceEntry.outcome != Outcome.OK, undecided)
+        .group_by(SourceEntry.outcome)
+    )
+    return dict(session.execute(rows).tuples().all())
 
 
 def _clips(session: Session) -> Stage:
@@ -102,19 +129,31 @@ def _cuts(session: Session) -> Stage:
 
 
 def _queue(session: Session) -> Stage:
+    """What is asked about now, and all that was answered under whatever policy."""
     flagged = ClipRow.current & ClipRow.duplicate_of.is_(None) & ((ClipRow.band == Band.REVIEW) | ClipRow.audit)
-    answered = (
+    rows = (
         select(VerdictRow.verdict, func.count())
-        .join(ReviewRow, ReviewRow.verdict_id == VerdictRow.id)
-        .join(ClipRow, ClipRow.id == ReviewRow.clip_id)
-        .where(flagged)
-        .group_by(VerdictRow.verdict)
+        .select_from(ClipRow)
+        .outerjoin(ReviewRow, ReviewRow.clip_id == ClipRow.id)
+        .outerjoin(VerdictRow, VerdictRow.id == ReviewRow.verdict_id)
     )
-    outcomes = {f"{Verdict(verdict)}ed": count for verdict, count in session.execute(answered)}
-    entered = _count(session, ClipRow.id, flagged)
-    if waiting := entered - sum(outcomes.values()):
-        outcomes["waiting"] = waiting
-    return Stage("clips reviewed", entered, outcomes)
+    verdicts = session.execute(rows.where(flagged | VerdictRow.id.is_not(None)).group_by(VerdictRow.verdict)).tuples()
+    outcomes = {"waiting" if verdict is None else f"{Verdict(verdict)}ed": count for verdict, count in verdicts}
+    in_question = flagged | ClipRow.id.in_(select(ReviewRow.clip_id).where(ReviewRow.verdict_id.is_not(None)))
+    return Stage("clips reviewed", _count(session, ClipRow.id, in_question), outcomes)
+
+
+def _curated(session: Session) -> Stage:
+    """Clips that people accepted: those of the curated snapshot, and what kept the others out of it."""
+    entered = session.scalar(
+        select(func.count(ReviewRow.clip_id))
+        .join(VerdictRow, VerdictRow.id == ReviewRow.verdict_id)
+        .where(VerdictRow.verdict == Verdict.ACCEPT)
+    )
+    one = accepted(func.coalesce(left_out(), JudgedRow.cut).label("outcome")).subquery().c
+    rows = session.execute(select(one.outcome, func.count()).group_by(one.outcome)).tuples()
+    outcomes = {outcome or UNTRIED: count for outcome, count in rows}
+    return Stage("clips people accepted cut", entered or 0, outcomes)
 
 
 def _decision_name(band: str, reasons: Sequence[str]) -> str:

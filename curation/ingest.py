@@ -1,15 +1,14 @@
 """Source rows into the ledger, and videos onto the disk; each row and each link once."""
 
-import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
+from curation.entries import Reading
 from curation.fetch.download import fetch, take_local
 from curation.fetch.failures import PASSING, FetchFailure
 from curation.fetch.governor import Governor
@@ -18,8 +17,7 @@ from curation.fetch.settings import FetchSettings
 from curation.fetch.site import Fetched
 from curation.home import Home
 from curation.ledger.open import Ledger
-from curation.ledger.tables import SourceEntry, TakedownRow, Video
-from curation.ledger.upsert import upsert
+from curation.ledger.tables import SourceEntry, Video
 from curation.outcomes import Outcome
 from curation.sources.base import MEMBER, RowFault, SourceRow
 from curation.sources.settings import SourceSettings
@@ -28,30 +26,35 @@ ROWS_AT_ONCE = 5_000
 """Rows in a transaction of `register`."""
 
 
-def register(ledger: Ledger, rows: Iterable[SourceRow | RowFault]) -> int:
+def register(ledger: Ledger, rows: Iterable[SourceRow | RowFault], *, sources: SourceSettings | None = None) -> int:
     """Write rows and faults into the ledger as they are read; returns how many it did not know yet.
 
     A row that is there keeps its id and what was found out since; its words are taken anew. Rows of videos that were
-    taken down become faults.
+    taken down become faults, and so do rows that came in before and are kept out now: by the lists and allow-lists that
+    `rows` were read with, or, where the site alone states a licence, by that of `sources`. Faults that a table no
+    longer has are forgotten when all is read.
     """
-    waiting, new = iter(rows), 0
+    waiting, new, reading = iter(rows), 0, Reading(sources)
     while batch := list(islice(waiting, ROWS_AT_ONCE)):
         with ledger.session() as session:
-            new += _register(session, batch)
+            new += reading.write(session, batch)
+    with ledger.session() as session:
+        reading.finish(session)
     return new
 
 
 def videos_to_fetch(ledger: Ledger, *, retry: bool = False) -> list[str]:
     """Ids of videos never tried, lost from the disk, or failed in a way that another try may mend.
 
-    What has to wait until a set time is left alone until then. With `retry`, all that failed is tried again; what was
-    taken down never is.
+    Videos of which no row is wanted any more are not among them. What has to wait until a set time is left alone until
+    then. With `retry`, all that failed is tried again; what was taken down never is.
     """
     due = Video.retry_at.is_(None) | (Video.retry_at <= datetime.now(UTC))
     passed = Video.fetch.in_(PASSING) & due
     failed = Video.fetch.not_in((Outcome.OK, Outcome.TAKEN_DOWN))
-    wanted = select(Video.id).where(Video.fetch.is_(None) | (failed if retry else passed))
-    there = select(Video.id, Video.path).where(Video.fetch == Outcome.OK)
+    listed = exists().where(SourceEntry.video_id == Video.id, SourceEntry.outcome == Outcome.OK)
+    wanted = select(Video.id).where(listed, Video.fetch.is_(None) | (failed if retry else passed))
+    there = select(Video.id, Video.path).where(listed, Video.fetch == Outcome.OK)
     with ledger.session() as session:
         lost = [video_id for video_id, path in session.execute(there) if path is None or not Path(path).is_file()]
         return sorted({*session.scalars(wanted), *lost})
@@ -77,7 +80,8 @@ def fetch_video(
         if video.fetch == Outcome.TAKEN_DOWN:
             return Outcome.TAKEN_DOWN
         link, local = video.link, video.local
-        stated = set(session.scalars(select(SourceEntry.licence).where(SourceEntry.video_id == video_id)))
+        listed = select(SourceEntry.licence).where(SourceEntry.video_id == video_id)
+        stated = set(session.scalars(listed.where(SourceEntry.outcome == Outcome.OK)))
     # Where a list states a licence its word counts, whatever the site says.
     licensed = None if stated - {""} else sources.allows
     home.videos.mkdir(parents=True, exist_ok=True)
@@ -106,7 +110,7 @@ def fetch_video(
         video.fetch, video.fetch_detail, video.fetched_at = Outcome.OK, "", datetime.now(UTC)
         video.path, video.sha256, video.bytes = str(got.path), got.sha256, got.bytes
         video.uploader, video.title = got.metadata.uploader, got.metadata.title
-        video.extractor, video.site_licence = got.metadata.extractor, got.metadata.licence
+        video.extractor, video.site_licence = got.metadata.by, got.metadata.licence
         video.retry_at = None
         if changed:
             # Without its key the analysis counts as another's: the old bytes' windows and scores go.
@@ -121,79 +125,6 @@ def _take(link: str, home: Home, video_id: str, settings: FetchSettings) -> Fetc
     if found:
         return take_member(Path(f"{tar}.tar"), member, into=home.videos, name=video_id, settings=settings)
     return take_local(Path(link))
-
-
-def entry_id(*parts: object) -> str:
-    """A ledger id: the first 20 hex digits of the sha256 of the parts."""
-    return hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()[:20]
-
-
-def _register(session: Session, batch: Sequence[SourceRow | RowFault]) -> int:
-    rows = [one for one in batch if isinstance(one, SourceRow)]
-    gone = _taken_down(session, [row.source_id for row in rows])
-    videos = {row.source_id: _video(row) for row in rows}
-    entries = {
-        entry["id"]: entry
-        for entry in (
-            _fault_entry(one)
-            if isinstance(one, RowFault)
-            else _entry(one, Outcome.TAKEN_DOWN if one.source_id in gone else Outcome.OK)
-            for one in batch
-        )
-    }
-    known = set(session.scalars(select(SourceEntry.id).where(SourceEntry.id.in_(entries))))
-    upsert(session, Video, list(videos.values()), update=())
-    upsert(session, SourceEntry, list(entries.values()), update=("caption", "label", "outcome"))
-    stated = [entry for key, entry in entries.items() if key in known and entry["licence"]]
-    upsert(session, SourceEntry, stated, update=("licence",))
-    return len(entries.keys() - known)
-
-
-def _taken_down(session: Session, video_ids: Sequence[str]) -> set[str]:
-    return set(session.scalars(select(TakedownRow.video_id).where(TakedownRow.video_id.in_(video_ids))))
-
-
-def _video(row: SourceRow) -> dict[str, Any]:
-    return {
-        "id": row.source_id,
-        "link": row.name,
-        "local": row.link is None,
-        "fetch_detail": "",
-        "analysis_detail": "",
-        "cuts_us": [],
-    }
-
-
-def _entry(row: SourceRow, outcome: Outcome) -> dict[str, Any]:
-    return {
-        "id": entry_id(row.source_id, row.start_us, row.end_us),
-        "table_name": row.table,
-        "row": row.row,
-        "video_id": row.source_id,
-        "start_us": row.start_us,
-        "end_us": row.end_us,
-        "caption": row.caption,
-        "label": row.label,
-        "licence": row.licence,
-        "outcome": outcome,
-        "detail": "",
-    }
-
-
-def _fault_entry(fault: RowFault) -> dict[str, Any]:
-    return {
-        "id": entry_id("fault", fault.table, fault.row, fault.outcome),
-        "table_name": fault.table,
-        "row": fault.row,
-        "video_id": None,
-        "start_us": None,
-        "end_us": None,
-        "caption": "",
-        "label": "",
-        "licence": "",
-        "outcome": fault.outcome,
-        "detail": fault.detail,
-    }
 
 
 def _record_failure(ledger: Ledger, video_id: str, failure: FetchFailure) -> None:

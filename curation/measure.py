@@ -4,6 +4,7 @@ All rows of a video land in one transaction, so a crash costs at most the video 
 """
 
 from collections.abc import Callable, Sequence, Set
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Exists, Select, delete, exists, select
@@ -16,8 +17,9 @@ from curation.ledger.tables import DecisionRow, ScoreRow, SourceEntry, Video, Wi
 from curation.ledger.upsert import upsert
 from curation.media.analyse import analyse
 from curation.media.failures import MediaFailure
+from curation.media.look import Frames, look
 from curation.media.shots import find_shots
-from curation.media.timeline import Timeline, Window, undecoded
+from curation.media.timeline import Looker, Timeline, Window, undecoded
 from curation.outcomes import Outcome
 from curation.recipe import Recipe
 from curation.scores.base import Columns, Need, Score
@@ -25,6 +27,9 @@ from curation.tracks import DECODED, TrackMaker, Tracks
 
 Analyser = Callable[..., Timeline]
 """`curation.media.analyse.analyse`, or the same done elsewhere, such as in a sandboxed worker."""
+
+Viewer = Callable[..., Frames]
+"""`curation.media.look.look`, or the same done elsewhere."""
 
 
 def videos_to_measure(ledger: Ledger, scores: Sequence[Score], *, recipe: Recipe) -> list[str]:
@@ -50,6 +55,7 @@ def measure_video(
     recipe: Recipe,
     analyser: Analyser = analyse,
     tracks: TrackMaker | None = None,
+    viewer: Viewer = look,
 ) -> Outcome:
     """Decode one video and record its windows and scores, or why it cannot be decoded; never raises for that.
 
@@ -67,14 +73,15 @@ def measure_video(
     wanted = (needs - found.keys()) | {DECODED[need] for need in needs & DECODED.keys() - found.keys()}
     try:
         timeline = _decoded(ledger, video_id, path, wanted, anew=anew, recipe=recipe, analyser=analyser)
+        if tracks:
+            found |= tracks.make(video_id, timeline, needs - found.keys())
+        with ledger.session() as session:
+            if anew:
+                _propose_all(session, video_id, timeline, recipe)
+            _score_windows(session, video_id, timeline, scores, found)
+        _look_closely(ledger, video_id, timeline, scores, partial(viewer, path, settings=recipe.analysis))
     except MediaFailure as failure:
         return _record_failure(ledger, video_id, failure, key)
-    if tracks:
-        found |= tracks.make(video_id, timeline, needs - found.keys())
-    with ledger.session() as session:
-        if anew:
-            _propose_all(session, video_id, timeline, recipe)
-        _score_windows(session, video_id, timeline, scores, found)
     return Outcome.OK
 
 
@@ -178,18 +185,35 @@ def _score_windows(
     words = {entry.id: entry.caption or entry.label for entry in _rows_of(session, video_id)}
     for score in scores:
         rows = session.scalars(_windows_lacking(video_id, score)).all()
-        if not rows:
+        if not rows or Need.FRAMES in score.needs:
             continue
         seen, heard = tracks.get(Need.PICTURE_TRACK), tracks.get(Need.SOUND_TRACK)
         windows = [
             Window(timeline, row.start_us, row.end_us, words.get(row.source_id, ""), seen, heard) for row in rows
         ]
-        what = {"name": score.name, "version": score.version, "settings": score.settings}
-        measured = [
-            {"window_id": row.id, **what, "columns": _storable(columns)}
-            for row, columns in zip(rows, score.score(windows), strict=True)
-        ]
-        upsert(session, ScoreRow, measured, update=("columns", "settings"))
+        _keep(session, score, [row.id for row in rows], score.score(windows))
+
+
+def _look_closely(ledger: Ledger, video_id: str, timeline: Timeline, scores: Sequence[Score], looker: Looker) -> None:
+    """Scores that look at frames: these are decoded meanwhile, so that no transaction may be open."""
+    for score in scores:
+        if Need.FRAMES not in score.needs:
+            continue
+        with ledger.session() as session:
+            spans = {row.id: (row.start_us, row.end_us) for row in session.scalars(_windows_lacking(video_id, score))}
+        if spans:
+            measured = score.score([Window(timeline, start, end, look=looker) for start, end in spans.values()])
+            with ledger.session() as session:
+                _keep(session, score, list(spans), measured)
+
+
+def _keep(session: Session, score: Score, window_ids: Sequence[str], measured: Sequence[Columns]) -> None:
+    what = {"name": score.name, "version": score.version, "settings": score.settings}
+    rows = [
+        {"window_id": window_id, **what, "columns": _storable(columns)}
+        for window_id, columns in zip(window_ids, measured, strict=True)
+    ]
+    upsert(session, ScoreRow, rows, update=("columns", "settings"))
 
 
 def _storable(columns: Columns) -> dict[str, float | None]:

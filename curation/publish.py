@@ -1,18 +1,18 @@
 """From decided clips to a snapshot: hand what was accepted and cut to the ground floor to publish.
 
-`auto` holds what the policy accepted; `curated` what people accepted, trimmed, moved and named as they left it. The
-automatic set is the policy's alone: verdicts neither widen nor narrow it, so it stays what stage one claims. Duplicates
-are in neither.
+`auto` holds what the policy accepted; `curated` what people accepted, trimmed, moved and named as they left it,
+whatever the policy says of it by now. The automatic set is the policy's alone: verdicts neither widen nor narrow it, so
+it stays what stage one claims. Duplicates are in neither, nor are rows that are no longer wanted.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import version as installed_version
 from typing import Any
 
-from sqlalchemy import Select, false, func, select
+from sqlalchemy import Select, false, func, select, update
 from sqlalchemy.orm import Session
 
 from curation.clips import clip_id
@@ -20,14 +20,16 @@ from curation.cutting import Span, cut_files, cut_spans
 from curation.decide.policy import Band
 from curation.decide.verdicts import in_force
 from curation.home import Home
+from curation.judged import accepted, keep_as_judged, left_out
 from curation.ledger.open import Ledger
-from curation.ledger.tables import ClipRow, ReviewRow, ScoreRow, SnapshotRow, SourceEntry, VerdictRow, Video, WindowRow
+from curation.ledger.tables import ClipRow, JudgedRow, ScoreRow, SnapshotRow, SourceEntry, VerdictRow, Video, WindowRow
 from curation.media.sandbox import MediaWorkers
+from curation.outcomes import Outcome
 from curation.recipe import Recipe
-from curation.review.verdicts import Verdict
 from shards.errors import BadInput
-from shards.publishing import Published, publish
+from shards.publishing import publish
 from shards.schema import Blob, ClipRecord, Sample
+from shards.snapshot import Snapshot
 
 
 class Selection(StrEnum):
@@ -38,13 +40,40 @@ class Selection(StrEnum):
 
 
 class NothingToPublish(BadInput):
-    """No clip is in the selection."""
+    """No clip is in the selection, or none of it could be cut; `dropped` says why of each."""
+
+    def __init__(self, selection: Selection, dropped: Sequence["Dropped"]) -> None:
+        reasons = ", ".join(f"{count} {outcome}" for outcome, count in Counter(one.outcome for one in dropped).items())
+        why = f"every clip that was accepted had to be left out ({reasons})" if dropped else "no clip was accepted"
+        remedy = dropped[0].outcome.remedy if dropped else "see the funnel for reasons"
+        super().__init__(f"{why}, so there is no snapshot {selection.value!r}", remedy=remedy)
+        self.dropped = tuple(dropped)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A clip of a selection, or a part that a reviewer left of one, that is not in the snapshot, and why."""
+
+    clip_id: str
+    link: str
+    start_us: int
+    end_us: int
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A snapshot, whether it is new, and what was accepted and yet is not in it."""
+
+    snapshot: Snapshot
+    fresh: bool
+    dropped: tuple[Dropped, ...]
 
 
 def clips_to_publish(ledger: Ledger, selection: Selection) -> list[str]:
     """Ids of the clips of a selection, in order."""
     with ledger.session() as session:
-        return list(session.scalars(_selected(selection).with_only_columns(ClipRow.id)))
+        return list(session.scalars(_selected(selection, ClipRow.id)))
 
 
 def publish_selection(
@@ -55,23 +84,25 @@ def publish_selection(
     recipe: Recipe,
     workers: MediaWorkers,
     progress: Callable[[int, int], None] | None = None,
-) -> Published:
+) -> Publication:
     """Cut what is missing and publish the selection's clips.
 
     Raises:
-        NothingToPublish: the selection is empty.
+        NothingToPublish: the selection is empty, or nothing of it can be cut.
     """
-    with ledger.session() as session:
-        spans = [pick.span for pick in _picks(session, selection)]
-    cut_spans(ledger, spans, home=home, settings=recipe.cut, workers=workers, progress=progress)
+    picks, dropped = _chosen(ledger, selection)
+    spans = [pick.span for pick in picks]
+    outcomes = cut_spans(ledger, spans, home=home, settings=recipe.cut, workers=workers, progress=progress)
+    cut = list(zip(picks, outcomes, strict=True))
+    dropped += [pick.dropped(outcome) for pick, outcome in cut if outcome is not Outcome.OK]
     # The snapshot tells of the policy that decided, which a calibration may have fitted.
     recipe = recipe.model_copy(update={"policy": in_force(ledger, recipe.policy)})
     with ledger.session() as session:
-        samples = list(_samples(session, selection, home, recipe))
+        _note_cuts(session, cut)
+        versions = _score_versions(session, selection)
+    samples = list(_samples(picks, versions, home, recipe))
     if not samples:
-        raise NothingToPublish(
-            f"no clip was accepted, so there is no snapshot {selection.value!r}", remedy="see the funnel for reasons"
-        )
+        raise NothingToPublish(selection, dropped)
     published = publish(
         home.snapshots,
         selection.value,
@@ -82,12 +113,15 @@ def publish_selection(
     with ledger.session() as session:
         content = published.snapshot.manifest["content"]
         session.merge(SnapshotRow(id=published.snapshot.id, content=content, clips=len(samples)))
-    return published
+    return Publication(published.snapshot, published.fresh, tuple(dropped))
 
 
 @dataclass(frozen=True, slots=True)
 class _Pick:
-    """A clip of a selection, or the part of it that a reviewer left, with what is to be cut."""
+    """A clip of a selection, or the part of it that a reviewer left, with what is to be cut.
+
+    `proposed_late_us` is how far its sound was moved by the policy: in a clip that people judged, when they did.
+    """
 
     clip: ClipRow
     verdict: VerdictRow | None
@@ -96,44 +130,80 @@ class _Pick:
     start_us: int
     end_us: int
     span: Span
+    proposed_late_us: int
 
     @property
     def key(self) -> str:
         return clip_id(self.clip.video_id, self.start_us, self.end_us)
 
+    def dropped(self, outcome: Outcome) -> Dropped:
+        return Dropped(self.clip.id, self.video.link, self.start_us, self.end_us, outcome)
 
-def _selected(selection: Selection) -> Select[tuple[ClipRow, VerdictRow]]:
-    """The clips of a selection with the verdict that counts, in order of id."""
-    rows = (
-        select(ClipRow, VerdictRow)
+
+def _chosen(ledger: Ledger, selection: Selection) -> tuple[list[_Pick], list[Dropped]]:
+    """What is to be cut, and what people accepted that is not."""
+    with ledger.session() as session:
+        keep_as_judged(session)
+        picks = list(_picks(session, selection))
+        dropped = list(_left_out(session)) if selection is Selection.CURATED else []
+        session.expunge_all()
+    return picks, dropped
+
+
+def _selected(selection: Selection, *columns: Any) -> Select[Any]:
+    """The clips of a selection, in order of id; of the curated one with the verdict that counts."""
+    if selection is Selection.CURATED:
+        return accepted(*columns).where(left_out().is_(None)).order_by(ClipRow.id)
+    # What people said is the curated set's; the automatic one is as if nobody had looked.
+    return (
+        select(*columns)
         .select_from(ClipRow)
-        .where(ClipRow.current, ClipRow.duplicate_of.is_(None))
+        .join(SourceEntry, SourceEntry.id == ClipRow.source_id)
+        .join(Video, Video.id == ClipRow.video_id)
+        .outerjoin(VerdictRow, false())
+        .outerjoin(JudgedRow, false())
+        .where(ClipRow.current, ClipRow.band == Band.ACCEPT, ClipRow.duplicate_of.is_(None))
+        .where(SourceEntry.outcome == Outcome.OK)
         .order_by(ClipRow.id)
     )
-    if selection is Selection.CURATED:
-        rows = rows.join(ReviewRow, ReviewRow.clip_id == ClipRow.id)
-        return rows.join(VerdictRow, VerdictRow.id == ReviewRow.verdict_id).where(VerdictRow.verdict == Verdict.ACCEPT)
-    # What people said is the curated set's; the automatic one is as if nobody had looked.
-    return rows.outerjoin(VerdictRow, false()).where(ClipRow.band == Band.ACCEPT)
 
 
 def _picks(session: Session, selection: Selection) -> Iterator[_Pick]:
-    rows = _selected(selection).add_columns(SourceEntry, Video)
-    rows = rows.join(SourceEntry, SourceEntry.id == ClipRow.source_id).join(Video, Video.id == ClipRow.video_id)
-    for clip, verdict, entry, video in session.execute(rows).tuples():
+    rows = session.execute(_selected(selection, ClipRow, VerdictRow, SourceEntry, Video, JudgedRow))
+    for clip, verdict, entry, video, judged in rows.tuples():
         whole = (clip.start_us, clip.end_us)
-        late_us = clip.sound_late_us
+        proposed_late_us = late_us = clip.sound_late_us if judged is None else judged.sound_late_us
         if verdict is not None and verdict.sound_late_us is not None:
             late_us = verdict.sound_late_us
         for start_us, end_us in (verdict.parts if verdict is not None else None) or [whole]:
             part = None if (start_us, end_us) == whole else (start_us, end_us)
-            yield _Pick(clip, verdict, entry, video, start_us, end_us, Span(clip.id, late_us, part))
+            span = Span(clip.id, late_us, part)
+            yield _Pick(clip, verdict, entry, video, start_us, end_us, span, proposed_late_us)
 
 
-def _samples(session: Session, selection: Selection, home: Home, recipe: Recipe) -> Iterator[Sample]:
-    versions = _score_versions(session, selection)
+def _left_out(session: Session) -> Iterator[Dropped]:
+    """Clips that people accepted and that are not cut at all."""
+    why = left_out()
+    rows = accepted(ClipRow.id, Video.link, ClipRow.start_us, ClipRow.end_us, why).where(why.is_not(None))
+    for clip, link, start_us, end_us, outcome in session.execute(rows.order_by(ClipRow.id)).tuples():
+        yield Dropped(clip, link, start_us, end_us, Outcome(outcome))
+
+
+def _note_cuts(session: Session, cut: Iterable[tuple[_Pick, Outcome]]) -> None:
+    """Note how cutting each judged clip as it was left went: of several parts, what kept the first of them out."""
+    worst: dict[int, Outcome] = {}
+    for pick, outcome in cut:
+        if pick.verdict is not None and worst.get(pick.verdict.id, Outcome.OK) is Outcome.OK:
+            worst[pick.verdict.id] = outcome
+    if worst:
+        session.execute(update(JudgedRow), [{"verdict_id": key, "cut": outcome} for key, outcome in worst.items()])
+
+
+def _samples(
+    picks: Iterable[_Pick], versions: Mapping[str, dict[str, int]], home: Home, recipe: Recipe
+) -> Iterator[Sample]:
     # Parts have ids of their own, which lie elsewhere in the order.
-    for pick in sorted(_picks(session, selection), key=lambda one: one.key):
+    for pick in sorted(picks, key=lambda one: one.key):
         files = cut_files(home, pick.span, recipe.cut)
         if not files.there:
             continue
@@ -153,13 +223,7 @@ def _samples(session: Session, selection: Selection, home: Home, recipe: Recipe)
             p_good=clip.p_good,
             verdict=_facts(verdict) if verdict else None,
             scores=clip.scores,
-            lineage={
-                "policy": clip.policy,
-                "scores": versions[clip.video_id],
-                "code_version": installed_version("clapboard"),
-            }
-            | _correction(pick)
-            | ({"part_of": clip.id} if pick.span.part_us else {}),
+            lineage=_lineage(pick, versions.get(clip.video_id, {})),
             frames=facts.frames,
             width_px=facts.width_px,
             height_px=facts.height_px,
@@ -172,12 +236,17 @@ def _samples(session: Session, selection: Selection, home: Home, recipe: Recipe)
         )
 
 
+def _lineage(pick: _Pick, versions: Mapping[str, int]) -> dict[str, Any]:
+    lineage = {"policy": pick.clip.policy, "scores": versions, "code_version": installed_version("clapboard")}
+    return lineage | _correction(pick) | ({"part_of": pick.clip.id} if pick.span.part_us else {})
+
+
 def _correction(pick: _Pick) -> dict[str, Any]:
     """How far the cut moved the sound and who said so, and the synchrony before and after; nothing where it did not."""
     late_us = pick.span.sound_late_us
     if not late_us:
         return {}
-    if late_us != pick.clip.sound_late_us:
+    if late_us != pick.proposed_late_us:
         return {"sound_moved": {"late_us": late_us, "by": "reviewer"}}
     before, after = (pick.clip.scores.get(name) for name in ("sync_before", "sync_at_zero"))
     return {"sound_moved": {"late_us": late_us, "by": "policy", "sync_before": before, "sync_after": after}}
@@ -189,7 +258,7 @@ def _facts(verdict: VerdictRow) -> dict[str, str]:
 
 def _score_versions(session: Session, selection: Selection) -> dict[str, dict[str, int]]:
     """Which version of each score measured a video, by video id."""
-    videos = _selected(selection).with_only_columns(ClipRow.video_id).order_by(None).distinct()
+    videos = _selected(selection, ClipRow.video_id).order_by(None).distinct()
     rows = (
         select(WindowRow.video_id, ScoreRow.name, func.max(ScoreRow.version))
         .join(ScoreRow, ScoreRow.window_id == WindowRow.id)

@@ -1,6 +1,7 @@
 """Score whole files, for a person who wants a number: no ledger, no windows, nothing is kept."""
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,21 @@ def _columns(file: Path, scores: Sequence[Score], workers: MediaWorkers, semanti
     try:
         timeline = workers.analyse(file, thumbnails=bool(needs & {Need.THUMBNAILS, Need.PICTURE_TRACK}))
     except MediaFailure as failure:
-        return {"outcome": failure.outcome.value, "detail": failure.detail, "remedy": failure.remedy}
+        return _failed(failure)
+    looker = partial(workers.look, file) if Need.FRAMES in needs else None
     window = Window(
         timeline,
         0,
         timeline.duration_us,
         picture_track=semantics.picture_track(timeline) if Need.PICTURE_TRACK in needs else None,
         sound_track=semantics.sound_track(timeline) if Need.SOUND_TRACK in needs else None,
+        look=looker,
     )
-    return {name: value for score in scores for name, value in score.score([window])[0].items()}
+    try:
+        return {name: value for score in scores for name, value in score.score([window])[0].items()}
+    except MediaFailure as failure:
+        return _failed(failure)
+
+
+def _failed(failure: MediaFailure) -> dict[str, Any]:
+    return {"outcome": failure.outcome.value, "detail": failure.detail, "remedy": failure.remedy}

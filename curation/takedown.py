@@ -24,7 +24,7 @@ from curation.ledger.tables import (
     WindowRow,
 )
 from curation.outcomes import Outcome
-from curation.sources.base import canonical_link
+from curation.sources.base import ids_of
 from shards.errors import BadInput
 from shards.takedown import TakenDown
 from shards.takedown import take_down as take_down_clips
@@ -59,16 +59,17 @@ def take_down(ledger: Ledger, item: str, *, home: Home, reason: str) -> Removed:
 
 
 def videos_of(ledger: Ledger, item: str) -> list[str]:
-    """Ids of the videos behind a link, a path, a video id or a clip id.
+    """Ids of the videos behind a link in any spelling, a path, a video id or a clip id.
 
     Raises:
         BadInput: the ledger knows no such thing.
     """
-    names = {item, canonical_link(item)}
     with ledger.session() as session:
         clips = select(ClipRow.video_id).where(ClipRow.id == item)
         found = session.scalars(
-            select(Video.id).where(or_(Video.id == item, Video.link.in_(names), Video.id.in_(clips))).order_by(Video.id)
+            select(Video.id)
+            .where(or_(Video.id.in_({item, *ids_of(item)}), Video.link == item, Video.id.in_(clips)))
+            .order_by(Video.id)
         ).all()
     if not found:
         raise BadInput(f"the ledger knows no {item}", remedy="give a link, a path, a video id or a clip id of it")

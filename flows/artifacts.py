@@ -2,16 +2,24 @@
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+from prefect.artifacts import (
+    create_image_artifact,
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
 
 from curation.funnel import Stage
 from curation.outcomes import remedy_of
 from curation.review.progress import Progress
 from curation.review.words import ENOUGH, share_between
-from flows.summary import NotRun
+from flows.report.data import Curve, GapCurve
+from flows.report.picture import as_link, training_picture
+from flows.summary import DroppedClip, NotRun
 
 MAX_ROWS = 500
 """A table artifact beyond this makes the UI slow."""
@@ -25,6 +33,14 @@ def leave_funnel(stages: Sequence[Stage]) -> None:
         for name, count in sorted(stage.outcomes.items())
     ]
     create_table_artifact(key="funnel", table=rows[:MAX_ROWS], description="What came in, and how it left.")
+
+
+def leave_dropped(dropped: Sequence[DroppedClip]) -> None:
+    """The accepted clips that could not be published as a table, each with its reason and remedy."""
+    rows = [one.model_dump(mode="json") for one in dropped[:MAX_ROWS]]
+    counts = Counter(one.outcome.value for one in dropped)
+    said = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "none"
+    create_table_artifact(key="left-out", table=rows, description=f"Accepted clips that were left out: {said}.")
 
 
 def leave_not_run(not_run: Sequence[NotRun]) -> None:
@@ -65,11 +81,9 @@ def _cell(words: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#|!])", r"\\\1", " ".join(words.split()))
 
 
-def leave_curve(key: str, title: str, losses: Sequence[tuple[int, float]], sparkline_rows: int = 40) -> None:
-    """A training curve as a table of at most `sparkline_rows` evenly spread steps."""
-    stride = max(1, len(losses) // sparkline_rows)
-    rows = [{"step": step, "loss": round(loss, 5)} for step, loss in losses[::stride]]
-    create_table_artifact(key=key, table=rows, description=title)
+def leave_curves(key: str, title: str, curve: Curve, gaps: GapCurve) -> None:
+    """Loss and sync probe as a picture."""
+    create_image_artifact(image_url=as_link(training_picture(curve, gaps)), key=key, description=title)
 
 
 def leave_probe(key: str, probe: Mapping[str, float]) -> None:

@@ -27,8 +27,8 @@ from curation.ingest import fetch_video, register, videos_to_fetch
 from curation.measure import measure_video, videos_to_measure
 from curation.media.sandbox import MediaWorkers
 from curation.outcomes import Outcome
-from curation.politeness import governor_of, seconds_to_next_try
-from curation.publish import NothingToPublish, Selection, publish_selection
+from curation.politeness import governor_of, lists_to_read_again, seconds_to_next_try
+from curation.publish import NothingToPublish, Publication, Selection, publish_selection
 from curation.recipe import Recipe
 from curation.review.progress import progress
 from curation.review.queue import enrol
@@ -41,7 +41,6 @@ from flows.events import tell_target_reached
 from flows.progress import Step
 from flows.summary import CurateSummary, NotRun
 from shards.errors import Unavailable
-from shards.publishing import Published
 
 BATCH = 64
 """Videos in a task: the server records some 40 task runs a second, so items never are tasks of their own."""
@@ -66,11 +65,14 @@ class CurateParams(BaseModel):
 def curate(params: CurateParams) -> CurateSummary:
     """Read, fetch, measure, decide, publish; every step only what is not done yet."""
     home, recipe, seconds = Home(params.home.absolute()), params.recipe, dict[str, float]()
+    with home.ledger() as ledger:
+        # One governor for lists and all batches: a host counts what the whole run asks of it, not a thread.
+        governor = governor_of(ledger, recipe.fetch)
     with _timed(seconds, "read"):
-        new_rows = read_rows(params.sources, home, recipe)
+        new_rows = read_rows(params.sources, home, recipe, governor)
     with _timed(seconds, "fetch"):
-        fetched = _fetch_all(home, params)
-    with MediaWorkers(settings=recipe.sandbox) as workers:
+        later_rows, fetched = _fetch_all(home, params, governor)
+    with MediaWorkers(settings=recipe.sandbox, analysis=recipe.analysis) as workers:
         with _timed(seconds, "measure"):
             # One set of models for all threads; what several ask for at once becomes one batch.
             semantics = Semantics(recipe.semantics)
@@ -89,7 +91,7 @@ def curate(params: CurateParams) -> CurateSummary:
     leave_queue(queue, home=home.root, page=recipe.review.page)
     tell_target_reached(home, queue)
     return CurateSummary(
-        new_rows=new_rows,
+        new_rows=new_rows + later_rows,
         fetched=fetched,
         measured=measured,
         windows={band.value: count for band, count in decided.windows.items()},
@@ -102,27 +104,31 @@ def curate(params: CurateParams) -> CurateSummary:
     )
 
 
-def _fetch_all(home: Home, params: CurateParams) -> int:
-    """Fetch what is due; hosts that turn us away are waited for as long as the recipe says. Returns how many came."""
-    recipe, retry = params.recipe, params.retry
-    last = time.monotonic() + recipe.fetch.patience_s
+def _fetch_all(home: Home, params: CurateParams, governor: Governor) -> tuple[int, int]:
+    """Fetch what is due; hosts that turn us away are waited for as long as the recipe says.
+
+    Returns how many rows came of lists that were waited for, and how many videos came.
+    """
+    recipe, retry, sources = params.recipe, params.retry, params.sources
+    last, rows, fetched = time.monotonic() + recipe.fetch.patience_s, 0, 0
     with home.ledger() as ledger:
-        # One governor for all batches: a host counts the videos of the whole run, not of a thread.
-        governor, fetched = governor_of(ledger, recipe.fetch), 0
         while True:
             ids = videos_to_fetch(ledger, retry=retry)
             fetched += _in_batches(fetch_batch, ids, home, recipe, "fetching", governor)
-            wait_s, retry = seconds_to_next_try(ledger), False
+            wait_s, retry = seconds_to_next_try(ledger, sources), False
             if wait_s is None or time.monotonic() + wait_s > last:
-                return fetched
+                return rows, fetched
             time.sleep(wait_s)
+            if lists := lists_to_read_again(ledger, sources):
+                rows += read_rows(lists, home, recipe, governor)
 
 
 @task(cache_policy=NO_CACHE)
-def read_rows(sources: Sequence[str], home: Home, recipe: Recipe) -> int:
+def read_rows(sources: Sequence[str], home: Home, recipe: Recipe, governor: Governor) -> int:
     """Source lists into the ledger; returns how many rows are new."""
     with home.ledger() as ledger:
-        return register(ledger, iter_sources(sources, settings=recipe.sources, fetch=recipe.fetch))
+        rows = iter_sources(sources, settings=recipe.sources, fetch=recipe.fetch, governor=governor)
+        return register(ledger, rows, sources=recipe.sources)
 
 
 @task(cache_policy=NO_CACHE)
@@ -153,7 +159,15 @@ def measure_batch(
     tracks = TrackMaker(home.embeddings, semantics, recipe.analysis)
     with home.ledger() as ledger:
         for video_id in ids:
-            outcome = measure_video(ledger, video_id, scores, recipe=recipe, analyser=workers.analyse, tracks=tracks)
+            outcome = measure_video(
+                ledger,
+                video_id,
+                scores,
+                recipe=recipe,
+                analyser=workers.analyse,
+                tracks=tracks,
+                viewer=workers.look,
+            )
             step.tick(outcome)
     return len(ids)
 
@@ -176,7 +190,7 @@ def decide_windows(home: Home, recipe: Recipe) -> Decided:
 
 
 @task(cache_policy=NO_CACHE)
-def publish_accepted(home: Home, recipe: Recipe, workers: MediaWorkers) -> Published | None:
+def publish_accepted(home: Home, recipe: Recipe, workers: MediaWorkers) -> Publication | None:
     """Cut and publish what the policy accepted; None when that is nothing."""
     progress = Step("cutting").show
     with home.ledger() as ledger:

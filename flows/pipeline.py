@@ -15,7 +15,7 @@ from curation.recipe import Recipe
 from flows.curate import CurateParams, curate
 from flows.publish import PublishParams, publish_curated
 from flows.summary import CurateSummary, PublishSummary, TrainSummary
-from flows.train import TrainParams, train
+from flows.train import BothParams, train
 from training.config import Stage
 
 
@@ -28,6 +28,9 @@ class PipelineParams(BaseModel):
     home: Path = Field(default_factory=default_home, description="folder of the ledger, snapshots and runs")
     recipe: Recipe = Field(default_factory=Recipe, description="every setting of curation")
     backbone: str = Field("tiny", description="which frozen video generator")
+    training: dict[str, object] = Field(
+        default_factory=dict, description="settings of training; those in the tables `one` and `two` for that stage"
+    )
 
 
 class PipelineSummary(BaseModel):
@@ -47,10 +50,7 @@ def pipeline(params: PipelineParams) -> PipelineSummary:
     with home.ledger() as ledger:
         anything = bool(clips_to_publish(ledger, Selection.CURATED))
     published = publish_curated(PublishParams(home=home.root, recipe=params.recipe)) if anything else None
-    one = _train(params, Stage.ONE, home) if curated.snapshot else None
-    two = _train(params, Stage.TWO, home) if one and published else None
+    both = BothParams(home=home.root, backbone=params.backbone, settings=params.training)
+    one = train(both.of(Stage.ONE)) if curated.snapshot else None
+    two = train(both.of(Stage.TWO, init_from=one.run_dir)) if one and one.finished and published else None
     return PipelineSummary(curated=curated, published=published, stage_one=one, stage_two=two)
-
-
-def _train(params: PipelineParams, stage: Stage, home: Home) -> TrainSummary:
-    return train(TrainParams(stage=stage, home=home.root, backbone=params.backbone))

@@ -10,10 +10,10 @@ from curation.media.sandbox import MediaWorkers
 from curation.publish import Selection, publish_selection
 from curation.recipe import Recipe
 from curation.review.progress import progress
-from flows.artifacts import leave_queue
+from flows.artifacts import leave_dropped, leave_queue
 from flows.events import tell_target_reached
 from flows.progress import Step
-from flows.summary import PublishSummary
+from flows.summary import DroppedClip, PublishSummary
 
 
 class PublishParams(BaseModel):
@@ -27,14 +27,26 @@ class PublishParams(BaseModel):
 
 @flow(name="publish-curated")
 def publish_curated(params: PublishParams) -> PublishSummary:
-    """Cut and publish the clips whose newest verdict is yes."""
+    """Cut and publish the clips that people accepted; what has to be left out is in the summary, with its reason."""
     home, recipe = Home(params.home.absolute()), params.recipe
-    with home.ledger() as ledger, MediaWorkers(settings=recipe.sandbox) as workers:
+    with home.ledger() as ledger, MediaWorkers(settings=recipe.sandbox, analysis=recipe.analysis) as workers:
         published = publish_selection(
             ledger, Selection.CURATED, home=home, recipe=recipe, workers=workers, progress=Step("cutting").show
         )
         queue = progress(ledger, recipe.review)
+    dropped = [
+        DroppedClip(
+            clip_id=one.clip_id,
+            link=one.link,
+            start_us=one.start_us,
+            end_us=one.end_us,
+            outcome=one.outcome,
+            remedy=one.outcome.remedy,
+        )
+        for one in published.dropped
+    ]
+    leave_dropped(dropped)
     leave_queue(queue, home=home.root, page=recipe.review.page)
     tell_target_reached(home, queue)
     clips = int(published.snapshot.manifest["counts"]["clips"])
-    return PublishSummary(snapshot=published.snapshot.id, clips=clips, fresh=published.fresh)
+    return PublishSummary(snapshot=published.snapshot.id, clips=clips, fresh=published.fresh, dropped=dropped)

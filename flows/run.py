@@ -7,6 +7,7 @@ from pathlib import Path
 
 from curation.home import Home
 from curation.recipe import Recipe
+from curation.sources.read import is_path
 from flows.cli.show import bars
 from flows.progress import listening
 from flows.server import prefect_server
@@ -53,6 +54,14 @@ def run_train(*, home: Home, stage: int, settings: dict[str, object], backbone: 
         )
 
 
+def run_train_both(*, home: Home, settings: dict[str, object], backbone: str = "tiny") -> list[TrainSummary]:
+    """Both stages of training; see `flows.train.train_both`."""
+    with stage_set(home):
+        from flows.train import BothParams, train_both
+
+        return train_both(BothParams(home=home.root, backbone=backbone, settings=settings))
+
+
 @contextmanager
 def stage_set(home: Home) -> Iterator[None]:
     """The home to ourselves, a server to talk to, bars on the terminal, for the length of a `with` block."""
@@ -79,5 +88,5 @@ def alone_in(home: Home) -> Iterator[None]:
 
 
 def as_given(source: str) -> str:
-    """A source as the flow should get it: links as they are, paths absolute, since a worker has its own folder."""
-    return source if "://" in source else str(Path(source).absolute())
+    """A source as the flow should get it: links and lists as they are, paths absolute, as workers lie elsewhere."""
+    return str(Path(source).absolute()) if is_path(source) else source

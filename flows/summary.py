@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel
 
+from curation.outcomes import Outcome
+
 
 class NotRun(BaseModel):
     """A part that this machine could not run, and the command that mends it."""
@@ -26,12 +28,24 @@ class CurateSummary(BaseModel):
     seconds: dict[str, float]
 
 
+class DroppedClip(BaseModel):
+    """A clip that a person accepted and that could not be published, why, and what mends it."""
+
+    clip_id: str
+    link: str
+    start_us: int
+    end_us: int
+    outcome: Outcome
+    remedy: str
+
+
 class PublishSummary(BaseModel):
     """What a publication did."""
 
     snapshot: str
     clips: int
     fresh: bool
+    dropped: list[DroppedClip]
 
 
 class TrainSummary(BaseModel):

@@ -1,4 +1,4 @@
-"""The training flow: one stage on one snapshot; a finished run is found, a stopped one goes on."""
+"""The training flows: one stage, or both as one run; what is finished is found, what stopped goes on."""
 
 import time
 from pathlib import Path
@@ -8,10 +8,12 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
 from curation.home import Home, default_home
-from flows.artifacts import leave_curve, leave_probe
+from flows.artifacts import leave_curves, leave_probe
 from flows.progress import Step
+from flows.report.data import Curve, GapCurve
 from flows.summary import TrainSummary
-from training.config import Stage, TrainConfig, stage_config
+from shards.snapshot import open_snapshot
+from training.config import Stage, TrainConfig, settings_of, stage_config
 from training.log import METRICS, read_metrics
 from training.stages import StageResult, train_stage
 
@@ -25,12 +27,46 @@ class TrainParams(BaseModel):
     home: Path = Field(default_factory=default_home, description="folder of the ledger, snapshots and runs")
     snapshot: str | None = Field(None, description='"NAME/vN", or "NAME" for its newest; the stage\'s own by default')
     backbone: str = Field("tiny", description="which frozen video generator")
-    settings: dict[str, object] = Field(default_factory=dict, description="further settings of training.config")
+    settings: dict[str, object] = Field(
+        default_factory=dict, description="further settings of training.config; those under `one` or `two` for theirs"
+    )
 
     def config(self) -> TrainConfig:
         """The stage's defaults with these parameters on top."""
         named = {} if self.snapshot is None else {"snapshot": self.snapshot}
-        return stage_config(self.stage, backbone=self.backbone, **(self.settings | named))
+        return stage_config(self.stage, backbone=self.backbone, **(settings_of(self.stage, self.settings) | named))
+
+
+class BothParams(BaseModel):
+    """The parameters of both stages as one run; Prefect draws its form from them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    home: Path = Field(default_factory=default_home, description="folder of the ledger, snapshots and runs")
+    backbone: str = Field("tiny", description="which frozen video generator")
+    settings: dict[str, object] = Field(
+        default_factory=dict,
+        description="settings of training.config for both stages; those in the tables `one` and `two` for that stage",
+    )
+
+    def of(self, stage: Stage, **more: object) -> TrainParams:
+        """The parameters of one of them."""
+        settings = settings_of(stage, self.settings) | more
+        return TrainParams(stage=stage, home=self.home, backbone=self.backbone, settings=settings)
+
+
+@flow(name="train-both", flow_run_name="train-both-stages")
+def train_both(params: BothParams) -> list[TrainSummary]:
+    """Stage one on the automatic snapshot, then stage two from its average on the curated one [paper].
+
+    What stage two needs is looked at before stage one spends its hours.
+    """
+    for stage in Stage:
+        open_snapshot(Home(params.home.absolute()).snapshots, params.of(stage).config().snapshot)
+    one = train(params.of(Stage.ONE))
+    if not one.finished:
+        return [one]
+    return [one, train(params.of(Stage.TWO, init_from=one.run_dir))]
 
 
 @flow(name="train", flow_run_name="train-stage-{params.stage:d}")
@@ -38,9 +74,10 @@ def train(params: TrainParams) -> TrainSummary:
     """Cache, pretrain or load the backbone, train the adapter, probe what it learnt."""
     start = time.perf_counter()
     result = run_stage(params.config(), Home(params.home.absolute()))
-    losses = read_losses(result.run_dir)
-    leave_curve(f"loss-stage-{int(params.stage)}", f"Loss of {result.run_dir.name} on {result.snapshot}", losses)
-    leave_probe(f"sync-probe-stage-{int(params.stage)}", result.probe)
+    stage, about = int(params.stage), f"{result.run_dir.name} on {result.snapshot}"
+    losses, gaps = read_curve(result.run_dir, f"stage {stage} on {result.snapshot}"), read_gaps(result)
+    leave_curves(f"curves-stage-{stage}", f"Loss and sync probe of {about}", losses, gaps)
+    leave_probe(f"sync-probe-stage-{stage}", result.probe)
     return TrainSummary(
         stage=int(params.stage),
         snapshot=result.snapshot,
@@ -70,6 +107,17 @@ def run_stage(config: TrainConfig, home: Home) -> StageResult:
     return train_stage(config, snapshots_root=home.snapshots, runs_root=home.training, progress=progress)
 
 
-def read_losses(run_dir: Path) -> list[tuple[int, float]]:
-    """The (step, loss) pairs of a run's metrics."""
-    return [(line["step"], line["loss"]) for line in read_metrics(run_dir / METRICS) if "loss" in line]
+def read_curve(run_dir: Path, name: str) -> Curve:
+    """The loss of every step of a run."""
+    lines = [line for line in read_metrics(run_dir / METRICS) if "loss" in line]
+    return Curve(name, tuple(line["step"] for line in lines), tuple(line["loss"] for line in lines))
+
+
+def read_gaps(result: StageResult) -> GapCurve:
+    """The sync probes of a run, the one at its end among them."""
+    probes = {line["step"]: line["probe"] for line in read_metrics(result.run_dir / METRICS) if "probe" in line}
+    if result.probe:
+        probes[result.steps_done] = result.probe
+    said = [(step, probe["shift_gap"], probe["shift_gap_error"]) for step, probe in sorted(probes.items())]
+    steps, gaps, errors = zip(*said, strict=True) if said else ((), (), ())
+    return GapCurve(steps, gaps, errors)

@@ -23,11 +23,16 @@ def write_atomic(path: Path, data: bytes) -> None:
     """Write `data` aside and rename, so that a reader or a crash never sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with aside.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)
+    try:
+        with aside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError:
+        # On a full disk the half that was written must not stay.
+        aside.unlink(missing_ok=True)
+        raise
 
 
 def sync(path: Path) -> None:

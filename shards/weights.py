@@ -16,35 +16,10 @@ from typing import Any
 
 from shards.errors import BadInput, Unavailable
 from shards.files import sha256_of, write_atomic
+from shards.weight_sets import KNOWN, WeightFile, Weights
 
 LOCK = "weights.lock.json"
 Progress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class WeightFile:
-    """A file of a hub repository at a revision; `sha256` where it is pinned. A pattern ("vae/*") is many files."""
-
-    repo: str
-    name: str
-    revision: str
-    sha256: str | None = None
-
-    @property
-    def is_pattern(self) -> bool:
-        """Whether it stands for many files."""
-        return "*" in self.name
-
-
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """A set of files that belong together."""
-
-    name: str
-    purpose: str
-    licence: str
-    size_mb: int
-    files: tuple[WeightFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,73 +37,8 @@ class WeightStatus:
     remedy: str = ""
 
 
-_CLIP = ("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "1a25a446712ba5ee05982a381eed697ef9b435cf")
-_CLAP = ("lukewys/laion_clap", "b3708341862f581175dba5c356a4ebf74a9b6651")
-_CLAP_HF = ("laion/clap-htsat-unfused", "8fa0f1c6d0433df6e97c127f64b2a1d6c0dcda8a")
-"""This commit holds a pickle only, which is read as tensors alone. No digest is pinned: trust on first use."""
-
-_ROBERTA = ("FacebookAI/roberta-base", "e2da8e2f811d1448a5b465c236feacd80ffbac7b")
-_WAN = (
-    ("wan2.1-1.3b", "Wan-AI/Wan2.1-T2V-1.3B-Diffusers", "0fad780a534b6463e45facd96134c9f345acfa5b", 29_000),
-    ("wan2.2-ti2v-5b", "Wan-AI/Wan2.2-TI2V-5B-Diffusers", "b8fff7315c768468a5333511427288870b2e9635", 34_000),
-)
-_WAN_PARTS = ("model_index.json", "transformer/*", "vae/*", "text_encoder/*", "tokenizer/*", "scheduler/*")
-
-
-def _file(source: tuple[str, str], name: str, sha256: str | None = None) -> WeightFile:
-    return WeightFile(source[0], name, source[1], sha256)
-
-
-def _files(source: tuple[str, str], names: tuple[str, ...]) -> tuple[WeightFile, ...]:
-    return tuple(_file(source, name) for name in names)
-
-
-KNOWN: tuple[Weights, ...] = (
-    Weights(
-        "clip",
-        "image-text score (open_clip ViT-B-32, LAION-2B)",
-        "MIT",
-        605,
-        (
-            _file(
-                _CLIP,
-                "open_clip_model.safetensors",
-                "ac4f8c4b88af6d963118cbf40ad93176d092abbedfcb752601ae1866352656e6",
-            ),
-        ),
-    ),
-    Weights(
-        "clap",
-        "audio-text score (LAION-CLAP, HTSAT-tiny + RoBERTa)",
-        "CC0-1.0; tokenizer MIT",
-        1_865,
-        (
-            _file(_CLAP, "630k-audioset-best.pt", "8053c9775516af2f4902e1e8281e356cc1bf7a85e8b761908170767b77c3f037"),
-            _file(_ROBERTA, "vocab.json", "9e7f63c2d15d666b52e21d250d2e513b87c9b713cfa6987a82ed89e5e6e50655"),
-            _file(_ROBERTA, "merges.txt", "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5"),
-            _file(_ROBERTA, "config.json", "ef0185e2aae6e06c5f105a285006952c340e20c7dbf43c86ec82601b13fc45e9"),
-        ),
-    ),
-    Weights(
-        "clap_transformers",
-        "audio-text score (LAION-CLAP through transformers)",
-        "Apache-2.0; tokenizer MIT",
-        618,
-        (
-            *_files(_CLAP_HF, ("config.json", "pytorch_model.bin")),
-            _file(_ROBERTA, "vocab.json", "9e7f63c2d15d666b52e21d250d2e513b87c9b713cfa6987a82ed89e5e6e50655"),
-            _file(_ROBERTA, "merges.txt", "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5"),
-        ),
-    ),
-    *(
-        Weights(name, f"frozen video generator ({repo})", "Apache-2.0", size, _files((repo, at), _WAN_PARTS))
-        for name, repo, at, size in _WAN
-    ),
-)
-
-
 def known() -> tuple[Weights, ...]:
-    """All sets that can be fetched."""
+    """All sets that there are."""
     return KNOWN
 
 
@@ -158,7 +68,7 @@ def status(name: str) -> WeightStatus:
     missing = _missing(weights, folder)
     if missing:
         why = "weights absent" if not _files_of(weights, folder) else f"{missing[0]} is missing"
-        return WeightStatus(False, False, folder, why, f"clapboard weights fetch {name}")
+        return WeightStatus(False, False, folder, why, weights.remedy)
     noted = _noted(folder)
     here = {file: (folder / file).stat().st_size for file in _files_of(weights, folder)}
     return WeightStatus(True, here == {file: entry["bytes"] for file, entry in noted.items()}, folder)
@@ -189,13 +99,15 @@ def fetch(name: str, *, progress: Progress | None = None) -> Path:
 
     Raises:
         BadInput: no such set.
-        Unavailable: the hub cannot be reached, or a digest is not the one pinned or noted before.
+        Unavailable: the hub cannot be reached or is not asked for this set, or a digest is not the one pinned or noted.
     """
     weights, folder = find(name), folder_of(name)
+    if weights.source and _missing(weights, folder):
+        raise Unavailable(f"no hub is asked for {name}", remedy=weights.remedy)
     for done, one in enumerate(weights.files):
         if progress:
             progress(done, len(weights.files), one.name)
-        if one.is_pattern or not (folder / one.name).is_file():
+        if one.repo and (one.is_pattern or not (folder / one.name).is_file()):
             _fetch_file(one, folder)
     if progress:
         progress(len(weights.files), len(weights.files), "checking")
@@ -243,7 +155,7 @@ def _note(weights: Weights, folder: Path) -> Path:
     if faults := _changed(weights, found, _noted(folder)):
         raise Unavailable(
             f"what came is not what was asked for: {faults[0]}",
-            remedy=f"delete {folder} and run `clapboard weights fetch {weights.name}`",
+            remedy=f"delete {folder} and run `{weights.remedy}`",
         )
     write_atomic(folder / LOCK, json.dumps(found, indent=1, sort_keys=True).encode())
     return folder

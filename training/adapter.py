@@ -23,6 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from shards.errors import BadInput
 from training.adapter_config import AdapterConfig, Site
 from training.rotary import rotary_angles, turned
 
@@ -107,6 +108,10 @@ class AudioAdapter(nn.Module):
         self.register_buffer("window_angles", angles.float(), persistent=False)
         self._hearing: Hearing | None = None
 
+    def site_attentions(self) -> list[SiteAttention]:
+        """The attention of each site, in the config's order."""
+        return [site for site in self.sites if isinstance(site, SiteAttention)]
+
     def tokens(self, features: Mapping[str, Tensor]) -> Tensor:
         """(clips, slots + 1, audio_width) from "encoder/layer" -> (clips, time, tokens, width); null comes last."""
         rows = [
@@ -148,11 +153,22 @@ class AudioAdapter(nn.Module):
             self._hearing = replace(now, **alike)
 
     @contextmanager
-    def attached(self, modules: Mapping[str, nn.Module]) -> Iterator[None]:
-        """Hook the sites behind the backbone's modules of the same names until the block ends."""
+    def attached(self, network: nn.Module) -> Iterator[None]:
+        """Hook the sites behind the network's modules of the same names until the block ends.
+
+        Raises:
+            BadInput: the network has no such modules.
+        """
+        try:
+            places = [network.get_submodule(site.name) for site in self.config.sites]
+        except AttributeError as error:
+            raise BadInput(
+                f"{type(network).__name__} is not what this adapter was trained on: {error}",
+                remedy="use the backbone that the adapter's notes name",
+            ) from error
         handles = [
-            modules[site.name].register_forward_hook(self._hook(attention))
-            for site, attention in zip(self.config.sites, self.sites, strict=True)
+            place.register_forward_hook(self._hook(attention))
+            for place, attention in zip(places, self.sites, strict=True)
         ]
         try:
             yield
@@ -164,7 +180,11 @@ class AudioAdapter(nn.Module):
         def add_sound(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
             if self._hearing is None or self.scale == 0.0:
                 return output
-            added: Tensor = attention(inputs[0].to(self.null.dtype), self._hearing)
+            hidden = inputs[0]
+            # Autocast wants the backbone's half precision as it is; widening it would only be undone.
+            if not torch.is_autocast_enabled(hidden.device.type):
+                hidden = hidden.to(self.null.dtype)
+            added: Tensor = attention(hidden, self._hearing)
             return output + (self.scale * added).to(output.dtype)
 
         return add_sound

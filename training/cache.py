@@ -11,6 +11,8 @@ that has no note. Ranks share the shards between them. All frozen parts run here
 
 import hashlib
 import json
+import threading
+import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -80,6 +82,7 @@ class LiveClips:
     parts: tuple[Part, ...]
     digest: str
     entries: tuple[Entry, ...] = field(repr=False)
+    _turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -89,9 +92,11 @@ class LiveClips:
         entry = self.entries[number]
         record = self._reader[entry.number]
         tensors: dict[str, Tensor] = {}
-        for part in self.parts:
-            tensors |= {name: tensor.float() for name, tensor in part.shared().items()}
-            tensors |= {name: tensor.float() for name, tensor in _encoded(part, record, [entry])[0].items()}
+        # One loader at a time: two would load each frozen model twice.
+        with self._turn:
+            for part in self.parts:
+                tensors |= {name: tensor.float() for name, tensor in part.shared().items()}
+                tensors |= {name: tensor.float() for name, tensor in _encoded(part, record, [entry])[0].items()}
         return as_example(tensors)
 
     def only(self, entries: tuple[Entry, ...]) -> "LiveClips":
@@ -194,7 +199,8 @@ def _write_shard(folder: Path, number: int, part: Part, reader: ClipReader, entr
     for row, windows in clips.items():
         for entry, made in zip(windows, _encoded(part, reader[row], windows), strict=True):
             tensors |= {f"{entry.key}|{name}": tensor.contiguous() for name, tensor in made.items()}
-    data = safetensors.torch.save({name: tensor.clone() for name, tensor in tensors.items()})
+    tensors = {name: tensor.clone() for name, tensor in tensors.items()}
+    data = safetensors.torch.save(tensors, metadata={name: _checksum(tensor) for name, tensor in tensors.items()})
     write_atomic(folder / f"{number:05d}.safetensors", data)
     note = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "windows": [asdict(one) for one in entries]}
     write_atomic(folder / f"{number:05d}.json", json.dumps(note, indent=1, sort_keys=True).encode())
@@ -212,13 +218,24 @@ def _read(path: Path, entry: Entry) -> dict[str, Tensor]:
 
     try:
         with safe_open(path, framework="pt") as shard:
-            wanted = [name for name in shard.keys() if name.startswith((f"{entry.key}|", "|"))]  # noqa: SIM118
-            return {name.partition("|")[2]: shard.get_tensor(name).float() for name in wanted}
+            sums, tensors = shard.metadata() or {}, {}
+            for name in sums:
+                if name.startswith((f"{entry.key}|", "|")):
+                    tensor = shard.get_tensor(name)
+                    if _checksum(tensor) != sums[name]:
+                        raise SafetensorError(f"{name} is not what was written")
+                    tensors[name.partition("|")[2]] = tensor.float()
+            return tensors
     except (OSError, SafetensorError) as error:
         raise TrainingError(
             f"a shard of the cache cannot be read: {path}: {error}",
             remedy=f"delete {path.with_suffix('.json')} and run again: it is encoded anew",
         ) from error
+
+
+def _checksum(tensor: Tensor) -> str:
+    """CRC-32 of a tensor's bytes: read with every window, so it must cost nothing beside the reading."""
+    return f"{zlib.crc32(tensor.contiguous().numpy().data):08x}"
 
 
 def _by_shard(entries: tuple[Entry, ...]) -> list[list[Entry]]:
@@ -236,5 +253,6 @@ def _digest(part: Part, snapshot: Snapshot, entries: tuple[Entry, ...]) -> str:
         "made by": part.version,
         "windows": [(entry.key, entry.start_us) for entry in entries],
         "clips in a shard": CLIPS_PER_SHARD,
+        "layout": 2,
     }
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()

@@ -6,6 +6,7 @@ weights instead of tens of millions and sees hundreds of clips instead of millio
 and a laptop has time for far fewer of them.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -67,6 +68,17 @@ class Precision(StrEnum):
     BF16 = "bf16"
 
 
+class Checkpointing(StrEnum):
+    """What the blocks of the generator compute again in the backward pass instead of keeping it."""
+
+    NONE = "none"
+    SELECTIVE = "selective"
+    """All but matrix products and attention: a good part of the memory for little time."""
+
+    ALL = "all"
+    """Everything: the least memory, one more forward pass."""
+
+
 class TrainConfig(_Strict):
     """Everything that decides a stage of training. docs/training.md says when to touch what.
 
@@ -79,6 +91,7 @@ class TrainConfig(_Strict):
         window_radius_s: r of window attention; 0 hears a frame's own columns only.
         audio_width, heads, budget: shape of the adapter; its inner width follows from the budget.
         steps, batch, lr, warmup_steps, cosine, weight_decay, clip_norm, ema: the optimiser.
+        out_lr: rate of the layers that start at zero, in multiples of `lr`.
         audio_dropout, text_dropout, image_dropout: how often a clip is shown without each, independently.
         motion_weight: extra weight of latents that change much; 0 weighs all alike.
         sample_latents: draw latents from what the codec says instead of taking its mean.
@@ -116,6 +129,7 @@ class TrainConfig(_Strict):
     steps: int = Field(default=20_000, ge=1)
     batch: int = Field(default=64, ge=1)
     lr: float = Field(default=1e-4, gt=0)
+    out_lr: float = Field(default=1.0, gt=0)
     warmup_steps: int = Field(default=1_000, ge=0)
     cosine: bool = False
     weight_decay: float = Field(default=0.01, ge=0)
@@ -133,7 +147,7 @@ class TrainConfig(_Strict):
     micro_batch: int | None = Field(default=None, ge=1)
     precision: Precision = Precision.AUTO
     compile: bool = False
-    checkpointing: bool = False
+    checkpointing: Checkpointing = Checkpointing.NONE
     shard_network: bool = False
     processes: int = Field(default=1, ge=1)
     loaders: int = Field(default=2, ge=0)
@@ -167,27 +181,33 @@ class TrainConfig(_Strict):
         return self.precision is Precision.BF16 or (self.precision is Precision.AUTO and device != "cpu")
 
     def options(self, device: str = "cpu") -> BackboneOptions:
-        """What is chosen about the backbone."""
-        return BackboneOptions(self.weights, self.frames, self.size_px, self.sites, self.half(device))
+        """What is chosen about the backbone on a device."""
+        return BackboneOptions(self.weights, self.frames, self.size_px, self.sites, self.half(device), device)
 
 
 HOW = frozenset(
-    {
-        *(
-            "init_from",
-            "snapshot",
-            "cache",
-            "device",
-            "processes",
-            "micro_batch",
-            "shard_network",
-            "loaders",
-        ),
-        *("save_every", "keep", "log_every", "sample_every", "samples", "trackers"),
-    }
+    [
+        "init_from",
+        "snapshot",
+        "cache",
+        "device",
+        "processes",
+        "micro_batch",
+        "shard_network",
+        "loaders",
+        "save_every",
+        "keep",
+        "log_every",
+        "sample_every",
+        "samples",
+        "trackers",
+    ]
 )
 """Settings that change how a run goes, but not what comes out of it: they do not name the run."""
 
+
+STAGE_TABLES = ("one", "two")
+"""Names of the tables in a file of settings that concern one stage alone."""
 
 _STAGE_TWO: dict[str, Any] = {"lr": 1e-5, "cosine": True, "steps": 2_000, "warmup_steps": 0}
 _TINY: dict[str, Any] = {
@@ -219,10 +239,30 @@ def stage_config(stage: Stage | int, *, backbone: str = "tiny", **changes: Any) 
 
 
 def load_config(path: Path | None, *, stage: Stage | int, overrides: tuple[str, ...] = ()) -> TrainConfig:
-    """Stage defaults, then the keys of a YAML file, then overrides such as "lr=2e-4" or "pretrain.steps=50".
+    """Stage defaults, then the keys of a YAML file, then overrides such as "lr=2e-4" or "two.pretrain.steps=50".
 
     Raises:
         BadInput: the file cannot be read, or a key or value that the config does not know.
+    """
+    changes = read_settings(path, overrides)
+    changes.pop("stage", None)
+    return stage_config(stage, backbone=changes.pop("backbone", "tiny"), **settings_of(stage, changes))
+
+
+def settings_of(stage: Stage | int, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What settings say of one stage: keys stand for both stages, those in the tables `one` and `two` for theirs."""
+    shared = {key: value for key, value in settings.items() if key not in STAGE_TABLES}
+    own = settings.get(STAGE_TABLES[Stage(stage) - 1]) or {}
+    if not isinstance(own, dict):
+        raise BadInput(f"{own!r} is no table of settings", remedy="write `one:` and below it `key: value` lines")
+    return shared | own
+
+
+def read_settings(path: Path | None, overrides: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The tree of settings in a YAML file with overrides on top, not yet checked.
+
+    Raises:
+        BadInput: the file cannot be read.
     """
     import yaml
 
@@ -236,8 +276,7 @@ def load_config(path: Path | None, *, stage: Stage | int, overrides: tuple[str, 
             raise BadInput(f"{path} is no table of settings", remedy="write one `key: value` a line")
     for override in overrides:
         _set(changes, override)
-    changes.pop("stage", None)
-    return stage_config(stage, backbone=changes.pop("backbone", "tiny"), **changes)
+    return changes
 
 
 def _set(changes: dict[str, Any], override: str) -> None:

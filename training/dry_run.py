@@ -6,8 +6,9 @@ from training.backbones import open_backbone, shape_of
 from training.budget import trainable_share
 from training.config import TrainConfig
 from training.encoders import open_encoder
+from training.encoding import parts_of
+from training.fitting import fitted_config
 from training.profile import DENSE_BF16_FLOPS, step_cost
-from training.run import fitted_config, parts_of
 
 ASSUMED_MFU = 0.35
 """What a good run reaches; the time estimate says that it assumes it."""
@@ -27,12 +28,10 @@ def dry_run(config: TrainConfig) -> dict[str, Any]:
     shape = shape_of(backbone)
     adapter = fitted_config(config, shape)
     half = config.half(config.device)
-    cost = step_cost(adapter, backbone, half=half)
+    cost = step_cost(adapter, backbone, half=half, checkpointing=config.checkpointing)
     trainable, at_once = adapter.parameters(), config.micro_batch or config.batch // config.processes
     frozen_bytes = shape.parameters * (2 if half else 4) // (config.processes if config.shard_network else 1)
-    # Checkpointing keeps what enters each block, and one block's inside.
-    kept = cost.saved_bytes * at_once // (len(adapter.sites) if config.checkpointing else 1)
-    flops = (cost.flops + (cost.forward if config.checkpointing else 0)) * config.batch
+    flops = cost.flops * config.batch
     channels, latents, height, width = backbone.latent_shape
     sounds = sum(part.bytes_per_window for part in parts_of(config, backbone))
     return {
@@ -52,7 +51,7 @@ def dry_run(config: TrainConfig) -> dict[str, Any]:
         "gib_estimate": {
             "frozen": _gib(frozen_bytes),
             "trained": _gib(trainable * (_ADAMW_BYTES + 4)),
-            "activations": _gib(kept),
+            "activations": _gib(cost.kept_bytes * at_once),
         },
         "cache_mib_per_window": round((2 * 2 * channels * latents * height * width + sounds) / 2**20, 3),
         "days_estimate": {

@@ -1,4 +1,8 @@
-"""Several processes for one stage: torchrun starts them, each runs `python -m training.launch JOB`."""
+"""Several processes for one stage: torchrun starts them, each runs `python -m training.launch JOB`.
+
+On one machine a stage starts torchrun by itself (`processes`). On several, a person or a scheduler does, with a job
+that `clapboard train --job` wrote.
+"""
 
 import json
 import os
@@ -38,9 +42,8 @@ def launch(config: TrainConfig, *, snapshots_root: Path, runs_root: Path, progre
     """
     from training.stages import stage_result
 
-    job = {"config": config.model_dump(mode="json"), "snapshots_root": str(snapshots_root), "runs_root": str(runs_root)}
     path, out, failed = (runs_root / "jobs" / f"{os.getpid()}{end}.json" for end in ("", ".result", ".error"))
-    write_atomic(path, json.dumps(job | {"result": str(out), "failed": str(failed)}, indent=1).encode())
+    write_job(path, config, snapshots_root=snapshots_root, runs_root=runs_root, result=str(out), failed=str(failed))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={config.processes}"]
     command += ["-m", "training.launch", str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
@@ -64,6 +67,19 @@ def launch(config: TrainConfig, *, snapshots_root: Path, runs_root: Path, progre
             file.unlink(missing_ok=True)
 
 
+def write_job(path: Path, config: TrainConfig, *, snapshots_root: Path, runs_root: Path, **more: str) -> None:
+    """Write down a stage that torchrun can run in any number of processes, on any number of machines.
+
+    Args:
+        path: the job's file; every machine must see it, and both roots, at the same place.
+        config: what to train.
+        snapshots_root, runs_root: as for `train_stage`.
+        more: `result` and `failed`, files for what another program wants to know.
+    """
+    job = {"config": config.model_dump(mode="json"), "snapshots_root": str(snapshots_root), "runs_root": str(runs_root)}
+    write_atomic(path, json.dumps(job | more, indent=1).encode())
+
+
 def main(path: Path) -> None:
     """One of the processes."""
     from training.parallel import leave
@@ -73,7 +89,8 @@ def main(path: Path) -> None:
     leads = os.environ["RANK"] == "0"
 
     def progress(done: int, total: int, note: str) -> None:
-        sys.stdout.write(json.dumps({"progress": [done, total, note]}) + "\n")
+        line = json.dumps({"progress": [done, total, note]}) if "result" in job else f"{note} ({done} of {total})"
+        sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
 
     try:
@@ -83,11 +100,16 @@ def main(path: Path) -> None:
             runs_root=Path(job["runs_root"]),
             progress=progress if leads else None,
         )
-        if leads:
+        if leads and "result" in job:
             write_atomic(Path(job["result"]), json.dumps(result_json(result)).encode())
+        elif leads:
+            sys.stdout.write(f"run: {result.run_dir}\n")
     except ClapboardError as error:
         said = {"kind": type(error).__name__, "message": error.message, "remedy": error.remedy}
-        write_atomic(Path(job["failed"]), json.dumps(said).encode())
+        if "failed" in job:
+            write_atomic(Path(job["failed"]), json.dumps(said).encode())
+        else:
+            sys.stderr.write(f"{error.message}\n  mend: {error.remedy}\n")
         sys.exit(1)
     finally:
         leave()

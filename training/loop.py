@@ -1,7 +1,6 @@
 """The training loop: AdamW on the adapter, clipped gradients, a moving average, checkpoints that can be gone on from.
 
-AdamW at a constant rate after a warm-up, gradient norm clipped at 1.0, as the predecessor [pred]; the moving average is
-ours, and stage two and sampling use it [ours].
+A step is `step.py`'s; the moving average is ours, and stage two and sampling use it [ours].
 
 Between two lines of the log the host never waits for the device: losses and norms stay there until then.
 """
@@ -10,7 +9,7 @@ import math
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,10 @@ from shards.errors import TrainingError
 from training.adapter import AudioAdapter
 from training.backbones.base import Backbone
 from training.config import TrainConfig
-from training.data import Batch, ClipSet, Draw
+from training.data import ClipSet, Draw
 from training.ema import ema_decay, ema_update
 from training.feed import Feed
 from training.log import RunLog
-from training.objective import noise_loss
 from training.parallel import World
 from training.probe import SyncProbe
 from training.profile import Meter
@@ -41,6 +39,7 @@ from training.state import (
     save_average,
     save_checkpoint,
 )
+from training.step import Pending, make_optimiser, take_step
 
 TIME_BANDS = 4
 """The log shows the loss by quarter of the time, 0 data, 1 noise: they lie far apart and hide each other."""
@@ -110,15 +109,15 @@ def run_loop(
         if (world.leads)
         else None
     )
-    pending: list[_Pending] = []
+    pending: list[Pending] = []
     with (
-        adapter.attached(backbone.modules_by_site()),
+        adapter.attached(backbone.network),
         Feed(clips, draw, world, batch=config.batch, ahead=config.loaders) as feed,
         stop_requests() as stop,
     ):
         for step in range(first, config.steps):
             batch, waited_s = feed.take(step)
-            pending.append(_step(adapter, backbone, batch, config, optimiser, step=step, world=world))
+            pending.append(take_step(adapter, backbone, batch, config, optimiser, step=step, world=world))
             pending[-1].waited_s = waited_s
             ema_update(average, adapter.named_parameters(), decay=ema_decay(step, config.ema))
             done = step + 1 == config.steps
@@ -140,9 +139,10 @@ def run_loop(
                     log.write(step + 1, {"probe": found_now.to_json()})
                 if world.leads and history.newest_is_best():
                     save_average(folder / "checkpoints" / "best", average)
-            if log and extras.sample is not None and _due(step + 1, config.sample_every):
+            if extras.sample is not None and _due(step + 1, config.sample_every):
                 for name, path in extras.sample(step + 1, average).items():
-                    log.video(step + 1, name, path)
+                    if log:
+                        log.video(step + 1, name, path)
             early = bool(config.patience) and history.probes_since_best() >= config.patience
             if (saving or stopping or early) and world.leads:
                 state = Checkpoint(step + 1, _weights(adapter), average, optimiser_tensors(optimiser), history)
@@ -160,70 +160,7 @@ def run_loop(
     return LoopResult(average, history, first, stopped=False)
 
 
-@dataclass(slots=True)
-class _Pending:
-    """A step whose numbers still lie on the device."""
-
-    step: int
-    losses: Tensor
-    times: Tensor
-    norm: Tensor
-    rate: float
-    clips: int
-    waited_s: float = 0.0
-
-
-def _step(
-    adapter: AudioAdapter,
-    backbone: Backbone,
-    batch: Batch,
-    config: TrainConfig,
-    optimiser: torch.optim.Optimizer,
-    *,
-    step: int,
-    world: World,
-) -> _Pending:
-    optimiser.zero_grad(set_to_none=True)
-    size = config.micro_batch or len(batch)
-    losses = []
-    try:
-        for start in range(0, len(batch), size):
-            part = batch.part(start, start + size).to(world.device)
-            loss = step_loss(adapter, backbone, part, config, share=len(part) / len(batch))
-            losses.append(loss.detach())
-    except torch.OutOfMemoryError as error:
-        raise TrainingError(
-            f"the device has no memory left at step {step + 1}",
-            remedy="the last checkpoint is kept; go on with --set micro_batch=1, or checkpointing=true",
-        ) from error
-    weights = list(adapter.parameters())
-    world.average(weight.grad for weight in weights if weight.grad is not None)
-    norm = torch.nn.utils.clip_grad_norm_(weights, config.clip_norm)
-    rate = learning_rate(step, config)
-    for group in optimiser.param_groups:
-        group["lr"] = rate
-    optimiser.step()
-    return _Pending(step + 1, torch.cat(losses), batch.time, norm.detach(), rate, len(batch) * world.size)
-
-
-def step_loss(
-    adapter: AudioAdapter, backbone: Backbone, part: Batch, config: TrainConfig, *, share: float = 1.0
-) -> Tensor:
-    """Forward and backward of some clips, `share` of a batch; returns (clips,) their losses."""
-    device = part.latents.device.type
-    lower = torch.autocast(device, torch.bfloat16) if _is_half(backbone) else nullcontext()
-    with adapter.hearing(part.features, heard=part.heard, given=part.given):
-        with lower:
-            loss = noise_loss(backbone, part, motion_weight=config.motion_weight)
-        (loss.mean() * share).backward()  # type: ignore[no-untyped-call]
-    return loss
-
-
-def _is_half(backbone: Backbone) -> bool:
-    return next(backbone.network.parameters()).dtype == torch.bfloat16
-
-
-def _settle(pending: list[_Pending], history: History, log: RunLog | None, meter: Meter, world: World) -> None:
+def _settle(pending: list[Pending], history: History, log: RunLog | None, meter: Meter, world: World) -> None:
     """Bring the numbers of some steps over from the device: the one place where the host waits."""
     if not pending:
         return
@@ -247,7 +184,7 @@ def _settle(pending: list[_Pending], history: History, log: RunLog | None, meter
     pending.clear()
 
 
-def _by_time(pending: Sequence[_Pending]) -> dict[str, float]:
+def _by_time(pending: Sequence[Pending]) -> dict[str, float]:
     """Mean loss of each quarter of the time, over some steps of this rank."""
     times = torch.cat([one.times for one in pending]).cpu()
     losses = torch.cat([one.losses for one in pending]).float().cpu()
@@ -257,21 +194,6 @@ def _by_time(pending: Sequence[_Pending]) -> dict[str, float]:
         for band in range(TIME_BANDS)
         if bool((bands == band).any())
     }
-
-
-def make_optimiser(adapter: AudioAdapter, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW on all of the adapter."""
-    return torch.optim.AdamW(adapter.parameters(), lr=config.lr, betas=(0.9, 0.99), weight_decay=config.weight_decay)
-
-
-def learning_rate(step: int, config: TrainConfig) -> float:
-    """Linear warm-up, then constant, or a cosine down to zero at the last step."""
-    if step < config.warmup_steps:
-        return config.lr * (step + 1) / config.warmup_steps
-    if not config.cosine:
-        return config.lr
-    share = (step - config.warmup_steps) / max(config.steps - config.warmup_steps, 1)
-    return config.lr * 0.5 * (1 + math.cos(math.pi * share))
 
 
 @contextmanager

@@ -35,7 +35,9 @@ class BackboneOptions:
         frames: frames of a video.
         size_px: height and width.
         sites: where sound enters.
-        half: whether the generator computes in bf16 (but for what its library keeps in float32); tiny never does.
+        half: whether the generator and Wan's text encoder compute in bf16 (but for what their libraries keep in
+            float32); tiny never does.
+        device: where codec and text encoder encode.
     """
 
     weights: Path | None = None
@@ -43,6 +45,7 @@ class BackboneOptions:
     size_px: tuple[int, int] | None = None
     sites: SiteChoice = SiteChoice.DEFAULT
     half: bool = False
+    device: str = "cpu"
 
     def video(self, own: VideoTiming) -> VideoTiming:
         """The backbone's clock with the chosen number of frames."""

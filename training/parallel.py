@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
-from shards.errors import BadInput
+from shards.errors import BadInput, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,19 @@ class World:
 
 
 ALONE = World(0, 1, "cpu")
+
+
+def chosen_device(wanted: str) -> str:
+    """ "cuda" where "auto" finds one; a device that is asked for by name must be there.
+
+    Raises:
+        Unavailable: it is not.
+    """
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted != "cpu" and not torch.cuda.is_available():
+        raise Unavailable(f"this machine has no device {wanted!r}", remedy="use --set device=cpu")
+    return wanted
 
 
 def join(device: str) -> World:

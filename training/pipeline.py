@@ -36,13 +36,6 @@ def listening(pipeline: Any, folder: Path, sound: Path, *, scale: float = 1.0) -
         raise BadInput(f"{type(pipeline).__name__} has no generator", remedy="give a Wan or AnimateDiff pipeline")
     saved = load_adapter(folder)
     adapter, video = saved.adapter, saved.adapter.config.video
-    try:
-        modules = {site.name: root.get_submodule(site.name) for site in adapter.config.sites}
-    except AttributeError as error:
-        raise BadInput(
-            f"{type(root).__name__} is not what this adapter was trained on: {error}",
-            remedy=f"use {saved.notes.get('backbone')}",
-        ) from error
     device = next(root.parameters()).device
     adapter.to(device).requires_grad_(False)
     adapter.scale = scale
@@ -57,7 +50,7 @@ def listening(pipeline: Any, folder: Path, sound: Path, *, scale: float = 1.0) -
             )
         adapter.widen(len(given))
 
-    with adapter.attached(modules), adapter.hearing({key: rows.to(device) for key, rows in features.items()}):
+    with adapter.attached(root), adapter.hearing({key: rows.to(device) for key, rows in features.items()}):
         handle = root.register_forward_pre_hook(widen, with_kwargs=True)
         try:
             with torch.no_grad():

@@ -5,6 +5,8 @@ with the true sound than with the same sound half a second off [ours].
 """
 
 import math
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import torch
@@ -32,7 +34,7 @@ class SyncProbe:
         swapped: with another clip's sound.
         silent: without the adapter, that is the backbone alone.
         shift_gap: shifted - matched; above 0 the model uses when things sound.
-        shift_gap_error: standard error of the gap over clips.
+        shift_gap_error: standard error of the gap over source videos, whose windows overlap and are no two witnesses.
         clips: how many windows were looked at.
     """
 
@@ -70,14 +72,14 @@ def sync_probe(
     # What was computed twice to give every rank equally much stands at the end.
     matched, silent, swapped, shifted = world.gathered(losses)[:size].T
     gaps = shifted - matched
-    error = float(gaps.std() / math.sqrt(size)) if size > 1 else math.inf
+    videos = [clips.entries[place * len(clips) // size].video_id for place in range(size)]
     return SyncProbe(
         matched=float(matched.mean()),
         shifted=float(shifted.mean()),
         swapped=float(swapped.mean()),
         silent=float(silent.mean()),
         shift_gap=float(gaps.mean()),
-        shift_gap_error=error,
+        shift_gap_error=clustered_error(gaps.tolist(), videos),
         clips=size,
     )
 
@@ -100,6 +102,17 @@ def _losses(
         for total, sound in zip(totals, sounds, strict=True):
             total += _loss(adapter, backbone, batch, sound) / len(TIMES)
     return torch.cat([totals[:3], totals[3:].mean(dim=0, keepdim=True)]).T
+
+
+def clustered_error(values: Sequence[float], groups: Sequence[str]) -> float:
+    """Standard error of the mean of values that come in groups (Liang and Zeger 1986); infinite for one group."""
+    mean, count = sum(values) / len(values), len(set(groups))
+    if count < 2:
+        return math.inf
+    sums: dict[str, float] = defaultdict(float)
+    for value, group in zip(values, groups, strict=True):
+        sums[group] += value - mean
+    return math.sqrt(sum(total**2 for total in sums.values()) * count / (count - 1)) / len(values)
 
 
 def shifted_sound(features: dict[str, Tensor], hops_s: dict[str, float], shift_s: float) -> dict[str, Tensor]:
@@ -127,7 +140,7 @@ def _loss(adapter: AudioAdapter, backbone: Backbone, batch: Batch, sound: dict[s
         return noise_loss(backbone, batch)
     device = batch.latents.device
     with (
-        adapter.attached(backbone.modules_by_site()),
+        adapter.attached(backbone.network),
         adapter.hearing({key: rows.to(device) for key, rows in sound.items()}),
     ):
         return noise_loss(backbone, batch)

@@ -2,16 +2,19 @@
 arithmetic that is (MFU)."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
-from torch import Tensor
 
 from training.adapter import AudioAdapter
 from training.adapter_config import AdapterConfig
 from training.backbones.base import Backbone
+from training.blocks import use_checkpointing
+from training.config import Checkpointing
 from training.data import Batch
+from training.live import LiveBytes
 from training.objective import noise_loss
 
 DENSE_BF16_FLOPS = {"H100": 989.4e12, "H200": 989.4e12, "A100": 312e12, "L40": 362e12, "4090": 165e12, "B200": 2250e12}
@@ -31,13 +34,13 @@ class StepCost:
     """What one clip costs in one step.
 
     Attributes:
-        forward, backward: floating-point operations, nothing computed twice but inside attention.
-        saved_bytes: what the backward pass needs of the forward pass, without checkpointing, in the step's precision.
+        forward, backward: floating-point operations; what checkpointing computes again counts as backward.
+        kept_bytes: what lives between the forward and the backward pass besides weights, in the step's precision.
     """
 
     forward: float
     backward: float
-    saved_bytes: int
+    kept_bytes: int
 
     @property
     def flops(self) -> float:
@@ -45,46 +48,45 @@ class StepCost:
         return self.forward + self.backward
 
 
-def step_cost(config: AdapterConfig | None, backbone: Backbone, *, half: bool = True) -> StepCost:
+def step_cost(
+    config: AdapterConfig | None,
+    backbone: Backbone,
+    *,
+    half: bool = True,
+    checkpointing: Checkpointing = Checkpointing.NONE,
+) -> StepCost:
     """Count a step of one clip on shapes alone, without weights or memory.
 
     Args:
         config: the adapter; None counts the generator alone, whose backward pass is then that to its input.
         backbone: the generator; nothing of it is loaded.
         half: whether the generator computes in bf16.
+        checkpointing: what is computed again.
     """
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.utils.flop_counter import FlopCounterMode
 
-    saved: dict[int, int] = {}
-    held: list[Any] = []
-
-    def keep(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage._cdata not in weights:
-            saved[storage._cdata] = storage.nbytes()
-            held.append(storage)
-        return tensor
-
     with FakeTensorMode(allow_non_fake_inputs=True), torch.random.fork_rng(devices=[]):
         twin = _blank(backbone, torch.bfloat16 if half else torch.float32)
-        weights = {weight.untyped_storage()._cdata for weight in twin.network.parameters()}
-        batch = _blank_batch(config, twin)
-        with FlopCounterMode(display=False) as forward, torch.autograd.graph.saved_tensors_hooks(keep, lambda it: it):
-            if config is None:
-                batch.latents.requires_grad_()
+        use_checkpointing(twin.network, checkpointing)
+        batch, adapter = _blank_batch(config, twin), AudioAdapter(config) if config else None
+        if adapter is None:
+            batch.latents.requires_grad_()
+        hearing = _attending(adapter, twin, batch) if adapter else nullcontext()
+        with hearing:
+            lower = torch.autocast("cpu", torch.bfloat16, enabled=half and adapter is not None)
+            with FlopCounterMode(display=False) as forward, LiveBytes() as live, lower:
                 loss = noise_loss(twin, batch)
-            else:
-                adapter = AudioAdapter(config)
-                with (
-                    adapter.attached(twin.modules_by_site()),
-                    adapter.hearing(batch.features),
-                    torch.autocast("cpu", torch.bfloat16, enabled=half),
-                ):
-                    loss = noise_loss(twin, batch)
-        with FlopCounterMode(display=False) as backward:
-            loss.sum().backward()  # type: ignore[no-untyped-call]
-    return StepCost(forward.get_total_flops(), backward.get_total_flops(), sum(saved.values()))
+            kept_bytes = live.count()
+            with FlopCounterMode(display=False) as backward:
+                loss.sum().backward()  # type: ignore[no-untyped-call]
+    return StepCost(forward.get_total_flops(), backward.get_total_flops(), kept_bytes)
+
+
+@contextmanager
+def _attending(adapter: AudioAdapter, backbone: Backbone, batch: Batch) -> Iterator[None]:
+    with adapter.attached(backbone.network), adapter.hearing(batch.features):
+        yield
 
 
 def _blank(backbone: Backbone, kind: torch.dtype) -> Backbone:
@@ -97,7 +99,7 @@ def _blank(backbone: Backbone, kind: torch.dtype) -> Backbone:
 
 
 def training_flops(adapter: AudioAdapter, backbone: Backbone) -> float:
-    """Operations of one clip in one step."""
+    """Operations of one clip in one step, nothing computed twice: what MFU counts."""
     return step_cost(adapter.config, backbone).flops
 
 

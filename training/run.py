@@ -7,30 +7,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from shards.errors import TrainingError, Unavailable
+from shards.errors import TrainingError
 from shards.files import write_atomic
 from shards.snapshot import Snapshot, open_snapshot
 from training.adapter import AudioAdapter
-from training.adapter_config import AdapterConfig, AudioRow
 from training.adapter_files import SavedAdapter, load_adapter, save_adapter
-from training.backbones import Backbone, BackboneShape, open_backbone, shape_of
-from training.budget import trainable_share, within_budget
-from training.cache import CacheReport, build_cache, live_clips
+from training.backbones import Backbone, open_backbone, shape_of
+from training.blocks import compile_blocks, use_checkpointing
+from training.budget import trainable_share
 from training.config import TrainConfig
 from training.data import ClipSet, Draw, Joined, split
-from training.encoders import open_encoder
+from training.disk import check_room
+from training.encoding import encoded_clips
+from training.fitting import fresh_adapter
 from training.loop import Extras, LoopResult, run_loop
-from training.parallel import ALONE, World, shard_network
-from training.parts import Part, Pictures, Sound, Words
+from training.parallel import World, shard_network
 from training.plan import Balanced, Plan, Replayed, Shuffled
 from training.probe import SyncProbe, sync_probe
 from training.profile import Meter, training_flops
 from training.progress import Progress
 from training.sample import adapter_folder, write_samples
-from training.seeds import torch_generator
 from training.stages import StageResult, relative, save_result
 
 
@@ -61,6 +59,7 @@ def run_stage(
 ) -> StageResult:
     """Cache, backbone, loop, adapter, probe; see `stages.train_stage`."""
     ready = _prepared(config, snapshot, parent, runs_root, snapshots_root, world, progress)
+    check_room(run_dir, weights=ready.adapter.config.parameters(), keep=config.keep)
     _place(ready, config, world)
     notes = _notes(config, snapshot, parent, ready, run_dir)
     if world.leads:
@@ -74,7 +73,9 @@ def run_stage(
     def sample(step: int, average: dict[str, Tensor]) -> dict[str, Path]:
         with _with_weights(ready.adapter, average):
             folder = run_dir / "samples" / f"{step:06d}"
-            return write_samples(ready.adapter, ready.backbone, ready.held_out, snapshot, config.samples, folder)
+            return write_samples(
+                ready.adapter, ready.backbone, ready.held_out, snapshot, config.samples, folder, world=world
+            )
 
     meter = Meter(training_flops(ready.adapter, ready.backbone)) if world.device.startswith("cuda") else Meter()
     loop = run_loop(
@@ -113,7 +114,7 @@ def _prepared(
         config, snapshot, backbone, runs_root=runs_root, world=world, progress=_named(progress, "cache")
     )
     train, held_out = split(cache.clips, config.held_out)
-    adapter = _fresh_adapter(config, backbone)
+    adapter = fresh_adapter(config, shape_of(backbone))
     older: ClipSet | None = None
     if parent is None:
         weights = _alone_first(
@@ -162,15 +163,14 @@ def _continued(saved: SavedAdapter, fresh: AudioAdapter, parent: Path) -> AudioA
 def _place(ready: _Ready, config: TrainConfig, world: World) -> None:
     """Everything onto the device, as it shall compute there."""
     network = ready.backbone.network
-    if config.checkpointing:
-        network.enable_gradient_checkpointing()  # type: ignore[operator]
+    use_checkpointing(network, config.checkpointing)
     if config.shard_network:
         shard_network(network, world)
     ready.backbone.to(world.device)
     ready.adapter.to(world.device)
     if config.compile:
         # Blocks that are alike are compiled once; the hooks are part of them.
-        network.compile_repeated_blocks(fullgraph=False)  # type: ignore[operator]
+        compile_blocks(network)
 
 
 def _draw(config: TrainConfig, ready: _Ready) -> Draw:
@@ -223,86 +223,6 @@ def _notes(
     }
 
 
-def fitted_config(config: TrainConfig, backbone: BackboneShape) -> AdapterConfig:
-    """The adapter of a config on a backbone, as wide as the budget allows.
-
-    Raises:
-        BadInput: an unknown encoder.
-        TrainingError: no adapter fits the budget.
-    """
-    rows = []
-    for encoder in map(open_encoder, config.encoders):
-        columns = encoder.columns(backbone.video.duration_s)
-        rows += [
-            AudioRow(encoder.name, layer.name, columns, layer.tokens, layer.width, encoder.hop_s, encoder.width_s)
-            for layer in encoder.layers
-        ]
-    # Two numbers a rotary pair; big backbones in steps of 64, as matrix units like it.
-    step = 2 * config.heads if backbone.parameters < 100_000_000 else max(64, 2 * config.heads)
-    loose = AdapterConfig(
-        rows=tuple(rows),
-        sites=backbone.sites,
-        video=backbone.video,
-        radius_s=config.window_radius_s,
-        audio_width=config.audio_width,
-        inner_width=step,
-        heads=config.heads,
-    )
-    return within_budget(loose, backbone_parameters=backbone.parameters, budget=config.budget, step=step)
-
-
-def chosen_device(wanted: str) -> str:
-    """ "cuda" where "auto" finds one; a device that is asked for by name must be there.
-
-    Raises:
-        Unavailable: it is not.
-    """
-    if wanted == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted != "cpu" and not torch.cuda.is_available():
-        raise Unavailable(f"this machine has no device {wanted!r}", remedy="use --set device=cpu")
-    return wanted
-
-
-def parts_of(config: TrainConfig, backbone: Backbone) -> list[Part]:
-    """What a config encodes of a clip."""
-    duration_s = backbone.video.duration_s
-    sounds = [Sound(encoder, duration_s=duration_s) for encoder in map(open_encoder, config.encoders)]
-    return [*sounds, Words(backbone), Pictures(backbone)]
-
-
-def encoded_clips(
-    config: TrainConfig,
-    snapshot: Snapshot,
-    backbone: Backbone,
-    *,
-    runs_root: Path,
-    world: World = ALONE,
-    progress: Progress | None = None,
-) -> CacheReport:
-    """The snapshot encoded for a config, from the cache as far as it is there; live where no cache is wanted."""
-    parts, duration_s = parts_of(config, backbone), backbone.video.duration_s
-    if not config.cache:
-        clips = live_clips(snapshot, parts, config.windows, duration_s=duration_s)
-        return CacheReport(clips, encoded=0, reused=0)
-    return build_cache(
-        snapshot,
-        parts,
-        config.windows,
-        duration_s=duration_s,
-        root=runs_root / "cache",
-        world=world,
-        progress=progress,
-    )
-
-
-def _fresh_adapter(config: TrainConfig, backbone: Backbone) -> AudioAdapter:
-    """An adapter whose start depends on the seed alone."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(torch_generator(config.seed, "adapter", 0).initial_seed())
-        return AudioAdapter(fitted_config(config, shape_of(backbone)))
-
-
 def _result(
     ready: _Ready, loop: LoopResult, snapshot_id: str, run_dir: Path, adapter_dir: Path, probe: dict[str, float]
 ) -> StageResult:
@@ -333,6 +253,3 @@ def _named(progress: Progress | None, name: str) -> Progress | None:
     if progress is None:
         return None
     return lambda done, total, note: progress(done, total, f"{name}: {note}")
-
-
-__all__ = ["chosen_device", "fitted_config", "run_stage"]

@@ -25,6 +25,7 @@ from training.config import EncoderConfig
 from training.data import ClipSet, padded
 from training.encoders import open_encoder
 from training.media import fitted_sound, read_image, read_sound, write_video
+from training.parallel import ALONE, World, chosen_device
 from training.seeds import torch_generator
 
 LEAST_HEIGHT_PX = 256
@@ -51,7 +52,7 @@ def animate(
     out: Path,
     caption: str = "",
     settings: SampleSettings | None = None,
-    device: str = "cpu",
+    device: str = "auto",
 ) -> Path:
     """Animate an image in time with a sound; returns `out`, an MP4 with that very sound.
 
@@ -62,16 +63,17 @@ def animate(
         out: where the video goes.
         caption: what is in the image; the training captions' words help.
         settings: see `SampleSettings`.
-        device: where the generator runs.
+        device: where all of it runs; "auto" takes a GPU where there is one.
 
     Raises:
         BadInput: image, sound or run cannot be used.
         TrainingError: the video could not be written.
     """
     saved = load_adapter(adapter_folder(run))
-    backbone = backbone_of(saved)
+    device = chosen_device(device)
+    backbone = backbone_of(saved, device=device)
     picture = read_image(image, size_px=backbone.size_px)
-    features = sound_features(saved, sound, duration_s=backbone.video.duration_s)
+    features = sound_features(saved, sound, duration_s=backbone.video.duration_s, device=device)
     backbone.load_weights((adapter_folder(run) / str(saved.notes["weights"])).resolve())
     first, text, no_text = (backbone.encode_image(picture), backbone.encode_text(caption), backbone.encode_text(""))
     backbone.release_codec()
@@ -112,7 +114,7 @@ def sample_latents(
     latents[:, :, :1] = first
     by_words = backbone.usual_guidance if settings.text_guidance is None else settings.text_guidance
     given = torch.ones(clips, dtype=torch.bool, device=first.device)
-    with adapter.attached(backbone.modules_by_site()):
+    with adapter.attached(backbone.network):
         for now, then in pairwise(backbone.sampling_times(settings.steps or backbone.usual_steps)):
             time = torch.full((clips,), now, device=first.device)
             plain = said = backbone.denoise(latents, time, text, given)
@@ -129,15 +131,24 @@ def sample_latents(
 
 
 def write_samples(
-    adapter: AudioAdapter, backbone: Backbone, clips: ClipSet, snapshot: Snapshot, count: int, folder: Path
+    adapter: AudioAdapter,
+    backbone: Backbone,
+    clips: ClipSet,
+    snapshot: Snapshot,
+    count: int,
+    folder: Path,
+    *,
+    world: World = ALONE,
 ) -> dict[str, Path]:
-    """Animate the first frames of some held-out windows with their own sound; returns name -> video."""
+    """Animate the first frames of some held-out windows with their own sound; returns name -> video, of all ranks.
+
+    Ranks share the windows and make equally many passes, as a generator that is spread over them demands.
+    """
     size = min(count, len(clips))
-    reader, made = ClipReader(snapshot), dict[str, Path]()
-    device = str(next(adapter.parameters()).device)
-    for place in range(size):
-        number = place * len(clips) // size
-        entry, one = clips.entries[number], clips.example(number)
+    numbers = [place * len(clips) // size for place in range(size)]
+    reader, device, mine = ClipReader(snapshot), str(next(adapter.parameters()).device), world.share(size)
+    for turn, place in enumerate(mine):
+        entry, one = clips.entries[numbers[place]], clips.example(numbers[place])
         latents = sample_latents(
             backbone,
             adapter,
@@ -147,30 +158,36 @@ def write_samples(
             features={key: rows[None].to(device) for key, rows in one.features.items()},
             settings=SampleSettings(seed=place),
         )
+        if world.rank * len(mine) + turn > place:
+            # The last window again, so that all ranks have equally many: another one writes it.
+            continue
         sound, path = folder / f"{entry.key}.flac", folder / f"{entry.key}.mp4"
         write_atomic(sound, reader[entry.number].flac)
         frames, fps = backbone.decode_video(latents[0].cpu()), backbone.video.fps
         begin_s = entry.start_us / 1e6
         write_video(path, frames, fps=fps, sound=sound, height_px=LEAST_HEIGHT_PX, sound_start_s=begin_s)
         sound.unlink()
-        made[f"sample {place}"] = path
     reader.close()
-    return made
+    backbone.release_codec()
+    world.wait()
+    return {f"sample {place}": folder / f"{clips.entries[number].key}.mp4" for place, number in enumerate(numbers)}
 
 
-def backbone_of(saved: SavedAdapter) -> Backbone:
-    """The backbone that an adapter was trained on, not yet loaded."""
+def backbone_of(saved: SavedAdapter, *, device: str = "cpu") -> Backbone:
+    """The backbone that an adapter was trained on, not yet loaded; in half precision on a GPU."""
     notes = saved.notes
     weights = notes.get("backbone_weights")
     options = BackboneOptions(
         weights=Path(weights) if weights else None,
         frames=saved.adapter.config.video.frames,
         size_px=tuple(notes["size_px"]) if "size_px" in notes else None,
+        half=device != "cpu",
+        device=device,
     )
     return open_backbone(str(notes["backbone"]), options)
 
 
-def sound_features(saved: SavedAdapter, sound: Path, *, duration_s: float) -> dict[str, Tensor]:
+def sound_features(saved: SavedAdapter, sound: Path, *, duration_s: float, device: str = "cpu") -> dict[str, Tensor]:
     """Rows "encoder/layer" -> (1, time, tokens, width) of a file's first `duration_s` seconds.
 
     Raises:
@@ -180,7 +197,7 @@ def sound_features(saved: SavedAdapter, sound: Path, *, duration_s: float) -> di
     heard = fitted_sound(waveform, start=0, count=round(duration_s * rate_hz))
     features: dict[str, Tensor] = {}
     for config in encoders_of(saved):
-        bank = open_encoder(config).encode(heard, rate_hz)
+        bank = open_encoder(config, device=device).encode(heard, rate_hz)
         features |= {f"{config.name}/{layer}": rows[None] for layer, rows in bank.layers.items()}
     return features
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from shards.errors import BadInput, TrainingError
 from shards.files import write_atomic
 from training.config import HOW, Stage, TrainConfig
+from training.disk import disk_to_spare
 from training.progress import Progress
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def train_stage(
     Raises:
         SnapshotError: there is no such snapshot.
         Unavailable: the backbone's weights are not here.
-        TrainingError: no stage-one run to start from, an adapter over budget, or a loss that is no number.
+        TrainingError: no stage-one run to start from, an adapter over budget, a loss that is no number, a full disk.
     """
     from shards.snapshot import open_snapshot
 
@@ -91,19 +92,20 @@ def train_stage(
 
     if config.processes > 1 and not is_worker():
         return launch(config, snapshots_root=snapshots_root, runs_root=runs_root, progress=progress)
-    from training.parallel import join
-    from training.run import chosen_device, run_stage
+    from training.parallel import chosen_device, join
+    from training.run import run_stage
 
-    return run_stage(
-        config,
-        snapshot,
-        parent=parent,
-        run_dir=run_dir,
-        runs_root=runs_root,
-        snapshots_root=snapshots_root,
-        world=join(chosen_device(config.device)),
-        progress=progress,
-    )
+    with disk_to_spare(runs_root):
+        return run_stage(
+            config,
+            snapshot,
+            parent=parent,
+            run_dir=run_dir,
+            runs_root=runs_root,
+            snapshots_root=snapshots_root,
+            world=join(chosen_device(config.device)),
+            progress=progress,
+        )
 
 
 def build_stage_cache(
@@ -117,11 +119,14 @@ def build_stage_cache(
     """
     from shards.snapshot import open_snapshot
     from training.backbones import open_backbone
-    from training.run import encoded_clips
+    from training.encoding import encoded_clips
+    from training.parallel import chosen_device, join
 
+    world = join(chosen_device(config.device))
     snapshot = open_snapshot(snapshots_root, config.snapshot)
-    backbone = open_backbone(config.backbone, config.options())
-    return encoded_clips(config, snapshot, backbone, runs_root=runs_root, progress=progress)
+    backbone = open_backbone(config.backbone, config.options(world.device))
+    with disk_to_spare(runs_root):
+        return encoded_clips(config, snapshot, backbone, runs_root=runs_root, world=world, progress=progress)
 
 
 def newest_run(runs_root: Path) -> Path:

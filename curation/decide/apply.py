@@ -8,7 +8,7 @@ import gc
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
@@ -17,12 +17,15 @@ from typing import NamedTuple
 from sqlalchemy import Text, cast, delete, select, update
 from sqlalchemy.orm import Session
 
+from curation.clips import Span
 from curation.decide.correction import constant_offset_s, corrected
 from curation.decide.merging import Judged, clips_of
 from curation.decide.policy import Band, Policy, decide
+from curation.judged import answered_spans, keep_as_judged
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, DecisionRow, ScoreRow, SourceEntry, WindowRow
 from curation.ledger.upsert import append, upsert
+from curation.outcomes import Outcome
 
 # Whole-ledger reads take plain rows: mapped objects would cost several times as much as all the rest.
 WINDOW, SCORE, SOURCE = WindowRow.__table__, ScoreRow.__table__, SourceEntry.__table__
@@ -49,6 +52,9 @@ def decide_all(
 ) -> Decided:
     """Decide all windows anew and rebuild the list of clips; verdicts and cut files stay valid by clip id.
 
+    Windows of rows that are no longer wanted are not decided. Clips that people answered stay as they are, whether the
+    policy still proposes them or not.
+
     Args:
         ledger: where scores are read and decisions written, in one transaction.
         policy: gates, prior and band edges.
@@ -59,17 +65,23 @@ def decide_all(
     windows: Counter[Band] = Counter(dict.fromkeys(Band, 0))
     clips: Counter[Band] = Counter({Band.ACCEPT: 0, Band.REVIEW: 0})
     with ledger.session() as session, _no_collector():
+        keep_as_judged(session)
         session.execute(delete(DecisionRow))
         session.execute(update(ClipRow).where(ClipRow.current).values(current=False))
-        for videos in _judge(session, policy):
-            judged = [one for video in videos for one in video]
+        for videos, answered in _judge(session, policy):
+            judged = [one for video in videos.values() for one in video]
             windows.update(one.decision.band for one in judged)
             _write_decisions(session, judged, policy)
             found = [
                 clip
-                for video in videos
+                for video_id, video in videos.items()
                 for clip in clips_of(
-                    video, policy, max_clip_us=max_clip_us, audit_share=audit_share, most=max_clips_per_video
+                    video,
+                    policy,
+                    max_clip_us=max_clip_us,
+                    audit_share=audit_share,
+                    most=max_clips_per_video,
+                    answered=answered.get(video_id),
                 )
             ]
             clips.update(Band(clip["band"]) for clip in found)
@@ -87,17 +99,29 @@ class _Window(NamedTuple):
     crosses_cut: bool
 
 
-def _judge(session: Session, policy: Policy) -> Iterator[list[list[Judged]]]:
-    """All windows with their scores decided, some videos at a time, a list for each video."""
+class _Entry(NamedTuple):
+    id: str
+    video_id: str
+    label: str
+    start_us: int | None
+    end_us: int | None
+
+
+_Answered = Mapping[str, dict[str, Span]]
+
+
+def _judge(session: Session, policy: Policy) -> Iterator[tuple[dict[str, list[Judged]], _Answered]]:
+    """All windows with their scores decided, some videos at a time, by video; and what people answered of those."""
     videos = session.scalars(select(WindowRow.video_id).distinct().order_by(WindowRow.video_id)).all()
-    for first in range(0, len(videos), VIDEOS_AT_ONCE):
-        chunk = videos[first : first + VIDEOS_AT_ONCE]
-        columns = _columns(session, chunk[0], chunk[-1])
-        labels = _labels(session, chunk[0], chunk[-1])
-        yield [
-            _judge_video(list(windows), columns, labels, policy)
-            for _, windows in groupby(_windows(session, chunk[0], chunk[-1]), key=lambda one: one.video_id)
-        ]
+    for at in range(0, len(videos), VIDEOS_AT_ONCE):
+        chunk = videos[at : at + VIDEOS_AT_ONCE]
+        first, last = chunk[0], chunk[-1]
+        columns, entries = _columns(session, first, last), _entries(session, first, last)
+        judged = {
+            video_id: _judge_video(_wanted(windows, entries.get(video_id, ())), columns, policy)
+            for video_id, windows in groupby(_windows(session, first, last), key=lambda one: one.video_id)
+        }
+        yield judged, answered_spans(session, first, last)
 
 
 def _windows(session: Session, first: str, last: str) -> Iterator[_Window]:
@@ -130,22 +154,44 @@ def _parsed(texts: Sequence[str]) -> list[dict[str, float | None]]:
     return json.loads(f"[{','.join(texts)}]")  # type: ignore[no-any-return]
 
 
-def _labels(session: Session, first: str, last: str) -> dict[str, str]:
-    """The class of each row of the videos, by the row's id."""
-    rows = select(SOURCE.c.id, SOURCE.c.label).where(SOURCE.c.video_id >= first, SOURCE.c.video_id <= last)
-    return dict(session.execute(rows).tuples().all())
+def _entries(session: Session, first: str, last: str) -> Mapping[str, list[_Entry]]:
+    """The wanted rows of the videos, by video."""
+    rows = (
+        select(*(SOURCE.c[name] for name in _Entry._fields))
+        .where(SOURCE.c.video_id >= first, SOURCE.c.video_id <= last, SOURCE.c.outcome == Outcome.OK)
+        .order_by(SOURCE.c.id)
+    )
+    found: dict[str, list[_Entry]] = defaultdict(list)
+    for entry in map(_Entry._make, session.execute(rows)):
+        found[entry.video_id].append(entry)
+    return found
+
+
+def _wanted(windows: Iterable[_Window], entries: Sequence[_Entry]) -> list[tuple[_Window, str]]:
+    """The windows that lie in a wanted row, with the class of that; a window's own row comes first."""
+    own = {entry.id: entry for entry in entries}
+    found = []
+    for window in windows:
+        entry = own.get(window.source_id) or next((one for one in entries if _covers(one, window)), None)
+        if entry is not None:
+            found.append((window if entry.id == window.source_id else window._replace(source_id=entry.id), entry.label))
+    return found
+
+
+def _covers(entry: _Entry, window: _Window) -> bool:
+    return (entry.start_us or 0) <= window.start_us and (entry.end_us is None or window.end_us <= entry.end_us)
 
 
 def _judge_video(
-    windows: Sequence[_Window], columns: Mapping[str, dict[str, float]], labels: Mapping[str, str], policy: Policy
+    windows: Sequence[tuple[_Window, str]], columns: Mapping[str, dict[str, float]], policy: Policy
 ) -> list[Judged]:
     """The windows of one video, decided; a constant offset of its sound is taken out first."""
-    measured = [columns.get(window.id, {}) for window in windows]
-    spans = [(window.start_us, window.end_us) for window in windows]
+    measured = [columns.get(window.id, {}) for window, _ in windows]
+    spans = [(window.start_us, window.end_us) for window, _ in windows]
     late_s = constant_offset_s(measured, spans, policy.correction)
     return [
-        _judged(window, own, policy, label=labels.get(window.source_id, ""), late_s=late_s)
-        for window, own in zip(windows, measured, strict=True)
+        _judged(window, own, policy, label=label, late_s=late_s)
+        for (window, label), own in zip(windows, measured, strict=True)
     ]
 
 

@@ -1,47 +1,33 @@
 """Fit P(good) to people's verdicts, and take the edges of the bands from the precision that is wanted.
 
-A logistic whose weights may only point the way their columns do (more synchrony never makes a clip worse), drawn
-towards the policy in force, so that a few verdicts move it a little and many decide [ours]. Nothing is judged by a
-model that saw it: every figure comes from folds that leave whole videos out.
+Nothing is judged by what saw it. P(good) of a clip comes from a fit without its video, and so does the edge that its
+precision is counted with: every fold is judged by weights and edges that the other folds chose among themselves. An
+edge needs evidence: of many edges one meets any target by luck, above all the one with a single clip behind it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.decide.policy import Policy, probability
+from curation.decide.fitting import FOLDS, Array, Example, fitted, folds, from_outside, usable
+from curation.decide.odds import Odds
 from shards.errors import BadInput
 
-FOLDS = 5
 FEWEST = 20
 FEWEST_OF_EACH = 5
-RIDGE = 2.0
-"""How hard weights are drawn to where they were, in standard deviations of their columns."""
 
+SLACK = 0.03
+"""How far below its target a precision may turn out."""
+
+Z_EVIDENCE = 1.2816
+"""An edge stands when precisions below the target less `SLACK` are ruled out, one-sidedly and at 90 % [ours]."""
+
+EDGES = ("accept_at", "review_at")
 BINS = 10
 Z_95 = 1.96
-
-Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A clip and a person's answer.
-
-    Attributes:
-        columns: its scores.
-        good: whether the person accepted it.
-        group: what must not be split over folds, usually its video.
-        weight: how many clips it stands for; a random tenth stands for ten each.
-    """
-
-    columns: Mapping[str, float]
-    good: bool
-    group: str
-    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,41 +53,47 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """A fitted policy and how good it is on folds it was not fitted on.
+    """Fitted odds and how good they are on folds that neither weights nor edges were chosen on.
 
     Attributes:
-        policy: with the fitted weights and edges.
+        odds: with the fitted weights and edges.
         examples, good: how many verdicts, and how many of them accept.
         precision, recall: of the accepted band; recall is among the clips that people saw.
         accepted_share, review_share: of the clips, weighted.
+        more_verdicts: 0 where an accept edge stands; else about how many more it takes, if they are like these; None
+            where nothing hints that more of the same would do.
         reliability: predicted and observed, by tenths of the probability.
         calibration_error: mean distance of the two, weighted.
     """
 
-    policy: Policy
+    odds: Odds
     examples: int
     good: int
     precision: Interval
     recall: Interval
     accepted_share: float
     review_share: float
+    more_verdicts: int | None
     reliability: tuple[Bin, ...]
     calibration_error: float
 
 
 def calibrate(
     examples: Sequence[Example],
-    policy: Policy,
+    odds: Odds,
     *,
     trends: Mapping[str, int],
     target_precision: float = 0.95,
     review_share: float = 0.2,
 ) -> Calibration:
-    """Fit the policy to the examples.
+    """Fit the odds to the examples.
+
+    An accept edge is set when the clips above it are enough evidence, and when most of the folds, each left out in
+    turn, find one too; else `accept_at` is 1, and nothing is accepted without a person.
 
     Args:
         examples: clips with answers.
-        policy: where the fit starts from, and all that it does not change.
+        odds: where the fit starts from; of a policy all that is not weights and edges stays.
         trends: which columns may be used, and which way each points.
         target_precision: of the accepted band, on clips it was not fitted on.
         review_share: the reviewers' budget: at most this share of the clips goes to them.
@@ -110,38 +102,45 @@ def calibrate(
         BadInput: too few answers, or all alike.
     """
     _check(examples)
-    names = _usable(examples, trends)
-    held_out = np.full(len(examples), np.nan)
-    fold = _folds(examples)
+    names, fold = usable(examples, trends), folds(examples)
+    judged = _Judged.of(examples, from_outside(examples, fold, odds, names, trends))
+    accepted = np.zeros(len(examples), bool)
+    found = 0
     for number in range(FOLDS):
         inside = [one for one, at in zip(examples, fold, strict=True) if at != number]
-        if any(fold == number) and {one.good for one in inside} == {True, False}:
-            fitted = _fitted(inside, policy, names, trends)
-            held_out[fold == number] = [
-                probability(one.columns, fitted) for one, at in zip(examples, fold, strict=True) if at == number
-            ]
-    good, weight = np.array([one.good for one in examples]), np.array([one.weight for one in examples])
-    seen = ~np.isnan(held_out)
-    accept_at, review_at = edges(
-        held_out[seen], good[seen], weight[seen], target_precision=target_precision, review_share=review_share
-    )
-    final = _fitted(examples, policy, names, trends).model_copy(update={"accept_at": accept_at, "review_at": review_at})
-    return _report(final, held_out[seen], good[seen], weight[seen])
+        among = _Judged.of(inside, from_outside(inside, folds(inside), odds, names, trends))
+        edge, _ = edges(*among.seen, target_precision=target_precision, review_share=review_share)
+        accepted |= (fold == number) & (judged.predicted >= edge)
+        found += edge < 1
+    most = 2 * found > FOLDS
+    at = edges(*judged.seen, target_precision=target_precision, review_share=review_share, accepting=most)
+    final = fitted(examples, odds, names, trends).model_copy(update=dict(zip(EDGES, at, strict=True)))
+    more = 0 if at[0] < 1 else _more(*judged.seen, target_precision=target_precision)
+    return _report(final, judged, accepted & (at[0] < 1), more)
 
 
 def edges(
-    predicted: Array, good: NDArray[np.bool_], weight: Array, *, target_precision: float, review_share: float
+    predicted: Array,
+    good: NDArray[np.bool_],
+    weight: Array,
+    *,
+    target_precision: float,
+    review_share: float,
+    accepting: bool = True,
 ) -> tuple[float, float]:
     """(accept_at, review_at): the lowest edge above which the target is met, and the lowest that the budget allows.
 
-    Where no edge meets the target nothing is accepted without a person (accept_at is 1).
+    Where no edge meets the target with enough evidence, or `accepting` is off, nothing is accepted without a person
+    (accept_at is 1).
     """
     order = np.argsort(-predicted, kind="stable")
-    kept, right = np.cumsum(weight[order]), np.cumsum((weight * good)[order])
-    meets = np.flatnonzero((right >= target_precision * kept) & _last_of_equals(predicted[order]))
+    kept, last = np.cumsum(weight[order]), _last_of_equals(predicted[order])
+    share, worth = _above(good[order], weight[order])
+    enough = worth >= _worth_needed(share, target_precision) * (1 - 1e-9)
+    meets = np.flatnonzero(enough & last) if accepting else np.zeros(0, int)
     accept_at = _between(predicted[order], int(meets[-1])) if len(meets) else 1.0
     accepted = kept[meets[-1]] if len(meets) else 0.0
-    within = np.flatnonzero((kept - accepted <= review_share * kept[-1]) & _last_of_equals(predicted[order]))
+    within = np.flatnonzero((kept - accepted <= review_share * kept[-1]) & last)
     review_at = _between(predicted[order], int(within[-1])) if len(within) else accept_at
     # What is as sure to be bad as accepted clips are to be good is no question for a person.
     return accept_at, min(max(review_at, round(1 - target_precision, 6)), accept_at)
@@ -165,72 +164,68 @@ def weighted_share(right: NDArray[np.bool_], weight: Array) -> Interval:
     return wilson(float((weight * right).sum() / weight.sum() * worth), float(worth))
 
 
-def _fitted(examples: Sequence[Example], policy: Policy, names: Sequence[str], trends: Mapping[str, int]) -> Policy:
-    """The policy with weights of the least penalised loss, each on its own side of zero."""
-    from scipy.optimize import minimize
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Examples with their P(good) from outside, each (examples,)."""
 
-    values = np.array([[one.columns.get(name, np.nan) for name in names] for one in examples], float)
-    centres, spreads = np.nanmean(values, axis=0), np.maximum(np.nanstd(values, axis=0), 1e-6)
-    scaled = np.nan_to_num((values - centres) / spreads)
-    good = np.array([one.good for one in examples], float)
-    weight = np.array([one.weight for one in examples])
-    weight = weight / weight.mean()
-    before = np.array([policy.weights.get(name, 0.0) for name in names]) * spreads
+    predicted: Array
+    good: NDArray[np.bool_]
+    weight: Array
 
-    def loss(parameters: Array) -> tuple[float, Array]:
-        log_odds = parameters[0] + scaled @ parameters[1:]
-        wrong = weight * (1 / (1 + np.exp(-log_odds.clip(-60, 60))) - good)
-        value = float((weight * (np.logaddexp(0, log_odds) - good * log_odds)).sum())
-        away = parameters[1:] - before
-        return value + RIDGE / 2 * float(away @ away), np.concatenate([[wrong.sum()], scaled.T @ wrong + RIDGE * away])
+    @classmethod
+    def of(cls, examples: Sequence[Example], predicted: Array) -> "_Judged":
+        good, weight = [one.good for one in examples], [one.weight for one in examples]
+        return cls(predicted, np.array(good), np.array(weight))
 
-    bounds = [(None, None), *((0, None) if trends[name] > 0 else (None, 0) for name in names)]
-    found = minimize(loss, np.concatenate([[0.0], before]), jac=True, bounds=bounds, method="L-BFGS-B").x
-    return policy.model_copy(
-        update={
-            "intercept": round(float(found[0]), 4),
-            "weights": {
-                name: round(float(one / spread), 4) for name, one, spread in zip(names, found[1:], spreads, strict=True)
-            },
-            "centres": {name: round(float(centre), 4) for name, centre in zip(names, centres, strict=True)},
-        }
-    )
+    @property
+    def seen(self) -> tuple[Array, NDArray[np.bool_], Array]:
+        """Those that have a prediction."""
+        known = ~np.isnan(self.predicted)
+        return self.predicted[known], self.good[known], self.weight[known]
 
 
-def _usable(examples: Sequence[Example], trends: Mapping[str, int]) -> list[str]:
-    """Columns with a trend that at least half of the examples have, and that differ between them."""
-    names = []
-    for name in sorted(trends):
-        values = [value for one in examples if (value := one.columns.get(name, float("nan"))) == value]
-        if 2 * len(values) >= len(examples) and np.std(values) > 1e-9:
-            names.append(name)
-    if not names:
-        raise BadInput("no clip with a verdict has a usable score", remedy="see `clapboard explain` for one of them")
-    return names
+def _above(good: NDArray[np.bool_], weight: Array) -> tuple[Array, Array]:
+    """(examples,) of the best so many: the weighted share that is good, and how many clips the weights are worth."""
+    kept = np.cumsum(weight)
+    return np.cumsum(weight * good) / kept, kept**2 / np.cumsum(weight**2)
 
 
-def _folds(examples: Sequence[Example]) -> NDArray[np.int64]:
-    """(examples,) a fold for each group, the good and the bad spread evenly; the same for the same examples."""
-    groups = sorted({one.group for one in examples})
-    share = {group: np.mean([one.good for one in examples if one.group == group]) for group in groups}
-    ranked = sorted(groups, key=lambda group: (share[group], group))
-    number = {group: at % FOLDS for at, group in enumerate(ranked)}
-    return np.array([number[one.group] for one in examples])
+def _worth_needed(share: Array, target: float) -> Array:
+    """How many clips of which this share is good show that the target holds: the one-sided score test (that of
+    Wilson's interval) of target less slack; infinity for shares below the target."""
+    bound = max(target - SLACK, 0.0)
+    needed = Z_EVIDENCE**2 * bound * (1 - bound) / np.maximum(share - bound, 1e-9) ** 2
+    return np.where(share >= target - 1e-12, needed, np.inf)
 
 
-def _report(policy: Policy, predicted: Array, good: NDArray[np.bool_], weight: Array) -> Calibration:
-    accepted = predicted >= policy.accept_at
-    asked = ~accepted & (predicted >= policy.review_at)
+def _more(predicted: Array, good: NDArray[np.bool_], weight: Array, *, target_precision: float) -> int | None:
+    """How many more verdicts it takes if they are like these, judged by the edge that needs the fewest."""
+    order = np.argsort(-predicted, kind="stable")
+    share, worth = _above(good[order], weight[order])
+    times = _worth_needed(share, target_precision) / worth
+    fewest = float(times[_last_of_equals(predicted[order])].min())
+    # Folds have to find it too, and each sees but a part of the verdicts.
+    total = fewest * len(predicted) * FOLDS / (FOLDS - 1)
+    return max(1, int(np.ceil(total)) - len(predicted)) if np.isfinite(total) else None
+
+
+def _report(odds: Odds, judged: _Judged, accepted: NDArray[np.bool_], more: int | None) -> Calibration:
+    """`accepted` is (examples,): what edges that were chosen without it let through."""
+    predicted, good, weight = judged.seen
+    accepted = accepted[~np.isnan(judged.predicted)]
+    through = predicted >= odds.accept_at
+    asked = ~through & (predicted >= odds.review_at)
     bins = tuple(_bins(predicted, good, weight))
     total = sum(one.count for one in bins)
     return Calibration(
-        policy=policy,
+        odds=odds,
         examples=len(predicted),
         good=int(good.sum()),
         precision=weighted_share(good[accepted], weight[accepted]),
         recall=weighted_share(accepted[good], weight[good]),
-        accepted_share=float(weight[accepted].sum() / weight.sum()),
+        accepted_share=float(weight[through].sum() / weight.sum()),
         review_share=float(weight[asked].sum() / weight.sum()),
+        more_verdicts=more,
         reliability=bins,
         calibration_error=sum(one.count * abs(one.predicted - one.observed.value) for one in bins) / max(total, 1),
     )
@@ -269,7 +264,13 @@ def _between(ordered: Array, last: int) -> float:
 
 
 def facts(calibration: Calibration) -> dict[str, Any]:
-    """A calibration as plain JSON, without the policy."""
-    from dataclasses import asdict
+    """A calibration as plain JSON, without the odds; what was not measured is None, as databases know no NaN."""
+    return {name: _plain(value) for name, value in asdict(calibration).items() if name != "odds"}
 
-    return {name: value for name, value in asdict(calibration).items() if name != "policy"}
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return None if value != value else value

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,23 +33,53 @@ class _Merged:
     windows: tuple[Judged, ...]
 
     @property
+    def key(self) -> str:
+        return clip_id(self.windows[0].video_id, *self.span)
+
+    @property
+    def inside(self) -> list[Judged]:
+        """Its windows that no end of it cuts through."""
+        start, end = self.span
+        return [one for one in self.windows if one.start_us >= start and one.end_us <= end]
+
+    @property
     def worst(self) -> Judged:
         """The window that the clip's quality is judged by."""
         return min(self.windows, key=lambda one: one.decision.p_good)
 
 
 def clips_of(
-    judged: Sequence[Judged], policy: Policy, *, max_clip_us: int, audit_share: float, most: int = 0
+    judged: Sequence[Judged],
+    policy: Policy,
+    *,
+    max_clip_us: int,
+    audit_share: float,
+    most: int = 0,
+    answered: Mapping[str, Span] | None = None,
 ) -> list[dict[str, Any]]:
     """One video's clips as rows of the ledger: accepted windows merged, then those for review that are still free.
 
-    What an accepted clip already covers in part is not asked about: the reviewer's minute is the scarcest resource.
-    `most` keeps the clips of each band with the highest P(good); 0 keeps all.
+    What an accepted clip already covers in part is not asked about, nor what people answered before under whatever
+    policy: the reviewer's minute is the scarcest resource. What is accepted depends on the policy alone.
+
+    Args:
+        judged: the windows of one video.
+        policy: what decided them.
+        max_clip_us: longest clip.
+        audit_share: of the accepted clips that nobody looked at, to be reviewed too.
+        most: keep the clips of each band with the highest P(good); 0 keeps all.
+        answered: spans of the clips that people answered, by clip id.
     """
+    answered = answered or {}
+    looked_at = _apart(answered.values())
     accepted = _best(_merged(judged, Band.ACCEPT, (), max_clip_us), most)
-    review = _best(_merged(judged, Band.REVIEW, sorted(one.span for one in accepted), max_clip_us), most)
+    covered = _apart(one.span for one in accepted)
+    review = _best(_merged(judged, Band.REVIEW, covered, max_clip_us), most)
     digest = policy.digest()
-    return [_row(one, digest, audit_share) for one in (*accepted, *review)]
+    return [
+        _row(one, digest, audit=in_audit(one.key, audit_share) and (one.key in answered or _free(one.span, looked_at)))
+        for one in accepted
+    ] + [_row(one, digest, audit=False) for one in _unasked(review, answered, looked_at, max_clip_us)]
 
 
 def in_audit(clip: str, share: float) -> bool:
@@ -61,7 +91,7 @@ def _merged(judged: Sequence[Judged], band: Band, taken: Sequence[Span], max_cli
     # What is mended and what is not cannot be one clip, since a clip's sound is moved as a whole.
     alike: dict[tuple[int, int], list[Judged]] = defaultdict(list)
     for one in judged:
-        if one.decision.band is band and _free(one, taken):
+        if one.decision.band is band and _free((one.start_us, one.end_us), taken):
             alike[one.shot, one.sound_late_us].append(one)
     found = []
     for ones in alike.values():
@@ -75,10 +105,37 @@ def _merged(judged: Sequence[Judged], band: Band, taken: Sequence[Span], max_cli
     return found
 
 
-def _free(one: Judged, taken: Sequence[Span]) -> bool:
-    """Whether no span of `taken`, sorted and disjoint, overlaps the window."""
-    before = bisect_right(taken, (one.end_us, -1)) - 1
-    return before < 0 or taken[before][1] <= one.start_us
+def _unasked(
+    found: Sequence[_Merged], answered: Collection[str], looked_at: Sequence[Span], max_clip_us: int
+) -> list[_Merged]:
+    """Clips of which nothing was looked at, and of the others what is left.
+
+    Each clip is narrowed within itself, so that an answer changes nothing but the clip that it is on.
+    """
+    rest = []
+    for one in found:
+        if one.key in answered or _free(one.span, looked_at):
+            rest.append(one)
+        else:
+            rest += _merged(one.inside, one.band, looked_at, max_clip_us)
+    return rest
+
+
+def _apart(spans: Iterable[Span]) -> list[Span]:
+    """The same time as sorted spans that do not overlap."""
+    apart: list[Span] = []
+    for start, end in sorted(spans):
+        if apart and start < apart[-1][1]:
+            apart[-1] = (apart[-1][0], max(end, apart[-1][1]))
+        else:
+            apart.append((start, end))
+    return apart
+
+
+def _free(span: Span, taken: Sequence[Span]) -> bool:
+    """Whether no span of `taken`, sorted and apart, overlaps this one."""
+    before = bisect_right(taken, (span[1], -1)) - 1
+    return before < 0 or taken[before][1] <= span[0]
 
 
 def _best(found: list[_Merged], most: int) -> list[_Merged]:
@@ -88,12 +145,11 @@ def _best(found: list[_Merged], most: int) -> list[_Merged]:
     return sorted(kept, key=lambda one: one.span)
 
 
-def _row(one: _Merged, policy_digest: str, audit_share: float) -> dict[str, Any]:
+def _row(one: _Merged, policy_digest: str, *, audit: bool) -> dict[str, Any]:
     worst = one.worst
     start, end = one.span
-    key = clip_id(worst.video_id, start, end)
     return {
-        "id": key,
+        "id": one.key,
         "video_id": worst.video_id,
         "source_id": worst.source_id,
         "start_us": start,
@@ -104,7 +160,7 @@ def _row(one: _Merged, policy_digest: str, audit_share: float) -> dict[str, Any]
         "scores": {name: value for name, value in worst.columns.items() if value == value},
         "policy": policy_digest,
         "sound_late_us": worst.sound_late_us,
-        "audit": one.band is Band.ACCEPT and in_audit(key, audit_share),
+        "audit": audit,
         "current": True,
         "cut": None,
         "duplicate_of": None,

@@ -15,14 +15,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from curation.decide.correction import CorrectionSettings
+from curation.decide.odds import Odds, probability
 from curation.outcomes import Outcome
 from curation.scores.base import Evidence
 from curation.scores.trends import columns_of
 
 PRIOR = Path(__file__).with_name("prior.json")
+EVEN = 0.5
 _PRIOR: dict[str, Any] = json.loads(PRIOR.read_text(encoding="utf-8"))["policy"]
 
 
@@ -42,11 +44,24 @@ class Wanted(StrEnum):
     MEANING = "meaning"
 
 
-class Policy(BaseModel):
-    """Gates, P(good), band edges and rules for classes; a model of the recipe and of Prefect's parameter form."""
+class Policy(Odds):
+    """P(good), band edges, gates and rules for classes; a model of the recipe and of Prefect's parameter form."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+    intercept: float = Field(_PRIOR["intercept"], description="log-odds of a good window, all columns at their centres")
+    weights: dict[str, float] = Field(_PRIOR["weights"], description="log-odds per unit of a score column")
+    centres: dict[str, float] = Field(
+        _PRIOR["centres"], description="what weights count from; a column that was not measured counts as this"
+    )
+    accept_at: float = Field(
+        _PRIOR["accept_at"], ge=0, le=1, description="accept from this P(good); at 1 nothing unseen"
+    )
+    review_at: float = Field(
+        _PRIOR["review_at"], ge=0, le=1, description="ask a reviewer from this P(good); below it reject"
+    )
+    meaning: Odds = Field(
+        default_factory=Odds, description="P(good) and edges of classes of which only meaning is wanted"
+    )
+    calibrated: bool = Field(True, description="take weights and edges of the last `clapboard calibrate`, if any")
     min_peak: float = Field(0.03, ge=0, le=1, description="reject as silent below this peak amplitude [pred]")
     min_motion: float = Field(0.01, ge=0, le=1, description="reject as static below this motion [pred]")
     max_motion: float = Field(0.15, ge=0, le=1, description="reject as shaking above this motion [pred]")
@@ -54,25 +69,13 @@ class Policy(BaseModel):
     correction: CorrectionSettings = Field(default_factory=CorrectionSettings)
     min_image_text: float | None = Field(None, description="send to review below this CLIP cosine, if measured")
     min_audio_text: float | None = Field(None, description="send to review below this CLAP cosine, if measured")
-    calibrated: bool = Field(True, description="take weights and edges of the last `clapboard calibrate`, if any")
-    intercept: float = Field(_PRIOR["intercept"], description="log-odds of a good window, all columns at their centres")
-    weights: dict[str, float] = Field(_PRIOR["weights"], description="log-odds per unit of a score column")
-    centres: dict[str, float] = Field(
-        _PRIOR["centres"], description="what weights count from; a column that was not measured counts as this"
-    )
-    accept_at: float = Field(_PRIOR["accept_at"], ge=0, le=1, description="accept from this P(good)")
-    review_at: float = Field(
-        _PRIOR["review_at"], ge=0, le=1, description="ask a reviewer from this P(good); below it reject"
-    )
     wanted: Wanted = Field(Wanted.BOTH, description="what a clip must show, unless its class says otherwise")
     wanted_of: dict[str, Wanted] = Field(default={}, description="what clips of a class must show, by class")
     most_per_class: int = Field(0, ge=0, description="accept the best so many clips of a class; 0 accepts all")
     accept_all: bool = Field(False, description="accept whatever decodes and holds no cut: the uncurated baseline")
 
     @model_validator(mode="after")
-    def _edges_in_order(self) -> "Policy":
-        if self.review_at > self.accept_at:
-            raise ValueError("review_at must not lie above accept_at")
+    def _motion_in_order(self) -> "Policy":
         if self.min_motion > self.max_motion:
             raise ValueError("min_motion must not lie above max_motion")
         return self
@@ -84,6 +87,10 @@ class Policy(BaseModel):
     def wanted_of_class(self, label: str) -> Wanted:
         """What clips of that class must show."""
         return self.wanted_of.get(label, self.wanted)
+
+    def odds_of(self, wanted: Wanted) -> Odds:
+        """Weights and edges for clips that must show this."""
+        return self.meaning if wanted is Wanted.MEANING else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,38 +122,37 @@ def decide(
     if crosses_cut:
         return Decision(Band.REJECT, (Outcome.SHOT_CHANGE,), 0.0)
     wanted = policy.wanted_of_class(label)
-    p_good = probability(columns, policy, wanted=wanted)
+    odds = policy.odds_of(wanted)
+    p_good = probability(columns, odds, ignored=IGNORED[wanted])
     if policy.accept_all:
         return Decision(Band.ACCEPT, (), p_good)
     if failed := _failed_gates(columns, policy):
         return Decision(Band.REJECT, failed, p_good)
     if wanted is not Wanted.MEANING and abs(columns.get("offset_s", 0.0)) > policy.max_offset_s:
         return Decision(Band.REJECT, (_why_offset(columns, policy, wanted),), p_good)
-    if p_good < policy.review_at:
+    known = wanted is not Wanted.MEANING or _tells_meaning(columns, odds)
+    if known and p_good < odds.review_at:
         return Decision(Band.REJECT, (_why_bad(wanted),), p_good)
     doubts = _doubts(columns, policy)
-    if p_good < policy.accept_at:
+    if not known or p_good < odds.accept_at:
         doubts = (Outcome.WEAK_SYNC if wanted is not Wanted.MEANING else Outcome.WEAK_MEANING, *doubts)
     band = Band.REVIEW if doubts else Band.ACCEPT
     return Decision(band, (*doubts, Outcome.OFFSET_CORRECTED) if offset_corrected else doubts, p_good)
 
 
-def probability(columns: Mapping[str, float], policy: Policy, *, wanted: Wanted = Wanted.BOTH) -> float:
-    """P(good) = sigmoid(intercept + sum of weight x (column - centre)), over the columns that were measured."""
-    log_odds = policy.intercept
-    ignored = _IGNORED[wanted]
-    for name, weight in policy.weights.items():
-        value = columns.get(name, math.nan)
-        if value == value and name not in ignored:
-            log_odds += weight * (value - policy.centres.get(name, 0.0))
-    return 1 / (1 + math.exp(-max(-60.0, min(60.0, log_odds))))
-
-
-_IGNORED: dict[Wanted, frozenset[str]] = {
+IGNORED: dict[Wanted, frozenset[str]] = {
     Wanted.BOTH: frozenset(),
     Wanted.SYNCHRONY: columns_of(Evidence.MEANING),
     Wanted.MEANING: columns_of(Evidence.SYNCHRONY),
 }
+"""Columns that do not count for clips that must show this."""
+
+_MEANING = columns_of(Evidence.MEANING)
+
+
+def _tells_meaning(columns: Mapping[str, float], odds: Odds) -> bool:
+    """Whether anything was measured of what is known to tell meaning; else neither yes nor no has a ground."""
+    return any(odds.weights.get(name) and not math.isnan(columns.get(name, math.nan)) for name in _MEANING)
 
 
 def _failed_gates(columns: Mapping[str, float], policy: Policy) -> tuple[Outcome, ...]:
@@ -162,9 +168,13 @@ def _failed_gates(columns: Mapping[str, float], policy: Policy) -> tuple[Outcome
 
 
 def _why_offset(columns: Mapping[str, float], policy: Policy, wanted: Wanted) -> Outcome:
-    """A late sound is one that would be accepted if it were moved; otherwise nothing makes the two agree."""
+    """A late sound is one that would be accepted if it were moved; otherwise nothing makes the two agree.
+
+    Where nothing is accepted without a person, it is one that would more likely be good than not.
+    """
     moved = {"sync_at_zero": columns.get("sync", math.nan), "p_in_sync": columns.get("sync_confidence", math.nan)}
-    good = probability({**columns, **moved}, policy, wanted=wanted) >= policy.accept_at
+    edge = policy.accept_at if policy.accept_at < 1 else EVEN
+    good = probability({**columns, **moved}, policy, ignored=IGNORED[wanted]) >= edge
     return Outcome.OFFSET if good else Outcome.UNSYNCHRONISED
 
 

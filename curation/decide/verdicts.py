@@ -2,17 +2,24 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import func, select
 
-from curation.decide.calibrate import Calibration, Example, Interval, facts, weighted_share
-from curation.decide.policy import Band, Policy, Wanted, probability
+from curation.decide.calibrate import Calibration, Interval, calibrate, facts, weighted_share
+from curation.decide.fitting import Array, Example
+from curation.decide.odds import Odds, probability
+from curation.decide.policy import IGNORED, Band, Policy, Wanted
 from curation.ledger.open import Ledger
 from curation.ledger.tables import CalibrationRow, ClipRow, ReviewRow, SourceEntry, VerdictRow
+from curation.scores.base import Evidence
+from curation.scores.trends import columns_of, trends
+from shards.errors import BadInput
 
-FITTED = ("intercept", "weights", "centres", "accept_at", "review_at")
-"""What a calibration changes in a policy."""
+FITTED = frozenset(Odds.model_fields)
+"""What a calibration changes in a policy, and in its `meaning`."""
 
 BESIDE_THE_POINT = frozenset({"offensive", "personal"})
 """Reasons to reject a clip that say nothing about picture and sound."""
@@ -22,25 +29,74 @@ BESIDE_THE_POINT = frozenset({"offensive", "personal"})
 class Drift:
     """What the policy in force promised about the verdicts that came since it was calibrated.
 
-    `expected` is its mean P(good) over the clips it accepts of those, `observed` what people said of them.
+    `expected` is its mean P(good) over the clips it accepts of those, `observed` what people said of them; with no
+    `accepted` clip among the verdicts it is None, and nothing can be said.
     """
 
     since: datetime
     verdicts: int
-    expected: float
+    accepted: int
+    expected: float | None
     observed: Interval
 
     @property
     def alarming(self) -> bool:
         """Whether what it promised lies outside of what was seen."""
-        return not self.observed.low <= self.expected <= self.observed.high
+        return self.expected is not None and not self.observed.low <= self.expected <= self.observed.high
 
 
-def examples(ledger: Ledger, *, audit_share: float, wanted: Policy, after: int = 0) -> list[Example]:
-    """Every clip with a verdict of an id above `after`; audited ones stand for all that were
-    accepted unseen.
+@dataclass(frozen=True, slots=True)
+class Fits:
+    """Calibrations of a policy: `general`, and for classes of which only meaning is wanted. At least one is there.
 
-    Clips of classes that need not show both synchrony and meaning are judged by other rules, and left out.
+    `lacking` says why the other is not, where any verdict asks for it.
+    """
+
+    general: Calibration | None
+    meaning: Calibration | None
+    lacking: str = ""
+
+
+def calibrate_policy(
+    ledger: Ledger, policy: Policy, *, audit_share: float, target_precision: float, review_share: float
+) -> Fits:
+    """Fit the policy in force, and its odds of meaning, each to the verdicts on the clips that it judges.
+
+    Raises:
+        BadInput: for neither are there enough verdicts.
+    """
+    start = in_force(ledger, policy)
+    fits: dict[bool, Calibration] = {}
+    errors: dict[bool, BadInput] = {}
+    asked = {
+        meaning: examples(ledger, audit_share=audit_share, wanted=policy, meaning=meaning) for meaning in (False, True)
+    }
+    for meaning, found in asked.items():
+        ways = {name: way for name, way in trends().items() if not meaning or name in columns_of(Evidence.MEANING)}
+        odds = start.meaning if meaning else start
+        try:
+            fits[meaning] = calibrate(
+                found, odds, trends=ways, target_precision=target_precision, review_share=review_share
+            )
+        except BadInput as error:
+            errors[meaning] = error
+    if not fits:
+        raise errors[len(asked[True]) > len(asked[False])]
+    lacking = "".join(error.message for meaning, error in errors.items() if asked[meaning])
+    return Fits(fits.get(False), fits.get(True), lacking)
+
+
+def examples(
+    ledger: Ledger, *, audit_share: float, wanted: Policy, meaning: bool = False, after: int = 0
+) -> list[Example]:
+    """Every clip with a verdict of an id above `after`; audited ones stand for all that were accepted unseen.
+
+    Args:
+        ledger: where clips, their scores and verdicts are.
+        audit_share: of the accepted clips, that people saw.
+        wanted: says what clips of a class must show; columns that do not count for a class are left out.
+        meaning: clips of which only meaning is wanted, if it was measured, in place of all others.
+        after: the last verdict that is not asked for.
     """
     rows = (
         select(ClipRow, VerdictRow, SourceEntry.label)
@@ -53,28 +109,37 @@ def examples(ledger: Ledger, *, audit_share: float, wanted: Policy, after: int =
     with ledger.session() as session:
         return [
             Example(
-                columns=clip.scores,
+                columns={name: value for name, value in clip.scores.items() if name not in IGNORED[shown]},
                 good=verdict.verdict == "accept",
                 group=clip.video_id,
                 weight=1 / audit_share if clip.band == Band.ACCEPT and audit_share else 1.0,
             )
             for clip, verdict, label in session.execute(rows).tuples()
-            if wanted.wanted_of_class(label) is not Wanted.MEANING
+            if ((shown := wanted.wanted_of_class(label)) is Wanted.MEANING) is meaning
+            and (not meaning or columns_of(Evidence.MEANING) & clip.scores.keys())
         ]
 
 
-def keep(ledger: Ledger, calibration: Calibration) -> None:
-    """Put a calibration in force."""
-    fitted = calibration.policy.model_dump(mode="json", include=set(FITTED))
+def keep(ledger: Ledger, general: Calibration | None, meaning: Calibration | None = None) -> None:
+    """Put calibrations in force; of what was not fitted the last one stays."""
+    before = _newest(ledger)
+    policy: dict[str, Any] = dict(before.policy) if before else {}
+    report: dict[str, Any] = {}
+    if general:
+        policy |= _fitted(general.odds)
+        report |= facts(general)
+    if meaning:
+        policy["meaning"] = _fitted(meaning.odds)
+        report["meaning"] = facts(meaning)
     with ledger.session() as session:
         newest = session.scalar(select(func.max(VerdictRow.id))) or 0
-        session.add(CalibrationRow(policy=fitted, report=facts(calibration), newest_verdict=newest))
+        session.add(CalibrationRow(policy=policy, report=report, newest_verdict=newest))
 
 
 def in_force(ledger: Ledger, policy: Policy) -> Policy:
     """The policy with the weights and edges of the newest calibration, if it asks for them and there is one."""
     newest = _newest(ledger) if policy.calibrated else None
-    return policy if newest is None else policy.model_copy(update=newest.policy)
+    return policy if newest is None else _with(policy, newest)
 
 
 def drift(ledger: Ledger, policy: Policy, *, audit_share: float) -> Drift | None:
@@ -82,15 +147,31 @@ def drift(ledger: Ledger, policy: Policy, *, audit_share: float) -> Drift | None
     newest = _newest(ledger)
     if newest is None:
         return None
-    then = policy.model_copy(update=newest.policy)
-    fresh = examples(ledger, audit_share=audit_share, wanted=then, after=newest.newest_verdict)
+    then = _with(policy, newest)
+    fresh: list[Example] = []
+    predicted, accepted = [np.zeros(0)], [np.zeros(0, bool)]
+    for odds, meaning in ((then, False), (then.meaning, True)):
+        found = examples(ledger, audit_share=audit_share, wanted=then, meaning=meaning, after=newest.newest_verdict)
+        fresh += found
+        predicted.append(np.array([probability(one.columns, odds) for one in found]))
+        accepted.append(predicted[-1] >= odds.accept_at)
     if not fresh:
         return None
-    predicted = np.array([probability(one.columns, then) for one in fresh])
-    accepted = predicted >= then.accept_at
-    good, weight = np.array([one.good for one in fresh]), np.array([one.weight for one in fresh])
-    expected = float(np.average(predicted[accepted], weights=weight[accepted])) if accepted.any() else float("nan")
-    return Drift(newest.at, len(fresh), expected, weighted_share(good[accepted], weight[accepted]))
+    return _drift(newest.at, fresh, np.concatenate(predicted), np.concatenate(accepted))
+
+
+def _drift(since: datetime, fresh: list[Example], predicted: Array, accepted: NDArray[np.bool_]) -> Drift:
+    good, weight = np.array([one.good for one in fresh])[accepted], np.array([one.weight for one in fresh])[accepted]
+    expected = float(np.average(predicted[accepted], weights=weight)) if accepted.any() else None
+    return Drift(since, len(fresh), int(accepted.sum()), expected, weighted_share(good, weight))
+
+
+def _fitted(odds: Odds) -> dict[str, Any]:
+    return odds.model_dump(mode="json", include=set(FITTED))
+
+
+def _with(policy: Policy, calibration: CalibrationRow) -> Policy:
+    return Policy.model_validate(policy.model_dump() | calibration.policy)
 
 
 def _newest(ledger: Ledger) -> CalibrationRow | None:

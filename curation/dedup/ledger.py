@@ -1,14 +1,16 @@
 """The ledger's side: keep fingerprints as videos are measured, and mark which clips are copies after every decision."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from curation.dedup.fingerprint import VERSION, Fingerprint, fingerprint
 from curation.dedup.groups import Item, copies
 from curation.dedup.match import DedupSettings
+from curation.judged import accepted, left_out
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, FingerprintRow, Video
 from curation.ledger.upsert import upsert
@@ -59,36 +61,53 @@ def add_benchmark(
 def mark_duplicates(ledger: Ledger, settings: DedupSettings) -> int:
     """Say of each clip in the accept and review bands which better copy there is; returns how many have one.
 
-    Depends on the clips and fingerprints alone, so doing it again changes nothing.
+    Clips that people accepted are compared with each other too, where the policy no longer proposes them or prefers a
+    copy that nobody accepted. Depends on clips, fingerprints and verdicts alone, so doing it again changes nothing.
     """
     with ledger.session() as session:
         session.execute(update(ClipRow).where(ClipRow.duplicate_of.is_not(None)).values(duplicate_of=None))
         if not settings.enabled:
             return 0
-        found = copies([*_clips(session), *_benchmarks(session)], settings)
+        benchmarks = _benchmarks(session)
+        found = copies([*_items(session, _proposed()), *benchmarks], settings)
+        found |= _among_accepted(session, found, benchmarks, settings)
         changes = [{"id": clip, "duplicate_of": better} for clip, better in sorted(found.items())]
         if changes:
             session.execute(update(ClipRow), changes)
         return len(changes)
 
 
-def _clips(session: Session) -> list[Item]:
-    rows = (
-        select(
-            ClipRow.id, ClipRow.video_id, ClipRow.start_us, ClipRow.end_us, ClipRow.p_good, Video.sha256, Video.bytes
-        )
-        .join(Video, Video.id == ClipRow.video_id)
-        .where(ClipRow.current)
-        .order_by(ClipRow.video_id, ClipRow.id)
-    )
-    items, last, whole = list[Item](), "", None
-    for clip, video, start_us, end_us, p_good, sha256, size in session.execute(rows):
-        if video != last:
-            last, whole = video, _fingerprint(session, video)
+_COLUMNS = (
+    ClipRow.id, ClipRow.video_id, ClipRow.start_us, ClipRow.end_us, ClipRow.p_good, ClipRow.current, Video.sha256,
+    Video.bytes,
+)  # fmt: skip
+
+
+def _proposed() -> Select[Any]:
+    return select(*_COLUMNS).join(Video, Video.id == ClipRow.video_id).where(ClipRow.current)
+
+
+def _among_accepted(
+    session: Session, found: Mapping[str, str], benchmarks: Sequence[Item], settings: DedupSettings
+) -> dict[str, str]:
+    """Which accepted clips, of those that the policy no longer has or leaves out, are copies of accepted ones."""
+    items = list(_items(session, accepted(*_COLUMNS).where(left_out().is_(None)), beaten=found))
+    unsettled = {item.id for item in items if not item.rank[0]}
+    if not unsettled:
+        return {}
+    return {key: better for key, better in copies([*items, *benchmarks], settings).items() if key in unsettled}
+
+
+def _items(session: Session, rows: Select[Any], *, beaten: Container[str] = frozenset()) -> Iterator[Item]:
+    """The clips as items to compare; what the policy proposes and no copy has beaten ranks above the rest."""
+    last, whole = "", None
+    for row in session.execute(rows.order_by(ClipRow.video_id, ClipRow.id)):
+        if row.video_id != last:
+            last, whole = row.video_id, _fingerprint(session, row.video_id)
         if whole:
-            rank = (round(p_good, 3), size or 0)
-            items.append(Item(clip, video, start_us, end_us, sha256 or video, whole.span(start_us, end_us), rank))
-    return items
+            prints = whole.span(row.start_us, row.end_us)
+            rank = (row.current and row.id not in beaten, round(row.p_good, 3), row.bytes or 0)
+            yield Item(row.id, row.video_id, row.start_us, row.end_us, row.sha256 or row.video_id, prints, rank)
 
 
 def _fingerprint(session: Session, video_id: str) -> Fingerprint | None:

@@ -9,7 +9,6 @@ LAION's checkpoints also hold the state of their optimiser, with numpy's numbers
 with pickle wide open. Here only tensors and plain numbers are let in, and every weight of the model must be there.
 """
 
-import pickle
 import sys
 import threading
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from curation.encoders.base import Embeddings, best_device, half_on_gpu
 from curation.encoders.batching import Batcher
+from curation.encoders.checkpoint import read_tensors
 from shards.errors import BadInput, Unavailable
 
 CHECKPOINT = "630k-audioset-best.pt"
@@ -135,30 +135,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     Raises:
         BadInput: it cannot be read so.
     """
-    import torch
-
-    number_types = [type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8")]
-    # numpy 1 and 2 write the same function under two names.
-    numbers = [(_plain_number, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")]
-    try:
-        with torch.serialization.safe_globals([*numbers, (np.dtype, "numpy.dtype"), *number_types]):
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
-        state: dict[str, Any] = loaded.get("state_dict", loaded)
-        names = {name: name.removeprefix("module.") for name in state}
-    except (pickle.UnpicklingError, RuntimeError, OSError, EOFError, AttributeError) as error:
-        reason = str(error) if isinstance(error, OSError) else "it holds something else, or is cut short"
-        raise BadInput(
-            f"{path} is no checkpoint of tensors and numbers: {reason}", remedy="clapboard weights verify clap"
-        ) from error
+    state = read_tensors(path, within="state_dict", remedy="clapboard weights verify clap")
     # Position ids are a buffer that newer transformers build themselves.
-    return {names[name]: value for name, value in state.items() if not name.endswith("position_ids")}
-
-
-def _plain_number(dtype: Any, data: bytes) -> Any:
-    """What `numpy.core.multiarray.scalar` does for numbers; for objects that would unpickle `data` in old numpy."""
-    if dtype.kind not in "fiub":
-        raise pickle.UnpicklingError(f"a scalar of kind {dtype.kind!r}")
-    return np.frombuffer(data, dtype)[0]
+    return {name.removeprefix("module."): state[name] for name in state if not name.endswith("position_ids")}
 
 
 def fill(model: Any, state: dict[str, Any]) -> None:

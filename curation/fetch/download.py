@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from curation.fetch.classify import classify, retry_after_s
+from curation.fetch.classify import classify
 from curation.fetch.egress import check_link, is_below
 from curation.fetch.failures import HELPED_BY_WAITING, FetchFailure
 from curation.fetch.gate import Gate
@@ -15,7 +15,7 @@ from curation.fetch.governor import Governor
 from curation.fetch.settings import FetchSettings
 from curation.fetch.site import Fetched, SiteFacts, fetched, site_facts
 from curation.fetch.watch import Progress, Watch, check_media
-from curation.fetch.ytdlp import Licensed, Words, backoff_s, downloader, plain
+from curation.fetch.ytdlp import Licensed, Words, backoff_s, downloader, failure_of
 from curation.outcomes import Outcome
 
 RESUMABLE = (".part", ".ytdl")
@@ -109,7 +109,7 @@ def _download(
                 raise
             except Exception as error:
                 # yt-dlp raises what its hundreds of extractors raise; every one becomes a typed outcome.
-                failure = _failure(error, words, gate)
+                failure = failure_of(error, words, gate)
                 # It tries bytes again by itself, pages it does not.
                 if watch.begun or turn >= settings.retries or failure.outcome not in HELPED_BY_WAITING or gate.closed:
                     raise failure from error
@@ -120,13 +120,6 @@ def _download(
         raise FetchFailure(outcome, words.last or "no file came of it")
     check_media(path)
     return path, info
-
-
-def _failure(error: Exception, words: Words, gate: Gate) -> FetchFailure:
-    said = plain(str(error)) or words.last
-    outcome = Outcome.TIMED_OUT if gate.closed else classify(error, f"{said} {words.last}")
-    rest_s = retry_after_s(error, now_s=time.time())
-    return FetchFailure(outcome, said or type(error).__name__, retry_after_s=rest_s)
 
 
 def _first(info: Any) -> dict[str, Any]:

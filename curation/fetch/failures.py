@@ -7,7 +7,7 @@ from shards.errors import ClapboardError
 
 PASSING = frozenset(
     {Outcome.UNREACHABLE, Outcome.TIMED_OUT, Outcome.RATE_LIMITED, Outcome.BOT_WALL, Outcome.SERVER_ERROR}
-    | {Outcome.DISK_FULL, Outcome.DNS_FAILED, Outcome.MERGE_FAILED}
+    | {Outcome.DISK_FULL, Outcome.DNS_FAILED}
 )
 """Outcomes that pass by themselves or with a remedy on this machine: the same link may work later."""
 

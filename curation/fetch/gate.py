@@ -9,6 +9,7 @@ names are resolved there; addresses in links are still checked here.
 import http.client
 import socket
 import threading
+import time
 import urllib.error
 import urllib.request
 import weakref
@@ -43,10 +44,12 @@ class Gate:
         self._proxy = urlsplit(proxy) if proxy else None
         self._timer = threading.Timer(deadline_s, self.close)
         self._timer.daemon = True
+        self._ends_at = 0.0
         self._lock = threading.Lock()
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
     def __enter__(self) -> Self:
+        self._ends_at = time.monotonic() + self._timer.interval
         self._timer.start()
         return self
 
@@ -54,6 +57,11 @@ class Gate:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._timer.cancel()
+
+    @property
+    def left_s(self) -> float:
+        """How long it is to the deadline; 0.0 when that has passed."""
+        return max(0.0, self._ends_at - time.monotonic())
 
     @property
     def closed(self) -> bool:

@@ -95,13 +95,31 @@ class Governor:
             # The bucket as one number: when it will be full again, were nothing more taken from it.
             site.full_at_s = max(site.full_at_s, now) + self._pace_s
             at = max(now, site.full_at_s - (self._ahead + 1) * self._pace_s, site.next_at_s)
-            site.next_at_s = at + self._pause_s * (1 + self._jitter * self._chance.random())
+            site.next_at_s = at + self._pause_between()
         if at > now:
             self._sleep(at - now)
             with self._lock:
                 # It may have turned others away meanwhile.
                 if not is_probe:
                     self._check_open(name, site, self._clock())
+        return at - now
+
+    def turn(self, link: str) -> float:
+        """Wait until the link's site may be asked for one more page of a list, which takes no token; returns how long.
+
+        Raises:
+            FetchFailure: the site's circuit is open; `retry_at` says until when.
+        """
+        name = self._name(link)
+        if name is None:
+            return 0.0
+        with self._lock:
+            now, site = self._clock(), self._sites.setdefault(name, _Site())
+            self._check_closed(name, site, now)
+            at = max(now, site.next_at_s)
+            site.next_at_s = at + self._pause_between()
+        if at > now:
+            self._sleep(at - now)
         return at - now
 
     def tell(self, link: str, outcome: Outcome, *, retry_after_s: float | None = None) -> datetime | None:
@@ -153,10 +171,16 @@ class Governor:
         name = site_of(link)
         return None if name == LOOPBACK and self._spare_loopback else name
 
-    def _check_open(self, name: str, site: _Site, now: float) -> bool:
-        """Whether this fetch is the one that tries whether the site has cooled."""
+    def _pause_between(self) -> float:
+        return self._pause_s * (1 + self._jitter * self._chance.random())
+
+    def _check_closed(self, name: str, site: _Site, now: float) -> None:
         if now < site.closed_until_s:
             raise _turned_away(name, site.why, site.closed_until_s)
+
+    def _check_open(self, name: str, site: _Site, now: float) -> bool:
+        """Whether this fetch is the one that tries whether the site has cooled."""
+        self._check_closed(name, site, now)
         if site.refusals < OPENS_AFTER:
             return False
         if site.probing:

@@ -1,11 +1,11 @@
 """What a page leads to: the entries of a playlist, channel or search, and the files in a web server's listing.
 
-Nothing is downloaded; every connection passes the gate, as in a fetch.
+Nothing is downloaded; every connection passes the gate, and every page the governor, as in a fetch.
 """
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import unescape
@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from curation.fetch.classify import classify
 from curation.fetch.egress import check_link
 from curation.fetch.failures import FetchFailure
 from curation.fetch.gate import Gate
+from curation.fetch.governor import Governor, site_of
 from curation.fetch.settings import FetchSettings
 from curation.fetch.watch import Watch
-from curation.fetch.ytdlp import Words, downloader, plain
+from curation.fetch.ytdlp import Words, downloader, failure_of
 from curation.outcomes import Outcome
+from shards.errors import ClapboardError
 
 SEARCH = re.compile(r"[a-z]+search(?:date)?(?:\d+|all)?:.+")
 """yt-dlp's searches: `ytsearch50:drum solo` is the first fifty."""
@@ -36,30 +37,26 @@ class Entry:
     title: str
 
 
-def entries(link: str, settings: FetchSettings, *, most: int) -> list[Entry]:
+def entries(link: str, settings: FetchSettings, *, most: int, governor: Governor | None = None) -> list[Entry]:
     """The first `most` videos of a playlist, channel or search, in its own order; a plain video is a list of itself.
+
+    With a `governor`, shared with the fetches, the list takes a token as a video does, and pauses between its pages.
 
     Raises:
         FetchFailure: with its outcome and yt-dlp's own words.
     """
     if not SEARCH.fullmatch(link):
         check_link(link, allow_loopback=settings.allow_loopback)
-    with _opened(settings, most) as (ytdlp, words):
-        try:
-            info = ytdlp.extract_info(link, download=False)
-        except FetchFailure:
-            raise
-        except Exception as error:
-            said = plain(str(error)) or words.last
-            raise FetchFailure(classify(error, f"{said} {words.last}"), said) from error
-        found = list(_flat(info or {}, most))
-    if not found:
-        raise FetchFailure(Outcome.UNSUPPORTED_SITE, words.last or "the list is empty")
+    with _opened(settings, most, governor) as (ytdlp, words):
+        # Pages are asked for as its entries are read.
+        found = list(_flat(ytdlp.extract_info(link, download=False) or {}, most))
+        if not found:
+            raise FetchFailure(Outcome.UNSUPPORTED_SITE, words.last or "the list is empty")
     return found
 
 
-def files_at(link: str, settings: FetchSettings, *, most: int) -> list[str]:
-    """Links of all that a web server lists below a folder, page after page; at most `most`.
+def files_at(link: str, settings: FetchSettings, *, most: int, governor: Governor | None = None) -> list[str]:
+    """Links of all that a web server lists below a folder, page after page; at most `most`. `governor` as above.
 
     Raises:
         FetchFailure: a page cannot be read.
@@ -68,7 +65,7 @@ def files_at(link: str, settings: FetchSettings, *, most: int) -> list[str]:
     check_link(base, allow_loopback=settings.allow_loopback)
     found: dict[str, None] = {}
     waiting, seen = [base], {base}
-    with _opened(settings, most) as (ytdlp, _):
+    with _opened(settings, most, governor) as (ytdlp, _):
         while waiting and len(found) < most and len(seen) <= most:
             for below in _links(ytdlp, waiting.pop(0), base):
                 if not below.endswith("/"):
@@ -81,11 +78,8 @@ def files_at(link: str, settings: FetchSettings, *, most: int) -> list[str]:
 
 def _links(ytdlp: Any, page: str, base: str) -> Iterator[str]:
     """What a page links to below `base`, without queries."""
-    try:
-        with ytdlp.urlopen(page) as answer:
-            text = answer.read()
-    except Exception as error:
-        raise FetchFailure(classify(error, plain(str(error))), f"{page}: {plain(str(error))}") from error
+    with ytdlp.urlopen(page) as answer:
+        text = answer.read()
     for href in _HREF.findall(text):
         target = urlsplit(urljoin(page, unescape(href.decode("utf-8", "replace"))))
         plain_link = target._replace(query="", fragment="").geturl()
@@ -94,15 +88,77 @@ def _links(ytdlp: Any, page: str, base: str) -> Iterator[str]:
 
 
 @contextmanager
-def _opened(settings: FetchSettings, most: int) -> Iterator[tuple[Any, Words]]:
-    """A downloader that has no file to write, and its words."""
-    words = Words()
+def _opened(settings: FetchSettings, most: int, governor: Governor | None) -> Iterator[tuple[Any, Words]]:
+    """A downloader that has no file to write, and its words; what it raises becomes a failure that the governor hears.
+
+    Raises:
+        FetchFailure: the list cannot be read; `retry_at` says when to try again if its site turned us away.
+    """
+    words, turns = Words(), _Turns(governor)
     gate = Gate(allow_loopback=settings.allow_loopback, deadline_s=settings.deadline_s, proxy=settings.proxy_link())
     watch = Watch(gate=gate, max_bytes=settings.max_bytes)
     with tempfile.TemporaryDirectory(prefix="clapboard-list-") as folder, gate:
-        made = downloader(Path(folder), "list", settings, gate=gate, watch=watch, words=words, most_entries=most)
-        with made as ytdlp:
-            yield ytdlp, words
+        made = downloader(
+            Path(folder), "list", settings, gate=gate, watch=watch, words=words, most_entries=most, asking=turns
+        )
+        with turns.told(), made as ytdlp:
+            try:
+                yield ytdlp, words
+            except ClapboardError:
+                raise
+            except Exception as error:
+                # yt-dlp raises what its hundreds of extractors raise; every one becomes a typed outcome.
+                raise failure_of(error, words, gate) from error
+
+
+class _Turns:
+    """Waits before each page of a list as its site's governor says, and tells it in the end how that went.
+
+    A search has no link of its own, and a list may lie on more than one site: the pages that are asked for say which.
+    """
+
+    def __init__(self, governor: Governor | None) -> None:
+        self._governor = governor
+        self._asked: dict[str | None, str] = {}
+        self._last = ""
+
+    def __call__(self, link: str) -> None:
+        if self._governor is None:
+            return
+        if site_of(link) in self._asked:
+            self._governor.turn(link)
+        else:
+            self._governor.wait(link)
+            self._asked[site_of(link)] = link
+        self._last = link
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Within it the pages are asked for; whatever comes of them, the governor hears it."""
+        try:
+            yield
+        except FetchFailure as failure:
+            self._tell(failure)
+            raise
+        except BaseException:
+            self._forget(self._asked)
+            raise
+        if self._governor:
+            for link in self._asked.values():
+                self._governor.tell(link, Outcome.OK)
+
+    def _tell(self, failure: FetchFailure) -> None:
+        """It is the site asked last that failed; of others nothing is known."""
+        site = site_of(self._last)
+        self._forget(one for one in self._asked if one != site or not failure.asked)
+        if self._governor and failure.asked and site in self._asked:
+            rest_s = failure.retry_after_s
+            failure.retry_at = self._governor.tell(self._asked[site], failure.outcome, retry_after_s=rest_s)
+
+    def _forget(self, sites: Iterable[str | None]) -> None:
+        if self._governor:
+            for site in sites:
+                self._governor.forget(self._asked[site])
 
 
 def _flat(info: dict[str, Any], most: int) -> Iterator[Entry]:

@@ -31,7 +31,9 @@ class FetchSettings(BaseModel):
         le=100_000,
         description="most videos in any hour from one host; an account of a site may allow more; loopback is exempt",
     )
-    pause_s: float = Field(1.0, ge=0, description="least pause between two videos of one host; loopback is exempt")
+    pause_s: float = Field(
+        1.0, ge=0, description="least pause between two videos, or pages of a list, of one host; loopback is exempt"
+    )
     jitter: float = Field(0.5, ge=0, le=10, description="pauses are longer by up to this share, by chance")
     cool_s: float = Field(
         3600.0,

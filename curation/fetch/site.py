@@ -23,6 +23,11 @@ class SiteFacts:
     downloader: str | None = None
     """The program that found this out, with its version; None for files that no site told about."""
 
+    @property
+    def by(self) -> str | None:
+        """Who says all this: the downloader's module for the site, and the downloader's version."""
+        return f"{self.extractor}, {self.downloader}" if self.downloader else self.extractor
+
 
 @dataclass(frozen=True, slots=True)
 class Fetched:

@@ -8,18 +8,24 @@ import io
 import random
 import re
 import stat
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from curation.fetch.classify import classify, retry_after_s
 from curation.fetch.egress import is_below
 from curation.fetch.failures import FetchFailure
 from curation.fetch.gate import Gate, handler_class
+from curation.fetch.merge import Merger
 from curation.fetch.settings import FetchSettings
 from curation.fetch.watch import Watch
 from curation.outcomes import Outcome
 from shards.errors import BadInput
 from shards.ffmpeg import ffmpeg_binary
+
+Asking = Callable[[str], object]
+"""Called with the link of each page before it is asked for."""
 
 Licensed = Callable[[str | None], bool]
 """Whether a video may come in whose site states this licence, or none."""
@@ -72,11 +78,12 @@ def downloader(
     licensed: Licensed | None = None,
     hosts: Sequence[str] = (),
     most_entries: int = 0,
+    asking: Asking | None = None,
 ) -> Any:
     """A `YoutubeDL` that writes `into/name.EXT` and can do nothing else.
 
     `licensed` and `hosts` are for `refuse`. With `most_entries` it lists so many entries of a playlist, and looks at
-    none of them.
+    none of them. `asking` may wait before a page, or refuse it.
 
     Raises:
         BadInput: the file of cookies cannot be read.
@@ -85,27 +92,28 @@ def downloader(
 
     # Plug-ins are found when the first YoutubeDL is made; this switch is yt-dlp's only one for callers.
     yt_dlp.globals.plugin_dirs.value = []
-    options = _options(into, name, settings, watch, words)
 
     def look(info: Any, **_: object) -> None:
         refuse(info, max_duration_s=settings.max_duration_s, licensed=licensed, hosts=hosts)
         watch.begun = True
 
     def rest(n: int) -> float:
-        # By the gate's clock, as yt-dlp's own sleep would outlast the deadline.
-        gate.pause(backoff_s(n, settings))
+        gate.pause(backoff_s(n, settings))  # yt-dlp's own sleep would outlast the deadline
         return 0.0
 
-    options |= {"match_filter": look, "retry_sleep_functions": {"http": rest, "fragment": rest}}
+    hooks = {"match_filter": look, "retry_sleep_functions": {"http": rest, "fragment": rest}}
+    options = _options(into, name, settings, watch, words) | hooks
     if most_entries:
         options |= {"noplaylist": False, "playlist_items": f"1:{most_entries}", "extract_flat": "in_playlist"}
         del options["match_filter"]
-    return _tied_down(gate)(options, auto_init=True)
+    return _tied_down(gate, Merger(gate, max_bytes=settings.max_bytes), asking)(options, auto_init=True)
 
 
-def _tied_down(gate: Gate) -> type:
+def _tied_down(gate: Gate, merger: Merger, asking: Asking | None) -> type:
     from yt_dlp import YoutubeDL
     from yt_dlp.downloader import get_suitable_downloader
+    from yt_dlp.postprocessor import FFmpegMergerPP
+    from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor
 
     handler = handler_class(gate)
 
@@ -114,6 +122,18 @@ def _tied_down(gate: Gate) -> type:
 
         def build_request_director(self, *_handlers: Any) -> Any:
             return super().build_request_director([handler], None)
+
+        def urlopen(self, req: Any) -> Any:
+            if asking:
+                asking(req if isinstance(req, str) else req.url)
+            return super().urlopen(req)
+
+        def run_pp(self, pp: Any, infodict: Any) -> Any:
+            if isinstance(pp, FFmpegMergerPP):
+                pp = merger
+            elif isinstance(pp, FFmpegPostProcessor):
+                raise FetchFailure(Outcome.UNSUPPORTED_SITE, f"it needs {type(pp).__name__}")
+            return super().run_pp(pp, infodict)
 
         def dl(self, name: str, info: Any, *args: Any, **kwargs: Any) -> Any:
             kind = getattr(get_suitable_downloader(info, self.params), "__name__", "none")
@@ -126,6 +146,14 @@ def _tied_down(gate: Gate) -> type:
             return super().dl(name, info, *args, **kwargs)
 
     return Downloader
+
+
+def failure_of(error: Exception, words: Words, gate: Gate) -> FetchFailure:
+    """What yt-dlp raised as a failure with its outcome, and how long the server asks to be left alone."""
+    said = plain(str(error)) or words.last
+    outcome = Outcome.TIMED_OUT if gate.closed else classify(error, f"{said} {words.last}")
+    rest_s = retry_after_s(error, now_s=time.time())
+    return FetchFailure(outcome, said or type(error).__name__, retry_after_s=rest_s)
 
 
 def plain(words: str) -> str:
@@ -147,7 +175,7 @@ def _options(into: Path, name: str, settings: FetchSettings, watch: Watch, words
         "paths": {"home": str(into)},
         "outtmpl": {"default": f"{name}.%(ext)s"},
         "format": settings.selection(),
-        "merge_output_format": "mkv/mp4",
+        "merge_output_format": "mkv",
         "max_filesize": settings.max_bytes,
         "socket_timeout": settings.timeout_s,
         "retries": settings.retries,
@@ -182,10 +210,10 @@ def _shut(proxy: str) -> dict[str, Any]:
         "hls_prefer_native": True,
         "remote_components": [],
         "fixup": "never",
+        # Without one yt-dlp would not download tracks apart; it is asked for its version and never given a file.
         "ffmpeg_location": str(ffmpeg_binary()),
-        # Where yt-dlp would give a link to ffmpeg after all, ffmpeg may not open it; merging may open files only.
+        # Where yt-dlp would give a link to ffmpeg after all, ffmpeg may not open it.
         "external_downloader_args": {"ffmpeg_i": ["-protocol_whitelist", "pipe"]},
-        "postprocessor_args": {"merger+ffmpeg_i": ["-protocol_whitelist", "file,pipe"]},
     }
 
 

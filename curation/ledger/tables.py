@@ -7,6 +7,7 @@ score     what one version of one score measured on a window
 decision  what the policy in force says about a window
 clip      merged windows of one band: the unit that is reviewed and published
 verdict   a person's answer on a clip; rows are only ever added
+judged    what a verdict that counts keeps of its clip, whatever is decided later
 review    where a clip stands in the review queue, and who has it on the desk
 reviewer  who may sign in to the review page
 calibration  what P(good) and the edges of the bands were fitted to be
@@ -29,7 +30,10 @@ class Base(DeclarativeBase):
 
 
 class SourceEntry(Base):
-    """A row of a source list; `outcome` is "ok" or the fault, `proposal` what cutting it into windows gave."""
+    """A row of a source list; `outcome` is "ok" or the fault, `proposal` what cutting it into windows gave.
+
+    A list on a site that turned us away is row 0, and not asked again before `retry_at`.
+    """
 
     __tablename__ = "source"
 
@@ -44,13 +48,14 @@ class SourceEntry(Base):
     licence: Mapped[str]
     outcome: Mapped[str]
     detail: Mapped[str]
+    retry_at: Mapped[datetime | None]
     proposal: Mapped[str | None]
 
 
 class Video(Base):
     """A distinct link or local file. `fetch` and `analysis` are outcomes, None until tried.
 
-    `extractor` is the site's module and version of yt-dlp; a fetch is not tried again before `retry_at`.
+    `extractor` is yt-dlp's module for the site and its version; a fetch is not tried again before `retry_at`.
     """
 
     __tablename__ = "video"
@@ -173,6 +178,20 @@ class VerdictRow(Base):
     at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     __table_args__ = (Index("verdict_reviewer", "reviewer", "id"),)
+
+
+class JudgedRow(Base):
+    """What a verdict that counts, or did, keeps of its clip whatever is decided later.
+
+    `sound_late_us` is how late the sound was for the reviewer; `cut` how cutting the clip as the reviewer left it went,
+    None until that was tried.
+    """
+
+    __tablename__ = "judged"
+
+    verdict_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("verdict.id"), primary_key=True, autoincrement=False)
+    sound_late_us: Mapped[int]
+    cut: Mapped[str | None]
 
 
 class ReviewRow(Base):

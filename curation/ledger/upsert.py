@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import JSON, Table, insert
+from sqlalchemy import JSON, Select, Table, exists, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -34,6 +34,15 @@ def upsert(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]
         statement = statement.on_conflict_do_nothing(index_elements=keys)
     for batch in batches(rows):
         session.execute(statement, batch)
+
+
+def insert_missing(session: Session, table: type[Base], columns: Sequence[str], rows: Select[Any]) -> None:
+    """Insert what a query gives, in the order of `columns`; rows that are there stay as they are."""
+    target = table.__table__
+    assert isinstance(target, Table)
+    keys = list(target.primary_key)
+    there = exists().where(*(key == rows.selected_columns[columns.index(key.name)] for key in keys))
+    session.execute(insert(target).from_select(list(columns), rows.where(~there)))
 
 
 def append(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.media.container import OpenMedia, open_media
-from curation.media.decode import Kind, decoded, frame_time_us, time_us
+from curation.media.decode import Kind, check_reached, decoded, frame_time_us, time_us
 from curation.media.failures import MediaFailure
 from curation.media.pixels import Lens, colour_histogram, upright
 from curation.media.settings import AnalysisSettings
@@ -25,10 +25,6 @@ STILL_MOTION = 0.02
 
 MAX_THUMBNAILS = 8_000
 """About half a GiB at the usual size."""
-
-MISSING_SHARE = 0.05
-MISSING_US = 500_000
-"""A pass that ends earlier than declared by more than both of these was cut short [ours]."""
 
 
 def analyse(
@@ -152,9 +148,13 @@ class _Curves:
     def _check(self, frame: Any, at_us: int) -> None:
         """What the header promised is checked before decoding; a frame may still be larger, a stream longer."""
         if frame.width * frame.height > self._settings.max_pixels:
-            raise MediaFailure(Outcome.TOO_LARGE, f"{frame.width * frame.height} pixels a frame")
+            raise MediaFailure(
+                Outcome.TOO_LARGE, f"{frame.width * frame.height} pixels, more than `analysis.max_pixels`"
+            )
         if at_us > self._settings.max_duration_s * 1e6:
-            raise MediaFailure(Outcome.TOO_LARGE, f"longer than {self._settings.max_duration_s:.0f} s")
+            raise MediaFailure(
+                Outcome.TOO_LARGE, f"longer than `analysis.max_duration_s`, {self._settings.max_duration_s:.0f} s"
+            )
 
 
 class _Thumbnails:
@@ -207,5 +207,4 @@ def _check_complete(media: OpenMedia, curves: _Curves, sound: Waveform) -> None:
     else:
         declared = media.container.duration or 0
         found = max(found, found + curves.origin_us, sound.end_us - curves.origin_us, sound.end_us)
-    if found < declared - max(MISSING_US, MISSING_SHARE * declared):
-        raise MediaFailure(Outcome.TRUNCATED, f"{found / 1e6:.2f} s of {declared / 1e6:.2f} s could be decoded")
+    check_reached(found, declared)

@@ -66,6 +66,18 @@ def sniff(head: bytes) -> str | None:
     return None
 
 
+def sniff_sound(head: bytes) -> str | None:
+    """The libav demuxer for bare sound that begins with `head`, as some sites offer it; None if it is none."""
+    if head.startswith(b"fLaC"):
+        return "flac"
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        return "wav"
+    if head[:1] == b"\xff" and head[1:2] >= b"\xe0":
+        # The two bits of MPEG's layer are zero in AAC's own frames (ISO 13818-7, "adts_fixed_header").
+        return "mp3" if head[1] & 0b110 else "aac"
+    return None
+
+
 @contextmanager
 def open_media(path: Path, settings: AnalysisSettings | None = None) -> Iterator[OpenMedia]:
     """Open a file that has both a picture and a sound track.
@@ -73,9 +85,33 @@ def open_media(path: Path, settings: AnalysisSettings | None = None) -> Iterator
     Raises:
         MediaFailure: the file is missing, empty, no video container, cut short, lacks a track, or is too large.
     """
+    with _opened(path, _demuxer(path)) as container:
+        yield _checked(container, settings or AnalysisSettings())
+
+
+@contextmanager
+def open_track(path: Path, kind: str) -> Iterator[tuple[Any, str]]:
+    """The first track of a kind ("video", "audio") of a file that need not have the other: PyAV's stream, the demuxer.
+
+    Raises:
+        MediaFailure: the file is missing, empty, no media, cut short, or lacks the track.
+    """
+    demuxer = _demuxer(path, bare_sound=kind == "audio")
+    with _opened(path, demuxer) as container:
+        if len(container.streams) > AnalysisSettings().max_tracks:
+            raise MediaFailure(Outcome.TOO_LARGE, f"{len(container.streams)} tracks")
+        stream = next((one for one in getattr(container.streams, kind) if not _is_cover(one)), None)
+        if stream is None:
+            raise MediaFailure(Outcome.NO_VIDEO if kind == "video" else Outcome.NO_AUDIO)
+        _check_codec(stream)
+        _check_whole(container, (stream,))
+        yield stream, demuxer
+
+
+@contextmanager
+def _opened(path: Path, demuxer: str) -> Iterator[Any]:
     import av
 
-    demuxer = _demuxer(path)
     try:
         container = av.open(str(path), format=demuxer, options=OPTIONS)
     except MemoryError:
@@ -85,24 +121,35 @@ def open_media(path: Path, settings: AnalysisSettings | None = None) -> Iterator
         outcome = Outcome.TRUNCATED if broken else Outcome.NOT_A_VIDEO
         raise MediaFailure(outcome, f"libav cannot open it: {error}") from error
     with container:
-        yield _checked(container, settings or AnalysisSettings())
+        yield container
 
 
-def _demuxer(path: Path) -> str:
+def _demuxer(path: Path, *, bare_sound: bool = False) -> str:
     try:
         # A pipe or a device would be waited for, or never end.
         if not stat.S_ISREG(path.stat().st_mode):
             raise MediaFailure(Outcome.NOT_A_VIDEO, "it is no regular file")
         with path.open("rb") as file:
             head = file.read(400)
+            if bare_sound and head.startswith(b"ID3"):
+                file.seek(_id3_bytes(head))
+                head = file.read(400) or head
     except (OSError, ValueError) as error:
         raise MediaFailure(Outcome.FILE_MISSING, getattr(error, "strerror", None) or str(error)) from error
     if not head:
         raise MediaFailure(Outcome.EMPTY_FILE)
-    demuxer = sniff(head)
+    demuxer = sniff(head) or (sniff_sound(head) if bare_sound else None)
     if demuxer is None:
         raise MediaFailure(Outcome.NOT_A_VIDEO, f"its first bytes are {head[:12]!r}")
     return demuxer
+
+
+def _id3_bytes(head: bytes) -> int:
+    """How long a tag at the beginning of a file is (ID3v2.4, 3.1: four times seven bits, its header not counted)."""
+    size = 0
+    for byte in head[6:10]:
+        size = size << 7 | byte & 0x7F
+    return size + 10
 
 
 def _has_index(path: Path) -> bool:
@@ -125,21 +172,18 @@ def _has_index(path: Path) -> bool:
 
 
 def _checked(container: Any, settings: AnalysisSettings) -> OpenMedia:
-    import av
-
     if len(container.streams) > settings.max_tracks:
-        raise MediaFailure(Outcome.TOO_LARGE, f"{len(container.streams)} tracks")
-    pictures = [one for one in container.streams.video if not one.disposition & av.stream.Disposition.attached_pic]
+        raise MediaFailure(
+            Outcome.TOO_LARGE, f"{len(container.streams)} tracks, where `analysis.max_tracks` is {settings.max_tracks}"
+        )
+    pictures = [one for one in container.streams.video if not _is_cover(one)]
     if not pictures:
         raise MediaFailure(Outcome.NO_VIDEO)
     if not container.streams.audio:
         raise MediaFailure(Outcome.NO_AUDIO)
     video, audio = pictures[0], container.streams.audio[0]
-    for stream, allowed in ((video, PICTURE_CODECS), (audio, SOUND_CODECS)):
-        if stream.codec_context is None:
-            raise MediaFailure(Outcome.UNKNOWN_CODEC, f"libav has no decoder for its {stream.type} track")
-        if stream.codec_context.name not in allowed:
-            raise MediaFailure(Outcome.UNKNOWN_CODEC, f"its {stream.type} track is {stream.codec_context.name}")
+    for stream in (video, audio):
+        _check_codec(stream)
     # One worker a core scales better than threads inside a decoder.
     video.codec_context.thread_count = 1
     # The header is checked below; a frame may say otherwise.
@@ -149,17 +193,31 @@ def _checked(container: Any, settings: AnalysisSettings) -> OpenMedia:
     return OpenMedia(container, video, audio)
 
 
+def _is_cover(stream: Any) -> bool:
+    """Whether a picture track is a still that goes with the sound."""
+    import av
+
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def _check_codec(stream: Any) -> None:
+    if stream.codec_context is None:
+        raise MediaFailure(Outcome.UNKNOWN_CODEC, f"libav has no decoder for its {stream.type} track")
+    if stream.codec_context.name not in (PICTURE_CODECS if stream.type == "video" else SOUND_CODECS):
+        raise MediaFailure(Outcome.UNKNOWN_CODEC, f"its {stream.type} track is {stream.codec_context.name}")
+
+
 def _check_size(container: Any, video: Any, audio: Any, settings: AnalysisSettings) -> None:
     duration_s = (container.duration or 0) / 1e6
-    for found, most, words in (
-        (video.codec_context.width * video.codec_context.height, settings.max_pixels, "pixels a frame"),
-        (duration_s, settings.max_duration_s, "seconds long"),
-        (float(video.average_rate or 0), settings.max_fps, "frames a second"),
-        (audio.codec_context.channels, settings.max_channels, "channels"),
-        (audio.codec_context.sample_rate, settings.max_sound_hz, "samples a second"),
+    for found, setting, words in (
+        (video.codec_context.width * video.codec_context.height, "max_pixels", "pixels a frame"),
+        (duration_s, "max_duration_s", "seconds long"),
+        (float(video.average_rate or 0), "max_fps", "frames a second"),
+        (audio.codec_context.channels, "max_channels", "channels"),
+        (audio.codec_context.sample_rate, "max_sound_hz", "samples a second"),
     ):
-        if found > most:
-            raise MediaFailure(Outcome.TOO_LARGE, f"{found:.0f} {words}, where {most:.0f} are allowed")
+        if found > (most := getattr(settings, setting)):
+            raise MediaFailure(Outcome.TOO_LARGE, f"{found:.0f} {words}, where `analysis.{setting}` is {most:.0f}")
 
 
 def _check_whole(container: Any, streams: tuple[Any, ...]) -> None:

@@ -6,25 +6,23 @@ input gives equal bytes [ours].
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from curation.media.container import OpenMedia, open_media
-from curation.media.decode import Kind, decoded, frame_time_us
+from curation.media.decode import LEADS_US, Kind, decoded, first_frame_us, frame_time_us, seek
 from curation.media.encode import Mp4Writer, encode_flac
 from curation.media.failures import MediaFailure
-from curation.media.settings import CutSettings
+from curation.media.settings import AnalysisSettings, CutSettings
 from curation.media.waveform import Samples, Waveform, WaveformBuilder
 from curation.outcomes import Outcome
-
-LEADS_US = (1_000_000, 16_000_000)
-"""Decoding begins so much earlier: codecs whose packets lean on the ones before settle within a second; the longer way
-is for files whose tracks lie seconds apart. Where both come too late, decoding begins at the beginning."""
 
 SETTLED_US = 100_000
 """Sound is decoded from at least so much before the span: Opus asks for 80 ms, AAC for two packets."""
@@ -32,7 +30,13 @@ SETTLED_US = 100_000
 SPARE_US = 100_000
 """Decoding ends this much later: the last sound packet of the span may stand behind the next picture."""
 
+TOLERANCE_US = 12
+"""An edge so near to a frame is that frame's: trims come on a preview's clock of 90 kHz, 6 us off at most [ours]."""
+
 AAC_RATES_HZ = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
+
+Opened = Callable[[], AbstractContextManager[OpenMedia]]
+"""Opens the source anew, at its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,8 @@ class CutClip:
         mp4: H.264 + AAC, index in front.
         flac: exactly the samples of the span, 16-bit.
         frames: pictures in it.
-        first_frame_us: where it begins in the source: the first frame at or after the wanted start.
+        first_frame_us: where it begins in the source: the first frame at or after the wanted start, give or take
+            `TOLERANCE_US`.
         duration_us: from there to the wanted end; the length of the sound.
         width_px, height_px: size as shown, even.
         rate_hz: sample rate of both sound tracks.
@@ -62,41 +67,39 @@ class CutClip:
 
 
 def cut(
-    source: Path, *, start_us: int, end_us: int, sound_offset_us: int = 0, settings: CutSettings | None = None
+    source: Path,
+    *,
+    start_us: int,
+    end_us: int,
+    sound_offset_us: int = 0,
+    settings: CutSettings | None = None,
+    analysis: AnalysisSettings | None = None,
 ) -> CutClip:
     """Cut [start_us, end_us) of a file; times count from its first frame.
 
     Args:
         source: the file.
-        start_us, end_us: the span; the clip begins with the first frame at or after `start_us`.
+        start_us, end_us: the span; the clip begins with the first frame at or after `start_us`, and holds none at or
+            after `end_us`, both give or take `TOLERANCE_US`.
         sound_offset_us: how late the source's sound is; it is taken from so much later, which mends it.
         settings: of the encoders.
+        analysis: what is refused, as in the analysis.
 
     Raises:
         MediaFailure: the file cannot be decoded there.
     """
-    with open_media(source) as media:
-        origin_us = _first_frame_us(media)
+    opened = partial(open_media, source, analysis)
+    with opened() as media:
+        origin_us = first_frame_us(media)
     span = _Span(origin_us + start_us, origin_us + end_us, sound_offset_us)
     with tempfile.TemporaryDirectory(prefix="clapboard-cut-") as folder:
         path = Path(folder) / "clip.mp4"
         leads = [lead for lead in LEADS_US if lead < start_us]
-        tried = (_cut_from(source, span, path, settings or CutSettings(), lead_us=lead) for lead in [*leads, None])
+        tried = (_cut_from(opened, span, path, settings or CutSettings(), lead_us=lead) for lead in [*leads, None])
         made = next(filter(None, tried), None)
         if made is None:
             raise MediaFailure(Outcome.DECODE_FAILED, f"no frame between {start_us / 1e6:.3f} and {end_us / 1e6:.3f} s")
-        writer, sound, silent_us = made
-        return CutClip(
-            mp4=path.read_bytes(),
-            flac=encode_flac(sound, writer.rate_hz),
-            frames=writer.frames,
-            first_frame_us=writer.first_us - origin_us,
-            duration_us=span.end_us - writer.first_us,
-            width_px=writer.size_px[0],
-            height_px=writer.size_px[1],
-            rate_hz=writer.rate_hz,
-            silent_us=silent_us,
-        )
+        return _clip(path, *made, origin_us=origin_us, end_us=span.end_us)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,20 +119,38 @@ class _Span:
         """Where the source's sound is first wanted."""
         return self.start_us + self.sound_offset_us
 
+    def shows(self, at_us: int) -> bool:
+        """Whether a picture is in it; of two spans that meet, one has it."""
+        return self.start_us - TOLERANCE_US <= at_us < self.end_us - TOLERANCE_US
+
     @property
     def until_us(self) -> int:
         return self.end_us + max(self.sound_offset_us, 0) + SPARE_US
 
 
+def _clip(path: Path, writer: Mp4Writer, sound: Samples, silent_us: int, *, origin_us: int, end_us: int) -> CutClip:
+    return CutClip(
+        mp4=path.read_bytes(),
+        flac=encode_flac(sound, writer.rate_hz),
+        frames=writer.frames,
+        first_frame_us=writer.first_us - origin_us,
+        duration_us=end_us - writer.first_us,
+        width_px=writer.size_px[0],
+        height_px=writer.size_px[1],
+        rate_hz=writer.rate_hz,
+        silent_us=silent_us,
+    )
+
+
 def _cut_from(
-    source: Path, span: _Span, path: Path, settings: CutSettings, *, lead_us: int | None
+    opened: Opened, span: _Span, path: Path, settings: CutSettings, *, lead_us: int | None
 ) -> tuple[Mp4Writer, Samples, int] | None:
     """Decode the span and write its MP4, from `lead_us` before it or from the beginning of the file.
 
     None if no frame of it was met, or if decoding began too late for the picture or for the sound.
     """
-    with open_media(source) as media:
-        if lead_us is not None and not _seek(media, span.from_us - lead_us):
+    with opened() as media:
+        if lead_us is not None and not seek(media, span.from_us - lead_us):
             return None
         frames = _frames_until(media, span.until_us)
         if lead_us is not None:
@@ -140,7 +161,7 @@ def _cut_from(
                 for kind, frame, at_us in frames:
                     if kind is Kind.SOUND:
                         builder.add(frame)
-                    elif span.start_us <= at_us < span.end_us:
+                    elif span.shows(at_us):
                         writer.add_frame(frame, at_us)
             except _TooLateError:
                 return None
@@ -189,24 +210,6 @@ def _from_early_enough(frames: Iterator[tuple[Kind, Any, int]], span: _Span) -> 
         yield kind, frame, at_us
     if wanted:
         raise _TooLateError
-
-
-def _first_frame_us(media: OpenMedia) -> int:
-    """The presentation time of the first frame: zero of every span."""
-    for kind, frame in decoded(media):
-        if kind is Kind.PICTURE:
-            return frame_time_us(frame) or 0
-    raise MediaFailure(Outcome.NO_VIDEO, "not one frame of its picture track can be decoded")
-
-
-def _seek(media: OpenMedia, target_us: int) -> bool:
-    import av
-
-    try:
-        media.container.seek(target_us, backward=True)
-    except av.FFmpegError:
-        return False
-    return True
 
 
 def _frames_until(media: OpenMedia, end_us: int) -> Iterator[tuple[Kind, Any, int]]:

@@ -13,8 +13,16 @@ from curation.media.container import OpenMedia
 from curation.media.failures import MediaFailure
 from curation.outcomes import Outcome
 
+LEADS_US = (1_000_000, 16_000_000)
+"""Decoding of a span begins so much earlier: codecs whose packets lean on the ones before settle within a second; the
+longer way is for files whose tracks lie seconds apart. Where both come too late, decoding begins at the beginning."""
+
 MAX_BROKEN_PACKETS = 25
 """So many undecodable packets of one track in a row, and the decoder is taken to have given up [ours]."""
+
+MISSING_SHARE = 0.05
+MISSING_US = 500_000
+"""A file that ends earlier than declared by more than both of these was cut short [ours]."""
 
 
 class Kind(StrEnum):
@@ -55,6 +63,29 @@ def decoded(media: OpenMedia, *, one_picture: bool = False) -> Iterator[tuple[Ki
         seen = one_picture and (seen or (kind is Kind.PICTURE and bool(frames)))
 
 
+def first_frame_us(media: OpenMedia) -> int:
+    """The presentation time of the first frame: zero of every span.
+
+    Raises:
+        MediaFailure: there is none.
+    """
+    for kind, frame in decoded(media):
+        if kind is Kind.PICTURE:
+            return frame_time_us(frame) or 0
+    raise MediaFailure(Outcome.NO_VIDEO, "not one frame of its picture track can be decoded")
+
+
+def seek(media: OpenMedia, target_us: int) -> bool:
+    """Go to a keyframe at or before an instant of the container's clock; whether the file can."""
+    import av
+
+    try:
+        media.container.seek(target_us, backward=True)
+    except av.FFmpegError:
+        return False
+    return True
+
+
 def frame_time_us(frame: Any) -> int | None:
     """A frame's presentation time in whole microseconds on the container's clock; None if it carries none."""
     return None if frame.pts is None else time_us(frame.pts, frame.time_base)
@@ -65,6 +96,16 @@ def time_us(pts: int, time_base: Fraction) -> int:
     # Integers: exact Fraction arithmetic would cost more than looking at the frame.
     scaled, divisor = pts * time_base.numerator * 1_000_000, time_base.denominator
     return (2 * scaled + divisor) // (2 * divisor)
+
+
+def check_reached(found_us: int, declared_us: int) -> None:
+    """Compare how far a file was read with how long it says it is.
+
+    Raises:
+        MediaFailure: `TRUNCATED`: much of it is missing.
+    """
+    if found_us < declared_us - max(MISSING_US, MISSING_SHARE * declared_us):
+        raise MediaFailure(Outcome.TRUNCATED, f"{found_us / 1e6:.2f} s of {declared_us / 1e6:.2f} s are there")
 
 
 def _packets(media: OpenMedia) -> Iterator[Any]:

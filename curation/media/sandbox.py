@@ -1,7 +1,7 @@
 """Decode untrusted files in processes that may die: killed at a deadline, capped in memory, without a network.
 
-`MediaWorkers` offers the analysis and the cut as they are, with the same arguments and the same failures; a worker does
-many jobs, so that starting it costs nothing a video.
+`MediaWorkers` offers the analysis, the cut and the join as they are, with the same arguments and the same failures; a
+worker does many jobs, so that starting it costs nothing a video.
 """
 
 import os
@@ -19,6 +19,8 @@ from typing import Any, TypeVar
 
 from curation.media.cut import CutClip
 from curation.media.failures import MediaFailure
+from curation.media.join import Joined
+from curation.media.look import Frames
 from curation.media.settings import AnalysisSettings, CutSettings, SandboxSettings
 from curation.media.timeline import Timeline
 from curation.media.wire import WireError, receive, send, unpacked
@@ -38,8 +40,15 @@ class MediaWorkers:
     way.
     """
 
-    def __init__(self, count: int | None = None, settings: SandboxSettings | None = None) -> None:
+    def __init__(
+        self,
+        count: int | None = None,
+        settings: SandboxSettings | None = None,
+        analysis: AnalysisSettings | None = None,
+    ) -> None:
+        """`analysis` says what is refused, in the analysis and in the cut, where a call does not say it itself."""
         self.settings = settings or SandboxSettings()
+        self._analysis = analysis or AnalysisSettings()
         self.count = count or self.settings.workers or os.cpu_count() or 1
         self._idle: LifoQueue[_Worker | None] = LifoQueue()
         for _ in range(self.count):
@@ -67,21 +76,61 @@ class MediaWorkers:
         Raises:
             MediaFailure: as there, or the worker crashed, ran out of memory or did not end in time.
         """
-        chosen = (settings or AnalysisSettings()).model_dump(mode="json")
+        chosen = (settings or self._analysis).model_dump(mode="json")
         job = {"job": "analyse", "settings": chosen, "thumbnails": thumbnails, "pictures": pictures}
         return self._made(Timeline, job, path)
 
     def cut(
-        self, source: Path, *, start_us: int, end_us: int, sound_offset_us: int = 0, settings: CutSettings | None = None
+        self,
+        source: Path,
+        *,
+        start_us: int,
+        end_us: int,
+        sound_offset_us: int = 0,
+        settings: CutSettings | None = None,
+        analysis: AnalysisSettings | None = None,
     ) -> CutClip:
         """`curation.media.cut.cut` in a worker.
 
         Raises:
             MediaFailure: as there, or the worker crashed, ran out of memory or did not end in time.
         """
-        job = {"job": "cut", "settings": (settings or CutSettings()).model_dump(mode="json")}
+        job = {
+            "job": "cut",
+            "settings": (settings or CutSettings()).model_dump(mode="json"),
+            "analysis": (analysis or self._analysis).model_dump(mode="json"),
+        }
         span = {"start_us": start_us, "end_us": end_us, "sound_offset_us": sound_offset_us}
         return self._made(CutClip, job | span, source)
+
+    def look(
+        self,
+        path: Path,
+        *,
+        start_us: int,
+        end_us: int,
+        hz: float,
+        short_px: int,
+        side_px: int,
+        settings: AnalysisSettings | None = None,
+    ) -> Frames:
+        """`curation.media.look.look` in a worker.
+
+        Raises:
+            MediaFailure: as there, or the worker crashed, ran out of memory or did not end in time.
+        """
+        job = {"job": "look", "settings": (settings or self._analysis).model_dump(mode="json")}
+        view = {"start_us": start_us, "end_us": end_us, "hz": hz, "short_px": short_px, "side_px": side_px}
+        return self._made(Frames, job | view, path)
+
+    def join(self, picture: Path, sound: Path, *, into: Path, most_bytes: int) -> Joined:
+        """`curation.media.join.join` in a worker.
+
+        Raises:
+            MediaFailure: as there, or the worker crashed, ran out of memory or did not end in time.
+        """
+        paths = {"sound": str(sound.absolute()), "into": str(into.absolute())}
+        return self._made(Joined, {"job": "join", "most_bytes": most_bytes} | paths, picture)
 
     def pids(self) -> list[int]:
         """Process ids of the workers that wait for a job."""

@@ -5,11 +5,15 @@ Times are integer microseconds on the source's own clock, counted from its first
 """
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from curation.embeddings import Track
+
+if TYPE_CHECKING:
+    from curation.media.look import Frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,14 @@ def undecoded(duration_us: int) -> Timeline:
     return Timeline(0, 0, duration_us, at, nothing, nothing, nothing, at, thumbs, 0, 16_000, nothing)
 
 
+class Looker(Protocol):
+    """`curation.media.look.look` at a window's video, in this process or in a confined one."""
+
+    def __call__(self, *, start_us: int, end_us: int, hz: float, short_px: int, side_px: int) -> "Frames":
+        """The frames of a span of the video, which may lie around the window."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A span of a timeline together with the words that go with it: what a score looks at.
@@ -66,6 +78,7 @@ class Window:
         start_us, end_us: the span, 0 <= start_us < end_us <= timeline.duration_us.
         text: caption or class name; empty where the source gives none.
         picture_track, sound_track: embeddings of the whole video over time, where a score asked for them.
+        look: decodes frames of the video, where a score looks closely (`Need.FRAMES`); they are not kept.
     """
 
     timeline: Timeline
@@ -74,6 +87,7 @@ class Window:
     text: str = ""
     picture_track: Track | None = None
     sound_track: Track | None = None
+    look: Looker | None = None
 
     def frames(self) -> slice:
         """The frames whose presentation time lies in [start, end)."""

@@ -1,4 +1,4 @@
-"""The other side of `sandbox.py`: a process that confines itself, then decodes and cuts files until its pipe ends.
+"""The other side of `sandbox.py`: a process that confines itself, then works on files until its pipe ends.
 
 Run as `python -m curation.media.worker`; its standard input and output carry messages of `wire.py`.
 """
@@ -68,7 +68,7 @@ def _analyse(job: dict[str, Any]) -> Any:
 
 def _cut(job: dict[str, Any]) -> Any:
     from curation.media.cut import cut
-    from curation.media.settings import CutSettings
+    from curation.media.settings import AnalysisSettings, CutSettings
 
     return cut(
         Path(job["path"]),
@@ -76,10 +76,25 @@ def _cut(job: dict[str, Any]) -> Any:
         end_us=job["end_us"],
         sound_offset_us=job["sound_offset_us"],
         settings=CutSettings.model_validate(job["settings"]),
+        analysis=AnalysisSettings.model_validate(job["analysis"]),
     )
 
 
-JOBS: dict[str, Callable[[dict[str, Any]], Any]] = {"analyse": _analyse, "cut": _cut}
+def _look(job: dict[str, Any]) -> Any:
+    from curation.media.look import look
+    from curation.media.settings import AnalysisSettings
+
+    view = {name: job[name] for name in ("start_us", "end_us", "hz", "short_px", "side_px")}
+    return look(Path(job["path"]), settings=AnalysisSettings.model_validate(job["settings"]), **view)
+
+
+def _join(job: dict[str, Any]) -> Any:
+    from curation.media.join import join
+
+    return join(Path(job["path"]), Path(job["sound"]), into=Path(job["into"]), most_bytes=job["most_bytes"])
+
+
+JOBS: dict[str, Callable[[dict[str, Any]], Any]] = {"analyse": _analyse, "cut": _cut, "look": _look, "join": _join}
 
 if __name__ == "__main__":
     main()

@@ -3,12 +3,15 @@
 from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from curation.decide.calibrate import Interval, wilson
+from curation.decide.policy import Band
+from curation.judged import left_out
 from curation.ledger.open import Ledger
-from curation.ledger.tables import ClipRow, ReviewRow, VerdictRow
+from curation.ledger.tables import ClipRow, ReviewRow, SourceEntry, VerdictRow, Video
 from curation.review.settings import ReviewSettings
 from curation.review.verdicts import OPEN, State, Verdict
 
@@ -43,9 +46,10 @@ class Progress:
 
     Attributes:
         waiting, disputed: clips that need an answer; of those, on how many two reviewers disagree.
-        accepted, rejected: clips with an answer that counts.
+        accepted, rejected: clips with an answer that counts; of the accepted ones those that are published.
         classes: the same by class.
-        precision: share of the audited clips that people accept: the precision of what was accepted unseen.
+        precision: share of the audited clips that people accept: the precision of what was accepted unseen, by the
+            policy that is in force.
         enough: why one may stop, if one may.
         saved: about how many answers fewer than a random order would have taken to as many accepted clips.
     """
@@ -67,31 +71,17 @@ class Progress:
 
 def progress(ledger: Ledger, settings: ReviewSettings) -> Progress:
     """Read the state of the queue."""
-    rows = (
-        select(
-            ReviewRow.label,
-            ReviewRow.state,
-            ReviewRow.audit,
-            VerdictRow.verdict,
-            func.count(),
-            func.sum(ClipRow.p_good),
-        )
-        .join(ClipRow, ClipRow.id == ReviewRow.clip_id)
-        .outerjoin(VerdictRow, VerdictRow.id == ReviewRow.verdict_id)
-        .where((ReviewRow.state != State.GONE) | ReviewRow.verdict_id.is_not(None))
-        .group_by(ReviewRow.label, ReviewRow.state, ReviewRow.audit, VerdictRow.verdict)
-    )
     counts: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     audited, audits_good, hoped = 0, 0, 0.0
     with ledger.session() as session:
-        for label, state, audit, verdict, count, p_good in session.execute(rows):
+        for label, state, audit, verdict, unpublished, count, p_good in session.execute(_queue()):
             of_class = counts[label]
             if state in OPEN:
                 of_class["waiting"] += count
                 of_class["disputed"] += count if state == State.DISPUTED else 0
                 hoped += 0 if verdict else p_good
             if verdict is not None:
-                of_class[verdict] += count
+                of_class[verdict] += 0 if unpublished and verdict == Verdict.ACCEPT else count
                 audited += count if audit else 0
                 audits_good += count if audit and verdict == Verdict.ACCEPT else 0
     classes = tuple(
@@ -111,6 +101,25 @@ def progress(ledger: Ledger, settings: ReviewSettings) -> Progress:
         enough=_enough(classes, precision, waiting, settings),
         saved=max(0, round(_answers_at_random(accepted, hoped, accepted + rejected + waiting) - accepted - rejected)),
     )
+
+
+def _queue() -> Select[Any]:
+    """The queue counted by class, state, whether a clip is an audit of the policy in force, verdict, and what keeps it
+    from being published."""
+    audit = ReviewRow.audit & ClipRow.current & (ClipRow.band == Band.ACCEPT) & ClipRow.duplicate_of.is_(None)
+    unpublished = left_out().label("unpublished")
+    one = (
+        select(ReviewRow.label, ReviewRow.state, audit.label("audit"), VerdictRow.verdict, unpublished, ClipRow.p_good)
+        .join(ClipRow, ClipRow.id == ReviewRow.clip_id)
+        .join(SourceEntry, SourceEntry.id == ClipRow.source_id)
+        .join(Video, Video.id == ClipRow.video_id)
+        .outerjoin(VerdictRow, VerdictRow.id == ReviewRow.verdict_id)
+        .where((ReviewRow.state != State.GONE) | ReviewRow.verdict_id.is_not(None))
+        .subquery()
+        .c
+    )
+    keys = one.label, one.state, one.audit, one.verdict, one.unpublished
+    return select(*keys, func.count(), func.sum(one.p_good)).group_by(*keys)
 
 
 def _enough(

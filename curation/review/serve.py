@@ -92,7 +92,7 @@ def serve(
         access, link_path = _way_in(where, ledger, reviewer)
         with (
             _listen(where) as listener,
-            MediaWorkers(count=MEDIA_WORKERS, settings=recipe.sandbox) as workers,
+            MediaWorkers(count=MEDIA_WORKERS, settings=recipe.sandbox, analysis=recipe.analysis) as workers,
             ThreadPoolExecutor(1, thread_name_prefix="enough") as behind,
         ):
             enrol(ledger, recipe.review)

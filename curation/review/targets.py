@@ -6,9 +6,10 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from curation.decide.asking import combined
-from curation.ledger.tables import ReviewRow, VerdictRow
+from curation.judged import accepted, left_out
+from curation.ledger.tables import ReviewRow
 from curation.review.settings import ReviewSettings
-from curation.review.verdicts import State, Verdict
+from curation.review.verdicts import State
 
 DEFICIT_STEP = 0.05
 """A class is put into a new order only when what it lacks has changed by so much."""
@@ -21,17 +22,12 @@ def deficits(session: Session, settings: ReviewSettings) -> dict[str, float]:
 
 
 def deficit(session: Session, label: str, settings: ReviewSettings) -> float:
-    """What one class lacks, in steps; 0 without a target."""
+    """What one class lacks of clips that are published, in steps; 0 without a target."""
     target = settings.target(label)
     if not target:
         return 0.0
-    accepted = session.scalar(
-        select(func.count())
-        .select_from(ReviewRow)
-        .join(VerdictRow, VerdictRow.id == ReviewRow.verdict_id)
-        .where(ReviewRow.label == label, VerdictRow.verdict == Verdict.ACCEPT)
-    )
-    lacking = max(0.0, 1 - (accepted or 0) / target)
+    published = session.scalar(accepted(func.count()).where(ReviewRow.label == label, left_out().is_(None)))
+    lacking = max(0.0, 1 - (published or 0) / target)
     return round(lacking / DEFICIT_STEP) * DEFICIT_STEP
 
 

@@ -14,6 +14,7 @@ class Need(StrEnum):
     """What a score wants decoded."""
 
     CURVES = "curves"
+    FRAMES = "frames"
     THUMBNAILS = "thumbnails"
     WAVEFORM = "waveform"
     PICTURE_TRACK = "picture_track"

@@ -12,6 +12,7 @@ SCORES = {
     "loudness": "curation.scores.loudness:LoudnessScore",
     "sync": "curation.scores.sync:SyncScore",
     "sync_net": "curation.scores.sync_net:SyncNetScore",
+    "synchformer": "curation.scores.synchformer:SynchformerScore",
     "av_align": "curation.scores.av_align:AVAlignScore",
     "diegesis": "curation.scores.diegesis:DiegesisScore",
     "speech": "curation.scores.speech:SpeechScore",

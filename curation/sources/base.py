@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from curation.outcomes import Outcome
@@ -49,12 +50,18 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """A line that is no usable row; `row` 0 stands for the whole list."""
+    """A line that is no usable row; `row` 0 stands for the whole list, which may be asked again at `retry_at`.
+
+    `unwanted` is the row that it would have been, where nothing but our settings keep it out and no other line of the
+    same reading brings it in.
+    """
 
     table: str
     row: int
     outcome: Outcome
     detail: str
+    retry_at: datetime | None = None
+    unwanted: SourceRow | None = None
 
 
 Read = Iterator[SourceRow | RowFault]
@@ -63,6 +70,20 @@ Read = Iterator[SourceRow | RowFault]
 def video_id(name: str) -> str:
     """The id of a canonical link or a path."""
     return hashlib.sha256(name.encode()).hexdigest()[:ID_DIGITS]
+
+
+def ids_of(item: str) -> set[str]:
+    """The ids of the video that a person means by a link in any spelling, or by a path from where they are."""
+    return {video_id(canonical_link(item)), video_id(path_from_here(item))}
+
+
+def path_from_here(item: str) -> str:
+    """A path as the ledger has it, also of a member of a tar; what can be no path stays as it is."""
+    file, inside, member = item.partition(f".tar{MEMBER}")
+    try:
+        return f"{Path(f'{file}.tar').resolve()}{MEMBER}{member}" if inside else str(Path(item).resolve())
+    except (OSError, RuntimeError, ValueError):
+        return item
 
 
 def is_web(link: str) -> bool:

@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from curation.fetch.failures import FetchFailure
+from curation.fetch.governor import Governor
 from curation.fetch.listing import SEARCH, entries, files_at
 from curation.fetch.settings import FetchSettings
 from curation.sources.base import Read, RowFault, SourceRow, printable
@@ -15,6 +16,14 @@ LIST = "list:"
 
 PREFIX = "prefix:"
 """Before an http(s) link: take the files that the server lists below it."""
+
+SEARCHED = {
+    "ytsearch": "https://www.youtube.com/",
+    "scsearch": "https://soundcloud.com/",
+    "bilisearch": "https://www.bilibili.com/",
+    "nicosearch": "https://www.nicovideo.jp/",
+}
+"""Where yt-dlp's best known searches look."""
 
 _YOUTUBE_LIST = re.compile(r"/(playlist\b|channel/|c/|user/|@[^/]+/?(videos|shorts|streams|playlists)?$)")
 
@@ -28,26 +37,33 @@ def is_list(source: str) -> bool:
     return site == "youtube.com" and bool(_YOUTUBE_LIST.match(parts.path))
 
 
-def read_list(source: str, fetch: FetchSettings, *, most: int) -> Read:
+def place_of(source: str) -> str | None:
+    """A link of the site that a list or search is asked from, as far as that can be told from its name."""
+    link = source.removeprefix(LIST).removeprefix(PREFIX)
+    if SEARCH.fullmatch(link):
+        return next((site for name, site in SEARCHED.items() if link.startswith(name)), None)
+    return link
+
+
+def read_list(source: str, fetch: FetchSettings, *, most: int, governor: Governor | None = None) -> Read:
     """A row for each entry of a playlist, channel or search; its title is the caption."""
     link = source.removeprefix(LIST)
     try:
-        for number, entry in enumerate(entries(link, fetch, most=most), start=1):
+        for number, entry in enumerate(entries(link, fetch, most=most, governor=governor), start=1):
             yield _row(entry.link, entry.title, source, number)
     except FetchFailure as failure:
-        yield RowFault(source, 0, failure.outcome, failure.detail)
+        yield RowFault(source, 0, failure.outcome, failure.detail, failure.retry_at)
 
 
-def read_prefix(source: str, fetch: FetchSettings, *, most: int) -> Read:
+def read_prefix(source: str, fetch: FetchSettings, *, most: int, governor: Governor | None = None) -> Read:
     """A row for each media file that a web server lists below a folder; its own folder is its label."""
     base = source.removeprefix(PREFIX)
     try:
-        links = [
-            one for one in files_at(base, fetch, most=most) if PurePosixPath(urlsplit(one).path).suffix in SUFFIXES
-        ]
+        found = files_at(base, fetch, most=most, governor=governor)
     except FetchFailure as failure:
-        yield RowFault(source, 0, failure.outcome, failure.detail)
+        yield RowFault(source, 0, failure.outcome, failure.detail, failure.retry_at)
         return
+    links = [one for one in found if PurePosixPath(urlsplit(one).path).suffix in SUFFIXES]
     for number, link in enumerate(links, start=1):
         yield _row(link, "", source, number, label=folder_of(link, base))
 

@@ -5,10 +5,11 @@ BY_CONTENT, else in `_read`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import glob
 from pathlib import Path
 
+from curation.fetch.governor import Governor
 from curation.fetch.settings import FetchSettings
 from curation.outcomes import Outcome
 from curation.sources.audioset import is_audioset, read_audioset
@@ -65,11 +66,14 @@ def read_sources(sources: Sequence[str | Path], *, settings: SourceSettings | No
 
 
 def iter_sources(
-    sources: Sequence[str | Path], *, settings: SourceSettings | None = None, fetch: FetchSettings | None = None
+    sources: Sequence[str | Path],
+    *,
+    settings: SourceSettings | None = None,
+    fetch: FetchSettings | None = None,
+    governor: Governor | None = None,
 ) -> Read:
     """Read all sources in order, row by row; the first row of a span wins, later ones are faults.
-
-    `fetch` says how lists on sites are asked for.
+    `fetch` says how lists on sites are asked for, `governor` how often.
 
     A source that is not there stops everything even when others are: it is a slip of the hand, best mended before an
     hour of fetching.
@@ -85,16 +89,18 @@ def iter_sources(
     seen: dict[int, int] = {}
     tables: list[str] = []
     for position, source in enumerate(sources, start=1):
-        for read in _read(source, position, settings, fetch):
+        for read in _read(source, position, settings, fetch, governor):
             one = wanted(read) if isinstance(read, SourceRow) else read
             if one is None:
                 continue
             if isinstance(one, RowFault):
-                yield one
+                known = one.unwanted is not None and _key(one.unwanted) in seen
+                # Another line, with another licence say, has brought the span in: the fault is this line's alone.
+                yield replace(one, unwanted=None) if known else one
                 continue
             if not tables or tables[-1] != one.table:
                 tables.append(one.table)
-            key, here = hash((one.source_id, one.start_us, one.end_us)), len(tables) - 1 + (one.row << 24)
+            key, here = _key(one), len(tables) - 1 + (one.row << 24)
             first = seen.setdefault(key, here)
             if first == here:
                 yield one
@@ -103,12 +109,24 @@ def iter_sources(
                 yield RowFault(one.table, one.row, Outcome.DUPLICATE_ROW, detail)
 
 
-def _read(source: str | Path, position: int, settings: SourceSettings, fetch: FetchSettings) -> Read:
+def _key(row: SourceRow) -> int:
+    return hash((row.source_id, row.start_us, row.end_us))
+
+
+def is_path(source: str) -> bool:
+    """Whether a source lies on this machine: what is no link and no list on a site is a path or a pattern."""
+    text = source.strip()
+    return not (is_list(text) or text.startswith(PREFIX) or "://" in text)
+
+
+def _read(
+    source: str | Path, position: int, settings: SourceSettings, fetch: FetchSettings, governor: Governor | None
+) -> Read:
     text, most = str(source).strip(), settings.max_entries
     if is_list(text):
-        yield from read_list(text, fetch, most=most)
+        yield from read_list(text, fetch, most=most, governor=governor)
     elif text.startswith(PREFIX):
-        yield from read_prefix(text, fetch, most=most)
+        yield from read_prefix(text, fetch, most=most, governor=governor)
     elif is_object(text):
         yield from read_objects(text, most=most)
     elif "://" in text:

@@ -70,4 +70,4 @@ def _stem(row: SourceRow) -> str:
 
 
 def _fault(row: SourceRow, outcome: Outcome, detail: str) -> RowFault:
-    return RowFault(row.table, row.row, outcome, f"{row.name}: {detail}")
+    return RowFault(row.table, row.row, outcome, f"{row.name}: {detail}", unwanted=row)

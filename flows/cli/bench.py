@@ -13,7 +13,7 @@ from shards.errors import BadInput
 if TYPE_CHECKING:
     from bench.result import Result
 
-NOT_BENCHES = ("result", "media", "page", "postgres", "flash", "cases", "stats")
+NOT_BENCHES = ("result", "media", "page", "postgres", "flash", "cases", "stats", "drawn", "training")
 
 
 def bench(

@@ -1,11 +1,15 @@
 """`clapboard curate`, `publish`, `score`, `explain`, `funnel`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.options import HomeOption, JsonOption, RecipeOption, home_of, recipe_of
+
+if TYPE_CHECKING:
+    from flows.summary import DroppedClip
 
 
 def curate(
@@ -61,6 +65,7 @@ def publish(home: HomeOption = None, recipe: RecipeOption = None, json: JsonOpti
         return
     word = "published" if summary.fresh else "unchanged"
     typer.echo(f"snapshot: {summary.snapshot}, {summary.clips} clips ({word})")
+    show_dropped(summary.dropped)
 
 
 def score(
@@ -187,6 +192,17 @@ def show_funnel(home: Path) -> None:
         ordered = sorted(stage.outcomes.items(), key=lambda one: -one[1])
         rows += [["", f"  {count}", name, remedy_of(name)] for name, count in ordered]
     table("funnel", ["stage", "items", "outcome", "remedy"], rows)
+
+
+def show_dropped(dropped: Sequence["DroppedClip"], most: int = 20) -> None:
+    """Name the accepted clips that could not be published, by reason, with what mends each."""
+    for outcome in sorted({one.outcome for one in dropped}):
+        lost = [one for one in dropped if one.outcome == outcome]
+        typer.echo(f"left out: {len(lost)} accepted, {outcome}; mend: {outcome.remedy}")
+        for one in lost[:most]:
+            typer.echo(f"  {one.clip_id} {one.start_us / 1e6:.2f}-{one.end_us / 1e6:.2f} s of {one.link}")
+        if len(lost) > most:
+            typer.echo(f"  and {len(lost) - most} more; --json names them all")
 
 
 def _short(value: object) -> str:

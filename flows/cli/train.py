@@ -6,12 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.options import HomeOption, JsonOption, home_of
+from shards.errors import BadInput
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from curation.home import Home
+    from flows.summary import TrainSummary
     from training.config import TrainConfig
 
 StageOption = Annotated[int, typer.Option("--stage", min=1, max=2, help="1: automatic data; 2: human-curated data.")]
-BackboneOption = Annotated[str, typer.Option("--backbone", help="tiny, animatediff, wan2.1-1.3b or wan2.2-ti2v-5b.")]
+BackboneOption = Annotated[
+    str | None, typer.Option("--backbone", help="tiny (by default), animatediff, wan2.1-1.3b or wan2.2-ti2v-5b.")
+]
 SnapshotOption = Annotated[
     str | None, typer.Option("--snapshot", help='"NAME/vN" or "NAME"; by default auto for stage 1, curated for 2.')
 ]
@@ -21,7 +28,7 @@ SetOption = Annotated[list[str], typer.Option("--set", metavar="A.B=C", help="On
 
 def cache(
     stage: StageOption = 1,
-    backbone: BackboneOption = "tiny",
+    backbone: BackboneOption = None,
     snapshot: SnapshotOption = None,
     config: ConfigOption = None,
     settings: SetOption = [],  # noqa: B006 (typer copies it)
@@ -44,35 +51,70 @@ def cache(
 
 
 def train(
-    stage: StageOption,
-    backbone: BackboneOption = "tiny",
+    stage: Annotated[
+        int | None, typer.Option("--stage", min=1, max=2, help="1 or 2; without it both, one after the other.")
+    ] = None,
+    backbone: BackboneOption = None,
     snapshot: SnapshotOption = None,
     config: ConfigOption = None,
     settings: SetOption = [],  # noqa: B006 (typer copies it)
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be trained.")] = False,
+    job: Annotated[
+        Path | None,
+        typer.Option("--job", help="Only write the stage down as a job that torchrun can run on several machines."),
+    ] = None,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Train the audio adapter on a frozen backbone; stage two goes on from stage one.
+    """Train the audio adapter on a frozen backbone: stage one, stage two that goes on from it, or both.
 
     A run is named by its settings and data: a finished one is found, a stopped one goes on from its last checkpoint.
+    SIGTERM saves a checkpoint and ends. In a file of settings, keys hold for both stages, and those below `one:` or
+    `two:` for that stage alone.
     """
     from flows.cli.show import print_json
 
-    chosen = _config(stage, backbone, snapshot, config, settings)
+    if stage is None and snapshot is not None:
+        raise BadInput(
+            "each stage has a snapshot of its own", remedy="--set one.snapshot=NAME --set two.snapshot=NAME, or --stage"
+        )
+    configs = [_config(one, backbone, snapshot, config, settings) for one in ((stage,) if stage else (1, 2))]
     if dry_run:
-        _show_dry_run(chosen, json=json)
+        for chosen in configs:
+            _show_dry_run(chosen, json=json)
         return
-    from flows.run import run_train
+    if job is not None:
+        _write_job(job, configs, home_of(home))
+        return
+    for summary in _trained(configs, home_of(home)):
+        print_json(summary.model_dump(mode="json")) if json else _show(summary)
 
-    changes = chosen.model_dump(mode="json", exclude={"stage", "backbone"}, exclude_none=True)
-    summary = run_train(home=home_of(home), stage=stage, backbone=backbone, settings=changes)
-    if json:
-        print_json(summary.model_dump(mode="json"))
-        return
+
+def _trained(configs: "Sequence[TrainConfig]", home: "Home") -> "Sequence[TrainSummary]":
+    from flows.run import run_train, run_train_both
+
+    tables = [one.model_dump(mode="json", exclude={"stage", "backbone"}, exclude_none=True) for one in configs]
+    if len(configs) == 1:
+        return [run_train(home=home, stage=configs[0].stage, backbone=configs[0].backbone, settings=tables[0])]
+    return run_train_both(home=home, backbone=configs[0].backbone, settings={"one": tables[0], "two": tables[1]})
+
+
+def _write_job(path: Path, configs: "Sequence[TrainConfig]", home: "Home") -> None:
+    from training.launch import write_job
+
+    if len(configs) > 1:
+        raise BadInput("a job is one stage", remedy="name it: --stage 1, and when that is done --stage 2")
+    write_job(path.absolute(), configs[0], snapshots_root=home.snapshots, runs_root=home.training)
+    typer.echo("# on every machine, all of which see the same folders:")
+    typer.echo("torchrun --nnodes=MACHINES --nproc-per-node=GPUS --rdzv-backend=c10d --rdzv-endpoint=FIRST:29500 \\")
+    typer.echo(f"  -m training.launch {path.absolute()}")
+
+
+def _show(summary: "TrainSummary") -> None:
     word = "" if summary.fresh else " (was done before)"
+    word = word if summary.finished else ", stopped; the same command goes on"
     share = f"{summary.trainable_parameters} parameters, {summary.trainable_share:.2%} of the whole"
-    typer.echo(f"stage {stage} on {summary.snapshot}: {summary.steps} steps{word}; {share}")
+    typer.echo(f"stage {summary.stage} on {summary.snapshot}: {summary.steps} steps{word}; {share}")
     typer.echo(f"loss {summary.first_loss:.4f} -> {summary.last_loss:.4f}")
     for name, value in summary.probe.items():
         typer.echo(f"  probe {name}: {value:.4f}")
@@ -91,6 +133,7 @@ def animate(
         float, typer.Option("--guidance", min=0, help="How much the sound counts; 0: not at all.")
     ] = 2.0,
     seed: Annotated[int, typer.Option("--seed", help="Another seed, another motion.")] = 0,
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda, or auto for a GPU where there is one.")] = "auto",
     home: HomeOption = None,
 ) -> None:
     """Animate an image in time with a sound."""
@@ -100,14 +143,16 @@ def animate(
 
     chosen = run or newest_run(home_of(home).training)
     settings = SampleSettings(guidance=guidance, seed=seed)
-    typer.echo(str(make(chosen, image=image, sound=sound, out=out, caption=caption, settings=settings)))
+    typer.echo(str(make(chosen, image=image, sound=sound, out=out, caption=caption, settings=settings, device=device)))
 
 
-def _config(stage: int, backbone: str, snapshot: str | None, config: Path | None, settings: list[str]) -> "TrainConfig":
+def _config(
+    stage: int, backbone: str | None, snapshot: str | None, config: Path | None, settings: list[str]
+) -> "TrainConfig":
     from training.config import load_config
 
-    named = [] if snapshot is None else [f"snapshot={snapshot}"]
-    return load_config(config, stage=stage, overrides=(f"backbone={backbone}", *named, *settings))
+    named = [f"{key}={value}" for key, value in (("backbone", backbone), ("snapshot", snapshot)) if value is not None]
+    return load_config(config, stage=stage, overrides=(*named, *settings))
 
 
 def _show_dry_run(config: "TrainConfig", *, json: bool) -> None:

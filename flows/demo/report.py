@@ -54,10 +54,9 @@ def write_demo_report(
 
 
 def _curve(stage: TrainSummary) -> Curve:
-    from flows.train import read_losses
+    from flows.train import read_curve
 
-    steps, losses = zip(*read_losses(Path(stage.run_dir)), strict=True)
-    return Curve(f"stage {stage.stage} on {stage.snapshot}", steps, losses)
+    return read_curve(Path(stage.run_dir), f"stage {stage.stage} on {stage.snapshot}")
 
 
 def _probe(stage: TrainSummary) -> ProbeRow:

@@ -86,6 +86,15 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class GapCurve:
+    """The sync probe over a run: at each of `steps` what a moved sound costs, and the standard error of that."""
+
+    steps: tuple[int, ...]
+    gaps: tuple[float, ...]
+    errors: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeRow:
     """The synchrony probe of one stage: mean loss under matched, shifted and no sound."""
 

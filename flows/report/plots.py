@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from curation.decide.policy import Band
 from curation.funnel import Stage
-from flows.report.data import Curve, Histogram, ProbeRow, Threshold
+from flows.report.data import Curve, GapCurve, Histogram, ProbeRow, Threshold
 from flows.report.words import number, ordered, tone, words
 
 WIDTH, HEIGHT = 380, 190
@@ -92,6 +92,39 @@ def loss_curve(curve: Curve) -> str:
     ]
     label = f"Loss of {curve.name}: running mean {mean[0]:.4g} at first, {mean[-1]:.4g} at step {steps[-1]:.0f}"
     return _svg(label, parts)
+
+
+def gap_curve(curve: GapCurve) -> str:
+    """What a moved sound costs at each probe, with twice its error as a band, and the line of no difference."""
+    if not curve.steps:
+        return ""
+    steps, gaps = np.asarray(curve.steps, np.float64), np.asarray(curve.gaps, np.float64)
+    half = 2 * np.nan_to_num(np.asarray(curve.errors, np.float64), posinf=0.0)
+    low, high = min(0.0, float((gaps - half).min())), max(0.0, float((gaps + half).max()))
+    pad = (high - low) * 0.05 or 1e-6
+    y = Scale(low - pad, high + pad, BOTTOM, 12)
+    x = Scale(0.0, float(steps[-1]), LEFT, RIGHT)
+    upper = [f"{x(at):.1f},{y(value):.1f}" for at, value in zip(steps, gaps + half, strict=True)]
+    lower = [f"{x(at):.1f},{y(value):.1f}" for at, value in zip(steps, gaps - half, strict=True)]
+    dots = [
+        f'<circle class="gap" cx="{x(at):.1f}" cy="{y(gap):.1f}" r="3"><title>step {at:.0f}: {gap:+.4g} ± {error:.2g}'
+        "</title></circle>"
+        for at, gap, error in zip(steps, gaps, curve.errors, strict=True)
+    ]
+    parts = [
+        *_axes(x, y, y_ticks=_ticks(y.low, y.high, 4), whole=True),
+        f'<polygon class="band" points="{" ".join(upper + lower[::-1])}"/>',
+        *(_bar(x(at), y(gap - one), y(gap + one)) for at, gap, one in zip(steps, gaps, half, strict=True)),
+        f'<line class="zero" x1="{LEFT}" x2="{RIGHT}" y1="{y(0):.1f}" y2="{y(0):.1f}"/>',
+        _polyline(steps, gaps, x, y, css="mean"),
+        *dots,
+    ]
+    told = f"{gaps[-1]:+.4g} ± {curve.errors[-1]:.2g} at step {steps[-1]:.0f}"
+    return _svg(f"Loss with a moved sound minus loss with the true one: {told}", parts)
+
+
+def _bar(at: float, low: float, high: float) -> str:
+    return f'<line class="error" x1="{at:.1f}" x2="{at:.1f}" y1="{low:.1f}" y2="{high:.1f}"/>'
 
 
 def probe_dots(row: ProbeRow, rows: Sequence[ProbeRow]) -> str:

@@ -19,7 +19,10 @@ text { fill: currentColor; }
 
 
 def reliability_svg(calibration: Calibration) -> str:
-    """A standalone SVG; dots are as large as the number of clips they stand for, bars are 95 % intervals."""
+    """A standalone SVG; dots are as large as the number of clips they stand for, bars are 95 % intervals.
+
+    Where nothing is accepted without a person, no accept edge is drawn.
+    """
     width, height = SIZE
     fitted = f"{calibration.examples} verdicts, mean distance {calibration.calibration_error:.3f}"
     parts = [
@@ -51,9 +54,10 @@ def _marks(bins: Sequence[Bin]) -> list[str]:
 
 
 def _edges(calibration: Calibration) -> list[str]:
-    edges = (("review", calibration.policy.review_at, "start"), ("accept", calibration.policy.accept_at, "end"))
+    odds = calibration.odds
+    edges = [("review", odds.review_at, "start"), ("accept", odds.accept_at, "end")]
     found = []
-    for name, at, anchor in edges:
+    for name, at, anchor in edges if odds.accept_at < 1 else edges[:1]:
         found.append(f'<line class="edge" x1="{_x(at)}" y1="{_y(0)}" x2="{_x(at)}" y2="{_y(1)}"/>')
         found.append(f'<text x="{_x(at)}" text-anchor="{anchor}" y="{TOP - 6}">{name}</text>')
     return found

@@ -32,9 +32,9 @@ SWITCHES = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """A browser that tests drive."""
+    """A browser that tests drive; closed behind them, since a page that plays films slows down every later test."""
     found = os.environ.get("CLAPBOARD_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:
         pytest.skip("no Chromium here: apt-get install chromium, or name one with CLAPBOARD_CHROMIUM")

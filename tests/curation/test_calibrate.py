@@ -5,13 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from sqlalchemy import select
+from scipy.stats import norm
+from sqlalchemy import select, update
 
-from curation.decide.calibrate import Example, calibrate, edges, wilson
-from curation.decide.policy import Policy, probability
+from curation.decide.calibrate import calibrate, edges, wilson
+from curation.decide.fitting import Example
+from curation.decide.odds import probability
+from curation.decide.policy import Band, Policy, Wanted, decide
 from curation.decide.quota import fill_classes
-from curation.decide.verdicts import drift, examples, in_force, keep
+from curation.decide.verdicts import calibrate_policy, drift, examples, in_force, keep
 from curation.ledger.tables import ClipRow, SourceEntry, Video
+from curation.outcomes import Outcome
 from curation.review.answers import record
 from curation.review.verdicts import RejectReason, Verdict
 from shards.errors import BadInput
@@ -35,9 +39,9 @@ def drawn(count, *, seed, share=0.4, spread=1.0):
 def test_predictions_hold_on_fresh_clips():
     fitted = calibrate(drawn(2000, seed=1), START, trends=TRENDS, target_precision=0.9)
     fresh = drawn(4000, seed=2)
-    predicted = np.array([probability(one.columns, fitted.policy) for one in fresh])
+    predicted = np.array([probability(one.columns, fitted.odds) for one in fresh])
     good = np.array([one.good for one in fresh])
-    accepted = predicted >= fitted.policy.accept_at
+    accepted = predicted >= fitted.odds.accept_at
     assert abs(good[accepted].mean() - 0.9) < 0.03
     assert abs(good[accepted].mean() - fitted.precision.value) < 0.03
     assert accepted.mean() > 0.15
@@ -49,14 +53,14 @@ def test_weights_never_point_the_wrong_way():
         Example({name: -value for name, value in one.columns.items()}, one.good, one.group)
         for one in drawn(400, seed=3)
     ]
-    fitted = calibrate(backwards, START, trends=TRENDS).policy.weights
+    fitted = calibrate(backwards, START, trends=TRENDS).odds.weights
     assert fitted["sync"] == 0 and fitted["noise"] >= 0 and fitted["speech"] == 0
 
 
 def test_few_verdicts_move_the_policy_a_little_and_many_decide():
     before = Policy(weights={"sync": 8.0}, centres={"sync": 0.0}, intercept=0.0)
     few, many = (
-        calibrate(drawn(count, seed=4), before, trends={"sync": 1}).policy.weights["sync"] for count in (30, 3000)
+        calibrate(drawn(count, seed=4), before, trends={"sync": 1}).odds.weights["sync"] for count in (30, 3000)
     )
     assert abs(many - 2.5) < 0.6 < abs(few - 2.5)
 
@@ -78,7 +82,62 @@ def test_refuses_too_few_answers(good):
 def test_a_column_that_most_clips_lack_is_left_out():
     some = drawn(60, seed=6)
     few = [Example(one.columns | ({"late": 1.0} if at < 5 else {}), one.good, one.group) for at, one in enumerate(some)]
-    assert "late" not in calibrate(few, START, trends=TRENDS | {"late": 1}).policy.weights
+    assert "late" not in calibrate(few, START, trends=TRENDS | {"late": 1}).odds.weights
+
+
+def reviewer(count, *, seed, noise):
+    """Clips in step to any degree, and a person who errs by `noise` about where the line is."""
+    random = np.random.default_rng(seed)
+    in_step = random.uniform(size=count)
+    good = in_step + random.normal(0, noise, count) > 0.5
+    return [
+        Example({"p_in_sync": one}, bool(yes), str(at)) for at, (one, yes) in enumerate(zip(in_step, good, strict=True))
+    ]
+
+
+def true_precision(odds, noise):
+    """What such a person would say of all clips above the edge."""
+    in_step = np.linspace(0, 1, 1001)
+    accepted = np.array([probability({"p_in_sync": one}, odds) for one in in_step]) >= odds.accept_at
+    return norm.cdf((in_step[accepted] - 0.5) / noise).mean()
+
+
+@pytest.mark.parametrize(
+    ("noise", "count", "target"), [(0.1, 60, 0.95), (0.1, 200, 0.95), (0.2, 200, 0.95), (0.3, 200, 0.85)]
+)
+def test_the_precision_told_is_the_one_that_fresh_clips_have(noise, count, target):
+    told, true = [], []
+    for seed in range(12):
+        fit = calibrate(
+            reviewer(count, seed=seed, noise=noise), Policy(), trends={"p_in_sync": 1}, target_precision=target
+        )
+        if fit.odds.accept_at < 1:
+            told.append(fit.precision.value)
+            true.append(true_precision(fit.odds, noise))
+    assert len(told) >= 5
+    assert abs(np.mean(told) - np.mean(true)) < 0.03
+    assert np.mean(true) > target - 0.03
+
+
+@pytest.mark.parametrize("noise", [0.3, 0.6])
+@pytest.mark.parametrize("count", [60, 200])
+def test_luck_with_a_few_clips_sets_no_edge(noise, count):
+    fits = [calibrate(reviewer(count, seed=seed, noise=noise), Policy(), trends={"p_in_sync": 1}) for seed in range(12)]
+    refused = [fit for fit in fits if fit.odds.accept_at == 1]
+    assert len(refused) >= 10
+    assert all(fit.accepted_share == 0 and fit.recall.value == 0 and fit.review_share > 0 for fit in refused)
+
+
+def test_says_how_many_more_verdicts_an_edge_takes_and_that_many_do():
+    few = calibrate(reviewer(40, seed=1, noise=0.05), Policy(), trends={"p_in_sync": 1})
+    assert few.odds.accept_at == 1 and 1 <= few.more_verdicts <= 60
+    enough = calibrate(reviewer(40 + 2 * few.more_verdicts, seed=2, noise=0.05), Policy(), trends={"p_in_sync": 1})
+    assert enough.odds.accept_at < 1 and enough.more_verdicts == 0
+
+
+def test_gives_no_number_where_more_of_the_same_would_not_do():
+    upside_down = [Example({"sync": at / 40}, at < 20, str(at)) for at in range(40)]
+    assert calibrate(upside_down, START, trends={"sync": 1}, target_precision=0.95).more_verdicts is None
 
 
 @given(
@@ -102,7 +161,7 @@ def test_an_interval_holds_its_estimate(right, wrong):
     assert right + wrong == 0 or found.low - 1e-9 <= found.value <= found.high + 1e-9
 
 
-def reviewed(ledger, answers):
+def reviewed(ledger, answers, *, column="p_in_sync", others=None):
     """One clip a video, with a score, and an answer for each."""
     with ledger.session() as session:
         for at, _ in enumerate(answers):
@@ -113,10 +172,11 @@ def reviewed(ledger, answers):
                 outcome="ok", detail="",
             ))  # fmt: skip
         session.flush()
-        for at, (sync, _, audit) in enumerate(answers):
+        for at, (score, _, audit) in enumerate(answers):
             session.add(ClipRow(
                 id=f"clip{at:04}", video_id=f"v{at}", source_id=f"row{at}", start_us=0, end_us=1,
-                band="accept" if audit else "review", reasons=[], p_good=0.5, scores={"p_in_sync": sync}, policy="",
+                band="accept" if audit else "review", reasons=[], p_good=0.5, policy="",
+                scores={column: score} | (others or {}),
                 audit=audit, current=True, cut=None, duplicate_of=None,
             ))  # fmt: skip
     for at, (_, verdict, _) in enumerate(answers):
@@ -138,6 +198,52 @@ def test_verdicts_become_examples_and_a_calibration_comes_into_force(any_ledger)
     assert in_force(any_ledger, Policy(calibrated=False)) == Policy(calibrated=False)
 
 
+def test_a_calibration_without_an_accept_edge_is_kept_on_any_database(any_ledger):
+    yes, no = Verdict.ACCEPT, Verdict.REJECT
+    reviewed(any_ledger, [(0.9, yes, False), (0.8, no, False), (0.1, no, False), (0.2, yes, False)] * 10)
+    fit = calibrate(examples(any_ledger, audit_share=0.1, wanted=Policy()), Policy(), trends={"p_in_sync": 1})
+    keep(any_ledger, fit)
+    assert in_force(any_ledger, Policy()).accept_at == fit.odds.accept_at == 1
+    judge_again(any_ledger, [(yes, None), (no, RejectReason.MEANING)], count=40)
+    since = drift(any_ledger, Policy(), audit_share=0.1)
+    assert (since.verdicts, since.accepted, since.expected) == (40, 0, None) and not since.alarming
+
+
+RAIN = Policy(wanted_of={"drum": Wanted.MEANING})
+
+
+def fit_all(ledger, policy):
+    return calibrate_policy(ledger, policy, audit_share=0.1, target_precision=0.95, review_share=0.2)
+
+
+def test_clips_wanted_by_meaning_are_fitted_apart_from_all_others(any_ledger):
+    yes, no = Verdict.ACCEPT, Verdict.REJECT
+    answers = [(at / 160, yes if at >= 80 else no, False) for at in range(160)]
+    reviewed(any_ledger, answers, column="image_text_min", others={"p_in_sync": 0.01})
+    fits = fit_all(any_ledger, RAIN)
+    assert fits.general is None and set(fits.meaning.odds.weights) == {"image_text_min"}
+    keep(any_ledger, fits.general, fits.meaning)
+    now = in_force(any_ledger, RAIN)
+    assert now.weights == RAIN.weights and now.accept_at == RAIN.accept_at, "what has no verdicts stays"
+    clip = {"motion_mean": 0.05, "peak_amplitude": 0.5, "p_in_sync": 0.0, "offset_s": 0.6}
+    bands = [decide(clip | {"image_text_min": told}, now, label="drum").band for told in (0.95, 0.05)]
+    assert bands == [Band.ACCEPT, Band.REJECT]
+    assert decide(clip, now, label="drum").reasons == (Outcome.WEAK_MEANING,)
+    judge_again(any_ledger, [(no, RejectReason.MEANING), (yes, None)], count=160)
+    assert drift(any_ledger, RAIN, audit_share=0.1).alarming
+
+
+def test_too_few_verdicts_on_one_kind_of_clips_do_not_hinder_the_other(any_ledger):
+    yes, no = Verdict.ACCEPT, Verdict.REJECT
+    reviewed(any_ledger, [(0.9, yes, False), (0.1, no, False)] * 20)
+    with any_ledger.session() as session:
+        session.execute(update(SourceEntry).where(SourceEntry.id.in_(["row0", "row1"])).values(label="rain"))
+        session.execute(update(ClipRow).where(ClipRow.id == "clip0000").values(scores={"image_text_min": 0.3}))
+    fits = fit_all(any_ledger, Policy(wanted_of={"rain": Wanted.MEANING}))
+    assert fits.general.examples == 38 and fits.meaning is None
+    assert fits.lacking.startswith("1 verdicts"), "of the other one no meaning was measured"
+
+
 def test_drift_is_told_when_people_stop_agreeing(any_ledger):
     yes, no = Verdict.ACCEPT, Verdict.REJECT
     reviewed(any_ledger, [(0.9, yes, False), (0.1, no, False)] * 30)
@@ -152,8 +258,8 @@ def test_drift_is_told_when_people_stop_agreeing(any_ledger):
     assert drift(any_ledger, Policy(), audit_share=0.1).alarming
 
 
-def judge_again(ledger, by_turns):
-    for at in range(60):
+def judge_again(ledger, by_turns, count=60):
+    for at in range(count):
         verdict, reason = by_turns[at % 2]
         record(ledger, [f"clip{at:04}"], verdict, reviewer="r", reason=reason)
 

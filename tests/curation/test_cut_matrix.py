@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 
 import av
@@ -37,6 +38,12 @@ def test_cutting_adds_less_than_a_millisecond_and_loses_nothing(film, folder):
     assert row["events"] >= 6
     assert row["max_ms"] <= 1 and row["flac_max_ms"] <= 1
     assert (row["frames_wrong"], row["spans_lost"]) == (0, 0)
+
+
+def test_making_an_av1_film_leaves_this_process_its_place_among_others(tmp_path):
+    before = os.sched_getscheduler(0), os.sched_getparam(0)
+    flash.make(flash.Film("libsvtav1", "aac", "mp4"), tmp_path)
+    assert (os.sched_getscheduler(0), os.sched_getparam(0)) == before
 
 
 def test_the_measure_sees_a_shift_of_a_few_milliseconds(folder):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from bench.dedup import EDITS, edited_clip, edited_file
 from curation.decide.apply import decide_all
@@ -25,7 +25,10 @@ from curation.ingest import fetch_video, register, videos_to_fetch
 from curation.ledger.tables import ClipRow, Video
 from curation.measure import measure_video
 from curation.media.analyse import analyse
+from curation.publish import Selection, clips_to_publish
 from curation.recipe import Recipe
+from curation.review.answers import record
+from curation.review.verdicts import Verdict
 from curation.scores.registry import build
 from curation.sources.read import iter_sources
 from training.world import FilmSpec, draw, write_film
@@ -189,6 +192,27 @@ def test_copies_of_a_protected_video_are_marked_with_its_name(ledger, folder):
     add_benchmark(ledger, "Bench", [film(folder, "ringing_bell", 1)], analyse=analyse)
     mark_duplicates(ledger, SETTINGS)
     assert marked(ledger)["c.mp4"] == "Bench:ringing_bell-1.mp4"
+
+
+def test_of_copies_that_people_accepted_one_stays_whatever_the_policy_proposes_by_now(ledger):
+    mark_duplicates(ledger, SETTINGS)
+    with ledger.session() as session:
+        rows = session.execute(select(ClipRow.id, ClipRow.duplicate_of).where(ClipRow.duplicate_of.is_not(None)))
+        [(poor, good)] = rows.tuples()
+    record(ledger, [poor], Verdict.ACCEPT, reviewer="ada")
+    mark_duplicates(ledger, SETTINGS)
+    assert clips_to_publish(ledger, Selection.CURATED) == [poor], "the better one nobody accepted"
+    assert poor not in clips_to_publish(ledger, Selection.AUTO)
+    record(ledger, [good], Verdict.ACCEPT, reviewer="ada")
+    for current in (True, False):
+        with ledger.session() as session:
+            session.execute(update(ClipRow).values(current=current))
+        mark_duplicates(ledger, SETTINGS)
+        assert clips_to_publish(ledger, Selection.CURATED) == [good]
+    with ledger.session() as session:
+        session.get_one(ClipRow, poor).current = True
+    mark_duplicates(ledger, SETTINGS)
+    assert clips_to_publish(ledger, Selection.CURATED) == [poor], "the policy still proposes it"
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint32, np.uint64])

@@ -273,6 +273,7 @@ def test_a_page_is_read_once_for_its_video(server, film, get):
     assert [path for path, _ in server.asked[before:]] == ["/only.html", "/only.mp4"]
     assert facts.title.startswith("A page") and (facts.webpage_url, facts.extractor) == (link, "html5")
     assert facts.downloader.startswith("yt-dlp 20")
+    assert facts.by == f"html5, {facts.downloader}"
 
 
 def test_an_encrypted_hls_stream_is_decrypted_without_another_program(server, media, get, tmp_path):

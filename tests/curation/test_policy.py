@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from curation.decide.policy import PRIOR, Band, Policy, Wanted, decide, probability
+from curation.decide.odds import Odds, probability
+from curation.decide.policy import PRIOR, Band, Policy, Wanted, decide
 from curation.outcomes import REMEDIES, Outcome, remedy_of
 
 GOOD = {
@@ -70,6 +71,7 @@ def test_what_a_clip_must_show_depends_on_its_class():
     policy = Policy(
         weights={"p_in_sync": 8.0, "image_text_min": 40.0}, centres={"p_in_sync": 0.5, "image_text_min": 0.2},
         intercept=0.0, accept_at=0.9, review_at=0.2, wanted_of={"rain": Wanted.MEANING, "drum": Wanted.SYNCHRONY},
+        meaning=Odds(weights={"image_text_min": 40.0}, centres={"image_text_min": 0.2}, accept_at=0.9, review_at=0.2),
     )  # fmt: skip
     rain = GOOD | {"p_in_sync": 0.0, "offset_s": 0.6, "image_text_min": 0.3}
     assert decide(rain, policy, label="rain").band is Band.ACCEPT
@@ -78,6 +80,40 @@ def test_what_a_clip_must_show_depends_on_its_class():
     assert decide(drum, policy, label="drum").band is Band.ACCEPT
     assert decide(drum, policy, label="street").reasons == (Outcome.UNSYNCHRONISED,)
     assert decide(rain | {"image_text_min": 0.2}, policy, label="rain").reasons == (Outcome.WEAK_MEANING,)
+
+
+@pytest.mark.parametrize("measured", [{}, {"image_text_min": 0.3, "agreement": 0.9}, {"image_text_min": math.nan}])
+@pytest.mark.parametrize("sound", [{}, {"p_in_sync": 0.0, "sync_at_zero": 0.0, "offset_s": 0.6}])
+@pytest.mark.parametrize("rule", [{"wanted_of": {"rain": Wanted.MEANING}}, {"wanted": Wanted.MEANING}])
+def test_before_calibration_people_decide_where_only_meaning_is_wanted(measured, sound, rule):
+    decision = decide(GOOD | sound | measured, Policy(**rule), label="rain")
+    assert (decision.band, decision.reasons, decision.p_good) == (Band.REVIEW, (Outcome.WEAK_MEANING,), 0.5)
+
+
+def test_a_meaning_that_was_not_measured_is_neither_accepted_nor_rejected():
+    knows = {"weights": {"image_text_min": 40.0}, "centres": {"image_text_min": 0.2}}
+    for intercept in (-6.0, 6.0):
+        odds = Odds(intercept=intercept, accept_at=0.9, review_at=0.2, **knows)
+        policy = Policy(wanted=Wanted.MEANING, meaning=odds)
+        assert decide(GOOD, policy).reasons == (Outcome.WEAK_MEANING,)
+        assert decide(GOOD | {"image_text_min": math.nan}, policy).band is Band.REVIEW
+        assert decide(GOOD | {"image_text_min": 0.2}, policy).band is (Band.ACCEPT if intercept > 0 else Band.REJECT)
+        assert decide(GOOD | {"agreement": 1.0}, policy).band is Band.REVIEW, "nothing is known of that column"
+
+
+def test_a_silent_or_static_clip_is_rejected_whatever_is_wanted():
+    policy = Policy(wanted=Wanted.MEANING)
+    assert decide(GOOD | {"peak_amplitude": 0.01}, policy).reasons == (Outcome.SILENT,)
+    assert decide(GOOD | {"motion_mean": 0.001}, policy).reasons == (Outcome.STATIC_PICTURE,)
+
+
+def test_an_edge_of_one_accepts_nothing_and_still_tells_an_offset_from_a_wrong_sound():
+    sure = Policy(intercept=1000.0, accept_at=1.0)
+    assert decide(GOOD, sure).band is Band.REVIEW
+    strict = Policy(accept_at=1.0)
+    assert decide(GOOD | {"offset_s": 0.5}, strict).reasons == (Outcome.OFFSET,)
+    wrong = {"offset_s": 0.5, "sync": 0.2, "sync_confidence": 0.3, "sync_worst": 0.3}
+    assert decide(GOOD | wrong, strict).reasons == (Outcome.UNSYNCHRONISED,)
 
 
 def test_what_was_not_measured_counts_as_the_usual():
@@ -99,7 +135,13 @@ def test_more_synchrony_never_means_a_lower_probability(confidence, one, other):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"review_at": 0.9, "accept_at": 0.5}, {"min_motion": 0.5, "max_motion": 0.1}, {"no_such": 1}]
+    "settings",
+    [
+        {"review_at": 0.9, "accept_at": 0.5},
+        {"meaning": {"review_at": 0.9, "accept_at": 0.5}},
+        {"min_motion": 0.5, "max_motion": 0.1},
+        {"no_such": 1},
+    ],
 )
 def test_refuses_settings_that_contradict_themselves(settings):
     with pytest.raises(ValidationError):

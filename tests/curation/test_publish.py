@@ -7,11 +7,15 @@ import av
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import update
 
 from curation.clips import clip_id
-from curation.decide.policy import Band
+from curation.decide.apply import decide_all
+from curation.decide.policy import Band, Policy
+from curation.funnel import UNTRIED, funnel
 from curation.home import Home
-from curation.ledger.tables import ClipRow, Video
+from curation.ledger.tables import ClipRow, SourceEntry, Video
+from curation.outcomes import Outcome
 from curation.publish import NothingToPublish, Selection, publish_selection
 from curation.recipe import Recipe
 from curation.review.answers import Answer, Edits, answer, record, undo
@@ -22,10 +26,17 @@ RATE_HZ = 16_000
 
 
 @pytest.fixture
-def publish(review_ledger, tmp_path, media_workers):
+def publication(review_ledger, tmp_path, media_workers):
     def run(selection=Selection.CURATED):
-        made = publish_selection(review_ledger, selection, home=Home(tmp_path), recipe=Recipe(), workers=media_workers)
-        return samples(made.snapshot.path)
+        return publish_selection(review_ledger, selection, home=Home(tmp_path), recipe=Recipe(), workers=media_workers)
+
+    return run
+
+
+@pytest.fixture
+def publish(publication):
+    def run(selection=Selection.CURATED):
+        return samples(publication(selection).snapshot.path)
 
     return run
 
@@ -117,3 +128,108 @@ def test_what_was_rejected_disputed_or_taken_back_is_not_published(review_ledger
     undo(review_ledger, "ada"), undo(review_ledger, "ada")
     with pytest.raises(NothingToPublish):
         publish()
+
+
+def people_accepted(ledger):
+    """The funnel's stage of what people accepted, which adds up."""
+    [stage] = [stage for stage in funnel(ledger) if stage.name == "clips people accepted cut"]
+    assert stage.adds_up
+    return stage.outcomes
+
+
+class TestWhatCannotBeCut:
+    @pytest.fixture
+    def gone(self, review_ledger, tmp_path):
+        """The second clip's video is no longer on the disk."""
+        with review_ledger.session() as session:
+            video = session.get_one(Video, "video-0.7")
+            video.path = str(tmp_path / "gone.mp4")
+            return video.link
+
+    @pytest.mark.parametrize(
+        "edits",
+        [Edits(), Edits(sound_late_us=40_000), Edits(parts=((500_000, 1_000_000), (1_500_000, 2_500_000)))],
+        ids=["whole", "moved", "parts"],
+    )
+    def test_an_accepted_clip_that_cannot_be_cut_is_told_and_counted(self, review_ledger, publication, gone, edits):
+        record(review_ledger, [FIRST], Verdict.ACCEPT, reviewer="ada")
+        answer(review_ledger, Answer(SECOND, Verdict.ACCEPT, "ada", edits=edits))
+        assert people_accepted(review_ledger) == {UNTRIED: 2}
+        made = publication()
+        assert [one["start_us"] for one, _ in samples(made.snapshot.path)] == [500_000]
+        assert [(one.start_us, one.end_us) for one in made.dropped] == list(edits.parts or [(500_000, 2_500_000)])
+        assert {(one.clip_id, one.link, one.outcome) for one in made.dropped} == {(SECOND, gone, Outcome.FILE_MISSING)}
+        assert people_accepted(review_ledger) == {"ok": 1, "file_missing": 1}
+
+    def test_it_is_published_once_its_video_is_back(self, review_ledger, publication, gone, film):
+        record(review_ledger, [FIRST, SECOND], Verdict.ACCEPT, reviewer="ada")
+        publication()
+        with review_ledger.session() as session:
+            session.get_one(Video, "video-0.7").path = str(film)
+        assert publication().dropped == () and people_accepted(review_ledger) == {"ok": 2}
+
+    def test_a_new_answer_is_yet_to_be_cut(self, review_ledger, publication):
+        answer(review_ledger, Answer(FIRST, Verdict.ACCEPT, "ada"))
+        publication()
+        answer(review_ledger, Answer(FIRST, Verdict.ACCEPT, "ada", edits=Edits(parts=((500_000, 1_000_000),))))
+        assert people_accepted(review_ledger) == {UNTRIED: 1}
+
+    def test_where_nothing_can_be_cut_there_is_no_snapshot_and_it_says_why(self, review_ledger, publication, gone):
+        record(review_ledger, [SECOND], Verdict.ACCEPT, reviewer="ada")
+        with pytest.raises(NothingToPublish, match="1 file_missing") as caught:
+            publication()
+        assert [one.clip_id for one in caught.value.dropped] == [SECOND]
+        assert people_accepted(review_ledger) == {"file_missing": 1}
+
+    def test_the_automatic_set_tells_it_too(self, review_ledger, publication, gone):
+        with review_ledger.session() as session:
+            session.execute(update(ClipRow).values(band=Band.ACCEPT))
+        assert [(one.clip_id, one.outcome) for one in publication(Selection.AUTO).dropped] == [
+            (SECOND, Outcome.FILE_MISSING)
+        ]
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [
+        ({"duplicate_of": "Bench:film.mp4"}, Outcome.DUPLICATE_CLIP),
+        ({"duplicate_of": FIRST}, Outcome.DUPLICATE_CLIP),
+        ({"outcome": Outcome.EXCLUDED}, Outcome.EXCLUDED),
+        ({"fetch": Outcome.TAKEN_DOWN}, Outcome.TAKEN_DOWN),
+    ],
+)
+def test_what_is_accepted_and_left_out_for_a_reason_is_told(review_ledger, publication, change, outcome):
+    record(review_ledger, [FIRST, SECOND], Verdict.ACCEPT, reviewer="ada")
+    with review_ledger.session() as session:
+        rows = (
+            session.get_one(ClipRow, SECOND),
+            session.get_one(SourceEntry, "row-0.7"),
+            session.get_one(Video, "video-0.7"),
+        )
+        for name, value in change.items():
+            setattr(next(row for row in rows if hasattr(row, name)), name, value)
+    made = publication()
+    assert [(one.clip_id, one.outcome) for one in made.dropped] == [(SECOND, outcome)]
+    assert made.snapshot.manifest["counts"]["clips"] == 1
+    assert people_accepted(review_ledger) == {"ok": 1, outcome: 1}
+
+
+def test_a_copy_that_nobody_accepted_keeps_no_accepted_clip_out(review_ledger, publish):
+    record(review_ledger, [SECOND], Verdict.ACCEPT, reviewer="ada")
+    with review_ledger.session() as session:
+        session.get_one(ClipRow, SECOND).duplicate_of = FIRST
+    assert len(publish()) == 1
+
+
+def test_an_accepted_clip_keeps_the_sound_that_its_reviewer_heard(review_ledger, publish, film):
+    with review_ledger.session() as session:
+        session.get_one(ClipRow, FIRST).sound_late_us = 180_000
+    record(review_ledger, [FIRST], Verdict.ACCEPT, reviewer="ada")
+    decide_all(review_ledger, Policy(), max_clip_us=10_000_000, audit_share=0)
+    with review_ledger.session() as session:
+        clip = session.get_one(ClipRow, FIRST)
+        # What a later policy makes of the same span.
+        clip.sound_late_us, clip.current = 0, False
+    [(one, heard)] = publish()
+    assert begins_at_s(heard, film) == pytest.approx(0.68, abs=1e-3)
+    assert one["lineage"]["sound_moved"]["by"] == "policy"

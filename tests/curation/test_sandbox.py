@@ -209,3 +209,15 @@ def test_an_array_of_another_kind_is_refused(dtype, film):
     head["mp4"] = {"dtype": dtype, "shape": [1]}
     with pytest.raises(WireError):
         unpacked(CutClip, head, [bytes(blob) for blob in blobs])
+
+
+def test_what_a_recipe_lets_be_analysed_can_be_cut_too(tmp_path):
+    """The cutter opens the file anew: under the caps of the recipe, not under those that nobody set."""
+    fast = write(tmp_path / "fast.mp4", fps=1000)
+    with MediaWorkers(count=1, analysis=AnalysisSettings(max_fps=2000)) as pool:
+        assert pool.analyse(fast).duration_us == 50_000
+        assert pool.cut(fast, start_us=0, end_us=50_000).frames == 50
+    with MediaWorkers(count=1) as pool:
+        with pytest.raises(MediaFailure, match=r"`analysis\.max_fps`") as failure:
+            pool.cut(fast, start_us=0, end_us=50_000)
+        assert "analysis.max_" in failure.value.remedy

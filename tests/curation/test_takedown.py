@@ -1,9 +1,12 @@
 """A take-down leaves nothing of a video but the note that it was taken down."""
 
+import tarfile
+
 import pytest
 from sqlalchemy import select
 
 from curation.decide.apply import decide_all
+from curation.explain import explain
 from curation.fetch.settings import FetchSettings
 from curation.home import Home
 from curation.ingest import fetch_video, register, videos_to_fetch
@@ -15,7 +18,7 @@ from curation.publish import Selection, publish_selection
 from curation.recipe import Policy, Recipe
 from curation.scores.registry import build
 from curation.sources.read import iter_sources
-from curation.takedown import take_down
+from curation.takedown import take_down, videos_of
 from shards.errors import BadInput
 from shards.snapshot import list_snapshots, open_snapshot
 from shards.verifying import verify
@@ -76,3 +79,45 @@ def test_what_nobody_knows_cannot_be_taken_down(published):
     home, ledger, _ = published
     with pytest.raises(BadInput, match="knows no"):
         take_down(ledger, "https://example.org/other.mp4", home=home, reason="r")
+
+
+LISTED = "https://youtu.be/jNQXAC9IVRw?si=1"
+SPELLINGS = (
+    LISTED,
+    "https://www.youtube.com/watch?v=jNQXAC9IVRw",
+    "https://m.youtube.com/watch?t=3&v=jNQXAC9IVRw",
+    "https://youtube.com/shorts/jNQXAC9IVRw",
+)
+
+
+@pytest.mark.parametrize("asked", SPELLINGS)
+def test_a_video_is_found_by_any_spelling_of_its_link(empty_ledger, asked):
+    """Whoever demands its removal writes another link than the list did."""
+    register(empty_ledger, iter_sources([LISTED]))
+    (video_id,) = videos_of(empty_ledger, asked)
+    assert explain(empty_ledger, asked)["video_id"] == video_id
+    assert explain(empty_ledger, asked)["link"] == LISTED
+
+
+def test_a_file_is_found_by_its_path_from_here(empty_ledger, tmp_path, monkeypatch):
+    films = tmp_path / "films"
+    films.mkdir()
+    (films / "drum.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
+    with tarfile.open(films / "more.tar", "w") as tar:
+        tar.add(films / "drum.mp4", "x/1.mp4")
+    register(empty_ledger, iter_sources([str(films / "drum.mp4"), str(films / "more.tar")]))
+    monkeypatch.chdir(films)
+    for asked, stored in (
+        ("drum.mp4", films / "drum.mp4"),
+        ("../films/more.tar!/x/1.mp4", f"{films}/more.tar!/x/1.mp4"),
+    ):
+        assert explain(empty_ledger, asked)["link"] == str(stored)
+        assert videos_of(empty_ledger, asked) == videos_of(empty_ledger, str(stored))
+
+
+@pytest.mark.parametrize("asked", ["", "\0", "https://[", "x" * 5000, "~", "a/../b"])
+def test_what_is_no_name_of_anything_is_not_known(empty_ledger, asked):
+    register(empty_ledger, iter_sources([LISTED]))
+    for ask in (videos_of, explain):
+        with pytest.raises(BadInput, match="knows no"):
+            ask(empty_ledger, asked)

@@ -4,6 +4,7 @@ Two known breaks of the dependencies leave all else green: a FastAPI that kills 
 with which the scheduler never creates a run. These tests are what notices.
 """
 
+import json
 import os
 import re
 import shutil
@@ -12,12 +13,15 @@ import subprocess
 import sys
 import time
 import uuid
+from base64 import b64decode
 from pathlib import Path
+from xml.etree import ElementTree
 
 import httpx
 import pytest
 from prefect import flow
 
+from bench.drawn import drawn_snapshot
 from curation.decide.policy import Band
 from curation.home import Home
 from curation.ledger.tables import ClipRow, SourceEntry, Video
@@ -32,8 +36,10 @@ from flows.server import NOTE, free_port, prefect_server, running_server, send_w
 from shards.errors import Unavailable
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-NAMES = {"curate", "publish-curated", "train-stage-one", "train-stage-two", "pipeline"}
+NAMES = {"curate", "publish-curated", "train-stage-one", "train-stage-two", "train-both-stages", "pipeline"}
 PATIENCE_S = 90
+CLAPBOARD = (sys.executable, "-c", "from flows.cli import main; main()")
+STAGES = ("stage-one", "stage-two")
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +174,58 @@ class TestTheQueue:
         assert "**2** clips wait for a person" in left["review-queue"]
         assert "| dog\\|cat | 0 | all | 0 | 2 |" in left["review-queue"]
         assert f"clapboard review serve --home {home.root}" in left["review-queue"]
+
+
+class TestTraining:
+    @pytest.fixture(scope="class")
+    def home(self, tmp_path_factory, server):
+        """A home that knows the server, with an automatic and a curated snapshot of drawn films."""
+        home = Home(tmp_path_factory.mktemp("training"))
+        home.prefect.mkdir(parents=True)
+        shutil.copy(server[0].prefect / NOTE, home.prefect / NOTE)
+        for name, films, seed in (("auto", 6, 0), ("curated", 3, 100)):
+            drawn_snapshot(home.snapshots, name, films=films, seconds=2.5, seed=seed)
+        return home
+
+    def command(self, home: Home, *arguments: str) -> list[str]:
+        quick = {"pretrain.steps": 3, "batch": 2, "probe_clips": 2, "held_out": 0.3, "log_every": 1, "device": "cpu"}
+        settings = [word for name, value in quick.items() for word in ("--set", f"{name}={value}")]
+        return [*CLAPBOARD, "train", "--home", str(home.root), *arguments, *settings]
+
+    def test_both_stages_are_one_command_and_leave_their_curves(self, home, server):
+        asked = self.command(home, "--set", "one.steps=4", "--set", "two.steps=2", "--set", "probe_every=2")
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=280)
+        assert done.returncode == 0, done.stderr
+        assert "stage 1 on auto/v1: 4 steps" in done.stdout and "stage 2 on curated/v1: 2 steps" in done.stdout
+        one, two = (home.training / stage / (home.training / stage / "newest").read_text() for stage in STAGES)
+        notes = json.loads((two / "adapter" / "adapter.json").read_text())["notes"]
+        assert notes["parent"] == one.name
+        with httpx.Client(base_url=server[1]) as api:
+            left = {one["key"]: one["data"] for one in api.post("/artifacts/filter", json={}).json()}
+        for stage in (1, 2):
+            kind, _, data = left[f"curves-stage-{stage}"].partition(",")
+            picture = ElementTree.fromstring(b64decode(data))
+            assert kind == "data:image/svg+xml;base64" and len(picture.findall(".//{*}polyline")) >= 2
+
+    def test_sigterm_saves_and_is_no_failure(self, home):
+        asked = self.command(home, "--stage", "1", "--set", "steps=20000")
+        with subprocess.Popen(asked, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
+            log = metrics_of_an_unfinished_run(home)
+            running.send_signal(signal.SIGTERM)
+            said = running.communicate(timeout=120)[0]
+        assert running.returncode == 0 and "stopped; the same command goes on" in said
+        assert list((log.parent / "checkpoints").iterdir()) and not (log.parent / "result.json").exists()
+
+
+def metrics_of_an_unfinished_run(home: Home) -> Path:
+    """Its log, once it has one."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        for log in home.training.glob("stage-one/*/metrics.jsonl"):
+            if log.stat().st_size and not (log.parent / "result.json").exists():
+                return log
+        time.sleep(0.1)
+    raise AssertionError("no run began")
 
 
 def events(url: str, name: str, *, home: Home | None = None) -> list[dict]:

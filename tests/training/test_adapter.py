@@ -44,9 +44,14 @@ def through(adapter: AudioAdapter, sound, **options) -> torch.Tensor:
     """Twelve frames of four tokens through an identity with the adapter's first site behind it."""
     torch.manual_seed(1)
     hidden = torch.randn(len(next(iter(sound.values()))), 48, 24)
-    modules = {"blocks.0": nn.Identity(), "blocks.1": nn.Identity()}
-    with adapter.attached(modules), adapter.hearing(sound, **options):
-        return modules["blocks.0"](hidden) - hidden
+    network = places()
+    with adapter.attached(network), adapter.hearing(sound, **options):
+        return network["blocks"][0](hidden) - hidden
+
+
+def places() -> nn.Module:
+    """A network with the modules that the sites name."""
+    return nn.ModuleDict({"blocks": nn.ModuleList([nn.Identity(), nn.Identity()])})
 
 
 def test_counts_its_parameters_exactly():
@@ -97,10 +102,18 @@ def test_leaves_a_clean_first_frame_alone():
 
 
 def test_hooks_leave_with_the_block():
-    module = nn.Identity()
-    with AudioAdapter(CONFIG).attached({"blocks.0": module, "blocks.1": nn.Identity()}):
-        assert module._forward_hooks
-    assert not module._forward_hooks
+    network = places()
+    with AudioAdapter(CONFIG).attached(network):
+        assert all(place._forward_hooks for place in network["blocks"])
+    assert not any(place._forward_hooks for place in network["blocks"])
+
+
+def test_another_network_is_refused():
+    with (
+        pytest.raises(BadInput, match="not what this adapter was trained on"),
+        AudioAdapter(CONFIG).attached(nn.Identity()),
+    ):
+        pass
 
 
 def test_saved_and_loaded_it_says_the_same(tmp_path):

@@ -113,6 +113,17 @@ def test_a_damaged_shard_is_named_with_what_mends_it(tmp_path, few, backbone):
     clips.example(0)
 
 
+def test_a_flipped_byte_is_seen_when_it_is_read(tmp_path, few, backbone):
+    clips = build(tmp_path, few, backbone).clips
+    shard = next(clips.folders[2].glob("*.safetensors"))
+    data = bytearray(shard.read_bytes())
+    data[-1] ^= 1
+    shard.write_bytes(data)
+    with pytest.raises(TrainingError, match="not what was written"):
+        for number in range(len(clips)):
+            clips.example(number)
+
+
 @pytest.fixture(scope="module")
 def flashes(tmp_path_factory, auto_snapshot, backbone):
     return build(tmp_path_factory.mktemp("flashes"), auto_snapshot, backbone).clips

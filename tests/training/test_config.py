@@ -20,7 +20,19 @@ def test_overrides_beat_the_file_and_the_file_beats_the_defaults(tmp_path):
     assert config.snapshot == "auto/v2"
 
 
-@pytest.mark.parametrize("override", ["stepz=9", "pretrain.stepz=1", "lr=fast", "steps=0", "lr", "=3", "lr.x=1"])
+def test_one_file_holds_both_stages(tmp_path):
+    file = tmp_path / "both.yaml"
+    file.write_text("backbone: animatediff\nseed: 3\none: {steps: 5}\ntwo:\n  steps: 2\n  balance: true\n")
+    one, two = (load_config(file, stage=stage, overrides=("two.replay=0.1",)) for stage in Stage)
+    assert (one.backbone, one.seed, one.steps, one.balance, one.replay) == ("animatediff", 3, 5, False, 0)
+    assert (two.backbone, two.seed, two.steps, two.balance, two.replay) == ("animatediff", 3, 2, True, 0.1)
+    with pytest.raises(BadInput, match="no table"):
+        load_config(None, stage=1, overrides=("one=5",))
+
+
+@pytest.mark.parametrize(
+    "override", ["stepz=9", "one.stepz=9", "pretrain.stepz=1", "lr=fast", "steps=0", "lr", "=3", "lr.x=1"]
+)
 def test_refuses_what_it_does_not_know(override):
     with pytest.raises(BadInput):
         load_config(None, stage=1, overrides=(override,))

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 
@@ -14,6 +15,7 @@ from shards.errors import BadInput, TrainingError, Unavailable
 from shards.publishing import publish
 from training.adapter_files import load_adapter
 from training.config import TrainConfig, load_config, stage_config
+from training.launch import write_job
 from training.log import read_metrics
 from training.stages import StageResult, newest_run, train_stage
 
@@ -78,7 +80,7 @@ class TestTheSameNumbers:
         assert losses(plain) == losses(other)
         assert all(torch.equal(one, weights(other)[name]) for name, one in weights(plain).items())
 
-    @pytest.mark.parametrize("change", [{"micro_batch": 2}, {"checkpointing": True}])
+    @pytest.mark.parametrize("change", [{"micro_batch": 2}, {"checkpointing": "selective"}, {"checkpointing": "all"}])
     def test_in_parts_or_with_less_memory_up_to_rounding(self, run, change):
         plain, other = run(quick(audio_dropout=0)), run(quick(audio_dropout=0, **change))
         assert losses(other) == pytest.approx(losses(plain), rel=1e-4)
@@ -91,10 +93,38 @@ class TestTheSameNumbers:
             assert torch.allclose(one, weights(both)[name], atol=1e-4), name
         assert both.probe["matched"] == pytest.approx(alone.probe["matched"], rel=1e-3)
 
-    def test_with_the_generator_spread_over_two_processes(self, run):
-        alone, spread = run(quick()), run(quick(processes=2, shard_network=True))
+    def test_with_the_generator_spread_over_two_processes_which_share_the_samples(self, run):
+        # Three videos for two ranks: one of them makes a second pass that is thrown away, or both would wait for ever.
+        alone, spread = (run(quick(sample_every=6, samples=3, **more)) for more in ({}, SPREAD))
         assert losses(spread) == pytest.approx(losses(alone), rel=1e-4)
+        names = [sorted(path.name for path in (one.run_dir / "samples/000006").iterdir()) for one in (alone, spread)]
+        assert names[0] == names[1] and len(names[0]) == 3
 
+
+def test_two_machines_run_a_written_job(prepared, snapshots_root, tmp_path):
+    shutil.copytree(prepared, tmp_path / "runs")
+    shutil.rmtree(tmp_path / "runs" / "stage-one")
+    config = quick(steps=2)
+    write_job(tmp_path / "job.json", config, snapshots_root=snapshots_root, runs_root=tmp_path / "runs")
+    port = free_port()
+    command = [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"]
+    command += ["--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "-m", "training.launch"]
+    command += [str(tmp_path / "job.json")]
+    machines = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [one.communicate(timeout=250)[0] for one in machines]
+    assert [one.returncode for one in machines] == [0, 0]
+    found = train_stage(config, snapshots_root=snapshots_root, runs_root=tmp_path / "runs")
+    assert not found.fresh and found.steps_done == 2
+    assert sum(f"run: {found.run_dir}" in one for one in said) == 1
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+SPREAD = {"processes": 2, "shard_network": True}
 
 KILLED = """
 import json, os, signal, sys
@@ -106,6 +136,23 @@ def progress(done, total, note):
     if note.startswith("train") and done >= last:
         os.kill(os.getpid(), signal.SIGKILL)
 train_stage(TrainConfig.model_validate(config), snapshots_root=snapshots, runs_root=runs, progress=progress)
+"""
+
+
+FULL = """
+import json, resource, sys
+from pathlib import Path
+from shards.errors import TrainingError
+from training.config import TrainConfig
+from training.stages import train_stage
+config, snapshots, runs = json.loads(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
+def progress(done, total, note):
+    if note.startswith("train") and done == 2:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    train_stage(TrainConfig.model_validate(config), snapshots_root=snapshots, runs_root=runs, progress=progress)
+except TrainingError as error:
+    print(error.message, error.remedy)
 """
 
 
@@ -231,15 +278,35 @@ class TestWhatIsRefused:
             load_config(None, stage=1, overrides=(setting,))
 
     def test_no_memory_left(self, run, monkeypatch):
-        from training import loop
+        from training import step
 
         def full(*_, **__):
             raise torch.OutOfMemoryError("out of memory")
 
-        monkeypatch.setattr(loop, "noise_loss", full)
+        monkeypatch.setattr(step, "noise_loss", full)
         with pytest.raises(TrainingError, match="no memory left") as error:
             run(quick())
         assert "micro_batch=1" in error.value.remedy
+
+    def test_checkpoints_that_would_not_fit_are_said_before_the_first_step(self, run, monkeypatch):
+        from training import disk
+
+        monkeypatch.setattr(disk, "_BYTES_PER_WEIGHT", 2**50)
+        with pytest.raises(TrainingError, match="GiB free") as error:
+            run(quick())
+        assert "keep=1" in error.value.remedy
+
+    def test_a_disk_that_fills_up_keeps_the_last_checkpoint(self, run, prepared, snapshots_root, tmp_path):
+        # The kernel's own limit on the size of a file: the second checkpoint, with longer histories, is over it.
+        root = tmp_path / "full"
+        for part in ("cache", "backbones"):
+            shutil.copytree(prepared / part, root / part)
+        config = quick(log_every=1, save_every=1, steps=4)
+        command = [sys.executable, "-c", FULL, config.model_dump_json(), str(snapshots_root), str(root)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=200)
+        assert "no room to write" in done.stdout and "the last checkpoint is kept" in done.stdout, done.stderr
+        assert not list(root.rglob("*.tmp"))
+        assert train_stage(config, snapshots_root=snapshots_root, runs_root=root).resumed_from == 1
 
     def test_a_failing_process_says_why(self, run):
         with pytest.raises(BadInput, match="cannot be dealt to 3 processes"):
@@ -251,6 +318,12 @@ def test_single_features_and_own_columns_can_be_ablated(run):
     config = json.loads((one.adapter_dir / "adapter.json").read_text())["config"]
     assert [row["layer"] for row in config["rows"]] == ["onset"]
     assert len(config["sites"]) == 2 and config["radius_s"] == 0
+
+
+def test_layers_that_start_at_zero_may_learn_faster(run):
+    plain, faster = run(quick(steps=1, warmup_steps=0)), run(quick(steps=1, warmup_steps=0, out_lr=10))
+    moved = {name: weights(faster)[name].norm() / one.norm() for name, one in weights(plain).items() if "out" in name}
+    assert moved and all(factor == pytest.approx(10, rel=0.01) for factor in moved.values())
 
 
 def test_classes_of_a_snapshot_are_balanced_by_label(tmp_path, flash_samples, snapshots_root):

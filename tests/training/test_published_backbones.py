@@ -12,11 +12,12 @@ from shards.errors import BadInput, Unavailable
 from training.adapter import AudioAdapter
 from training.adapter_files import save_adapter
 from training.backbones import BackboneOptions, SiteChoice, open_backbone, shape_of
-from training.config import stage_config
+from training.blocks import use_checkpointing
+from training.config import Checkpointing, stage_config
+from training.fitting import fitted_config
 from training.objective import noise_loss
 from training.pipeline import listening
 from training.profile import step_cost
-from training.run import fitted_config
 from training.sample import SampleSettings, animate
 from training.stages import train_stage
 
@@ -69,7 +70,7 @@ class TestTheAdapter:
         adapter = adapter_of(backbone, name, awake=False)
         with torch.no_grad():
             base = backbone.denoise(*inputs(backbone))
-            with adapter.attached(backbone.modules_by_site()), adapter.hearing(sound(adapter)):
+            with adapter.attached(backbone.network), adapter.hearing(sound(adapter)):
                 assert torch.equal(backbone.denoise(*inputs(backbone)), base)
                 for site in adapter.sites:
                     nn.init.normal_(site.out.weight)
@@ -78,22 +79,20 @@ class TestTheAdapter:
                 assert torch.equal(backbone.denoise(*inputs(backbone)), base)
             assert torch.equal(backbone.denoise(*inputs(backbone)), base)
 
-    @pytest.mark.parametrize("checkpointing", [False, True])
+    @pytest.mark.parametrize("checkpointing", list(Checkpointing))
     def test_gradients_reach_it_and_nothing_else_also_with_checkpointing(self, backbone, name, checkpointing):
         adapter = adapter_of(backbone, name)
-        if checkpointing:
-            backbone.network.train()
-            backbone.network.enable_gradient_checkpointing()
+        use_checkpointing(backbone.network, checkpointing)
         one_deaf = {"heard": torch.tensor([True, False])}
-        with adapter.attached(backbone.modules_by_site()), adapter.hearing(sound(adapter), **one_deaf):
+        with adapter.attached(backbone.network), adapter.hearing(sound(adapter), **one_deaf):
             backbone.denoise(*inputs(backbone)).square().mean().backward()
         assert all(weight.grad is None for weight in backbone.network.parameters())
         assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in adapter.parameters())
         grads = [weight.grad.clone() for weight in adapter.parameters()]
-        if checkpointing:
+        if checkpointing is not Checkpointing.NONE:
             backbone.network.disable_gradient_checkpointing()
             adapter.zero_grad()
-            with adapter.attached(backbone.modules_by_site()), adapter.hearing(sound(adapter), **one_deaf):
+            with adapter.attached(backbone.network), adapter.hearing(sound(adapter), **one_deaf):
                 backbone.denoise(*inputs(backbone)).square().mean().backward()
             for one, weight in zip(grads, adapter.parameters(), strict=True):
                 assert torch.allclose(one, weight.grad, rtol=1e-4, atol=1e-7)
@@ -206,7 +205,7 @@ def test_the_cost_of_a_step_is_counted_without_weights(name):
     config = fitted_config(stage_config(1, backbone=name), shape_of(backbone))
     cost, bare = step_cost(config, backbone), step_cost(None, backbone)
     assert bare.forward < cost.forward < 1.2 * bare.forward
-    assert cost.saved_bytes > 0
+    assert cost.kept_bytes > 0
 
 
 @pytest.mark.parametrize(("name", "cache"), [*((name, True) for name in sorted(SMALL)), ("animatediff", False)])

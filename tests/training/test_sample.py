@@ -11,8 +11,8 @@ from training.adapter import AudioAdapter
 from training.adapter_files import save_adapter
 from training.backbones import open_backbone, shape_of
 from training.config import stage_config
+from training.fitting import fitted_config
 from training.media import read_frames, read_image, read_sound
-from training.run import fitted_config
 from training.sample import SampleSettings, animate, sample_latents, sound_features
 
 RATE_HZ = 44_100

@@ -1,9 +1,11 @@
 """Whole stages on flashes and clicks: they learn to listen, stop and go on exactly, and are not run twice."""
 
 import json
+import math
 import os
 import shutil
 import signal
+import statistics
 
 import pytest
 
@@ -105,6 +107,16 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_checkpoint(sna
         train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs_root)
     monkeypatch.undo()
     assert train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs_root).resumed_from == 3
+
+
+def test_windows_of_one_film_are_no_witnesses_of_their_own():
+    from training.probe import clustered_error
+
+    apart = clustered_error([1.0, -1.0, 2.0, -2.0], ["a", "b", "c", "d"])
+    assert apart == pytest.approx(statistics.stdev([1.0, -1.0, 2.0, -2.0]) / 2)
+    twice = clustered_error([1.0, 1.0, -1.0, -1.0, 2.0, 2.0, -2.0, -2.0], list("aabbccdd"))
+    assert twice == pytest.approx(apart)
+    assert clustered_error([1.0, 2.0], ["a", "a"]) == math.inf
 
 
 def test_refuses_what_it_cannot_train(snapshots_root, tmp_path):

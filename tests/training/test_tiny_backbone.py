@@ -9,7 +9,7 @@ from training.adapter import AudioAdapter
 from training.backbones import BACKBONES, open_backbone, shape_of
 from training.backbones.spectrum import block_spectrum, from_blocks, to_blocks
 from training.config import stage_config
-from training.run import fitted_config
+from training.fitting import fitted_config
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +77,7 @@ def test_the_same_words_are_the_same_vectors_and_no_words_are_none(backbone):
 def test_the_adapter_at_zero_is_the_base_bit_for_bit(backbone):
     adapter = fresh_adapter(backbone)
     base = backbone.denoise(*inputs())
-    with adapter.attached(backbone.modules_by_site()), adapter.hearing(sound(adapter)):
+    with adapter.attached(backbone.network), adapter.hearing(sound(adapter)):
         assert torch.equal(backbone.denoise(*inputs()), base)
         for site in adapter.sites:
             nn.init.normal_(site.out.weight)
@@ -90,7 +90,7 @@ def test_the_adapter_at_zero_is_the_base_bit_for_bit(backbone):
 def test_gradients_reach_the_adapter_and_nothing_else(backbone):
     adapter = fresh_adapter(backbone)
     names = set(backbone.network.state_dict())
-    with adapter.attached(backbone.modules_by_site()), adapter.hearing(sound(adapter)):
+    with adapter.attached(backbone.network), adapter.hearing(sound(adapter)):
         backbone.denoise(*inputs()).square().mean().backward()
     assert all(weight.grad is None for weight in backbone.network.parameters())
     assert all(site.out.weight.grad.abs().sum() > 0 for site in adapter.sites)

@@ -7,7 +7,6 @@ every spatial block [paper]; the blocks' tokens come as (clips x frames, places,
 """
 
 import copy
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +41,11 @@ class AnimateDiff(NoiseSchedule):
     usual_steps, usual_guidance = 25, 7.5
 
     def __init__(self, options: BackboneOptions) -> None:
-        self.folder, self.half = options.weights, options.half
+        self.folder, self.half, self.device = options.weights, options.half, options.device
         scheduler = self.folder / "scheduler" / "scheduler_config.json" if self.folder else None
         super().__init__(read_json(scheduler) if scheduler and scheduler.is_file() else {})
         self.video = options.video(VideoTiming(frames=16, fps=8))
         self.size_px = options.size((256, 256), step_px=_CODEC_STEP_PX)
-        self.codec_device = "cpu"
         self._network: Any = None
         self._codec: Any = None
         self._words: tuple[Any, Any] | None = None
@@ -99,10 +97,6 @@ class AnimateDiff(NoiseSchedule):
         """The text attentions of the chosen spatial blocks."""
         return self._sites
 
-    def modules_by_site(self) -> Mapping[str, nn.Module]:
-        """The text attentions."""
-        return {site.name: self.network.get_submodule(site.name) for site in self._sites}
-
     def denoise(self, noisy: Tensor, time: Tensor, text: Tensor, given: Tensor) -> Tensor:  # noqa: ARG002 (one time for all)
         """The noise (or v, where the scheduler says so) in x_t."""
         kind = next(self.network.parameters()).dtype
@@ -137,7 +131,7 @@ class AnimateDiff(NoiseSchedule):
             from transformers import AutoTokenizer, CLIPTextModel
 
             tokenizer = AutoTokenizer.from_pretrained(self._folder / "tokenizer", local_files_only=True)
-            encoder = load_part(CLIPTextModel, self._folder / "text_encoder", device=self.codec_device)
+            encoder = load_part(CLIPTextModel, self._folder / "text_encoder", device=self.device)
             self._words = tokenizer, encoder
         tokenizer, encoder = self._words
         given = tokenizer(
@@ -193,7 +187,7 @@ class AnimateDiff(NoiseSchedule):
         if self._codec is None:
             from diffusers import AutoencoderKL
 
-            self._codec = load_part(AutoencoderKL, self._folder / "vae", device=self.codec_device)
+            self._codec = load_part(AutoencoderKL, self._folder / "vae", device=self.device)
         return self._codec
 
     def _new_network(self) -> Any:

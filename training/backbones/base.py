@@ -5,7 +5,6 @@ one walks back is its own affair (`flow.py`, `diffusion.py`); loss and sampler o
 image and stays clean.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -81,11 +80,7 @@ class Backbone(Protocol):
         ...
 
     def sites(self) -> tuple[Site, ...]:
-        """Where sound enters."""
-        ...
-
-    def modules_by_site(self) -> Mapping[str, nn.Module]:
-        """The module of each site, to hook on."""
+        """Where sound enters: modules of `network` by name."""
         ...
 
     def encode_video(self, frames: NDArray[np.uint8]) -> Latents:

@@ -62,10 +62,6 @@ class WanFlow:
         width = self._architecture["num_attention_heads"] * self._architecture["attention_head_dim"]
         return tuple(Site(f"blocks.{block}.attn2", width) for block in self._blocks)
 
-    def modules_by_site(self) -> Mapping[str, nn.Module]:
-        """The text cross-attention modules."""
-        return {f"blocks.{block}.attn2": self.network.get_submodule(f"blocks.{block}.attn2") for block in self._blocks}
-
     def time_of(self, normal: float) -> float:
         """The shifted logistic of a standard normal number."""
         return shifted_time(1 / (1 + math.exp(-normal)), shift=self.time_shift)

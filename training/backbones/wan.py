@@ -93,7 +93,7 @@ class WanBackbone(WanFlow):
         super().__init__(architecture, blocks=list(blocks))
         codec = read_json(folder / "vae" / "config.json") if folder else {}
         space = codec.get("scale_factor_spatial") or preset.space_ratio
-        self.name, self.folder, self.codec_device, self.half = preset.name, folder, "cpu", options.half
+        self.name, self.folder, self.half, self.device = preset.name, folder, options.half, options.device
         self.video = options.video(preset.video)
         self.size_px = options.size(preset.size_px, step_px=space * architecture["patch_size"][1])
         self.time_shift, self.own_times = preset.time_shift, preset.own_times
@@ -122,8 +122,8 @@ class WanBackbone(WanFlow):
 
     @property
     def text_version(self) -> str:
-        """The text encoder's files."""
-        return f"umt5-1 {version_of(self._folder / 'text_encoder')}"
+        """The text encoder's files and precision."""
+        return f"umt5-1 {version_of(self._folder / 'text_encoder')}{' bf16' if self.half else ''}"
 
     def encode_video(self, frames: NDArray[np.uint8]) -> Latents:
         """(frames, h, w, 3) RGB -> normalised latents (z, latents, h / 8 or 16, ...), mean and spread."""
@@ -151,7 +151,7 @@ class WanBackbone(WanFlow):
             from transformers import AutoTokenizer, UMT5EncoderModel
 
             tokenizer = AutoTokenizer.from_pretrained(self._folder / "tokenizer", local_files_only=True)
-            encoder = load_part(UMT5EncoderModel, self._folder / "text_encoder", device=self.codec_device)
+            encoder = load_part(UMT5EncoderModel, self._folder / "text_encoder", device=self.device, half=self.half)
             self._words = tokenizer, encoder
         tokenizer, encoder = self._words
         given = tokenizer(
@@ -197,7 +197,7 @@ class WanBackbone(WanFlow):
         if self._codec is None:
             from diffusers import AutoencoderKLWan
 
-            self._codec = load_part(AutoencoderKLWan, self._folder / "vae", device=self.codec_device)
+            self._codec = load_part(AutoencoderKLWan, self._folder / "vae", device=self.device)
         return self._codec
 
 

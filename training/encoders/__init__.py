@@ -9,7 +9,7 @@ from training.config import EncoderConfig
 from training.encoders.base import AudioEncoder, FeatureBank, LayerSpec
 
 
-def _mel(layers: tuple[int, ...], weights: Path | None) -> AudioEncoder:
+def _mel(layers: tuple[int, ...], weights: Path | None, device: str) -> AudioEncoder:  # noqa: ARG001 (quick anywhere)
     from training.encoders.mel import MelEncoder
 
     if weights is not None:
@@ -17,25 +17,25 @@ def _mel(layers: tuple[int, ...], weights: Path | None) -> AudioEncoder:
     return MelEncoder(layers)
 
 
-def _imagebind(layers: tuple[int, ...], weights: Path | None) -> AudioEncoder:
+def _imagebind(layers: tuple[int, ...], weights: Path | None, device: str) -> AudioEncoder:
     from training.encoders.imagebind import ImageBindEncoder
 
-    return ImageBindEncoder(layers, weights)
+    return ImageBindEncoder(layers, weights, device=device)
 
 
-def _beats(layers: tuple[int, ...], weights: Path | None) -> AudioEncoder:
+def _beats(layers: tuple[int, ...], weights: Path | None, device: str) -> AudioEncoder:
     from training.encoders.beats import BeatsEncoder
 
-    return BeatsEncoder(layers, weights)
+    return BeatsEncoder(layers, weights, device=device)
 
 
-def _transformers(name: str, layers: tuple[int, ...], weights: Path | None) -> AudioEncoder:
+def _transformers(name: str, layers: tuple[int, ...], weights: Path | None, device: str) -> AudioEncoder:
     from training.encoders.transformers import TransformersEncoder
 
-    return TransformersEncoder(name, layers, weights)
+    return TransformersEncoder(name, layers, weights, device=device)
 
 
-ENCODERS: dict[str, Callable[[tuple[int, ...], Path | None], AudioEncoder]] = {
+ENCODERS: dict[str, Callable[[tuple[int, ...], Path | None, str], AudioEncoder]] = {
     "mel": _mel,
     "imagebind": _imagebind,
     "beats": _beats,
@@ -45,8 +45,8 @@ ENCODERS: dict[str, Callable[[tuple[int, ...], Path | None], AudioEncoder]] = {
 }
 
 
-def open_encoder(config: EncoderConfig) -> AudioEncoder:
-    """The encoder that is asked for; its weights are loaded at its first sound.
+def open_encoder(config: EncoderConfig, *, device: str = "cpu") -> AudioEncoder:
+    """The encoder that is asked for; its weights are loaded onto the device at its first sound.
 
     Raises:
         BadInput: there is none of that name.
@@ -55,7 +55,7 @@ def open_encoder(config: EncoderConfig) -> AudioEncoder:
         raise BadInput(
             f"there is no audio encoder {config.name!r}", remedy=f"choose one of: {', '.join(sorted(ENCODERS))}"
         )
-    return ENCODERS[config.name](config.layers, config.weights)
+    return ENCODERS[config.name](config.layers, config.weights, device)
 
 
 __all__ = ["ENCODERS", "AudioEncoder", "FeatureBank", "LayerSpec", "open_encoder"]

@@ -67,7 +67,7 @@ class AudioEncoder(Protocol):
         ...
 
     def encode(self, waveform: NDArray[np.float32], rate_hz: int) -> FeatureBank:
-        """Features of a mono waveform (samples,) in [-1, 1]; other rates than `rate_hz` are resampled."""
+        """Features, on the CPU, of a mono waveform (samples,) in [-1, 1]; other rates than `rate_hz` are resampled."""
         ...
 
     def release(self) -> None:
@@ -76,5 +76,5 @@ class AudioEncoder(Protocol):
 
 
 def unit_scale(rows: torch.Tensor) -> torch.Tensor:
-    """Hidden states, each row of mean 0 and spread 1: some layers' outliers would overflow float16."""
-    return torch.nn.functional.layer_norm(rows.float(), rows.shape[-1:])
+    """Hidden states, on the CPU, each row of mean 0 and spread 1: some layers' outliers would overflow float16."""
+    return torch.nn.functional.layer_norm(rows.float(), rows.shape[-1:]).cpu()

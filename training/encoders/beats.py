@@ -148,9 +148,11 @@ class BeatsEncoder:
     width_s = 15 * SHIFT_S + FRAME_S
     _patch = 16
 
-    def __init__(self, layers: tuple[int, ...] = (), weights: Path | None = None, *, width: int = 768) -> None:
+    def __init__(
+        self, layers: tuple[int, ...] = (), weights: Path | None = None, *, device: str = "cpu", width: int = 768
+    ) -> None:
         self._chosen = layers or (4, 8, 12)
-        self._weights, self._width = weights, width
+        self._weights, self._width, self._device = weights, width, device
         self._model: BeatsNetwork | None = None
 
     @property
@@ -174,7 +176,7 @@ class BeatsEncoder:
         frames = self.columns(len(waveform) / rate_hz) * self._patch
         bank = nn.functional.pad(bank, (0, 0, 0, max(frames - len(bank), 0)))[:frames]
         with torch.no_grad():
-            said = self._loaded()(bank[None])
+            said = self._loaded()(bank[None].to(self._device))
         layers = {
             str(layer): unit_scale(said[layer - 1][0].unflatten(0, (-1, _BANDS // self._patch)))
             for layer in self._chosen
@@ -195,7 +197,7 @@ class BeatsEncoder:
                 raise BadInput("this checkpoint is another kind of BEATs than was published", remedy=f"see {SOURCE}")
             model = BeatsNetwork(cfg)
             fill(model, tensors_of(checkpoint["model"]), name=self.name)
-            self._model = model
+            self._model = model.to(self._device)
         return self._model
 
 

@@ -80,9 +80,12 @@ class ImageBindEncoder:
     hop_s = _STRIDE * SHIFT_S
     width_s = (_PATCH - 1) * SHIFT_S + FRAME_S
 
-    def __init__(self, layers: tuple[int, ...] = (), weights: Path | None = None, **shape: int) -> None:
+    def __init__(
+        self, layers: tuple[int, ...] = (), weights: Path | None = None, *, device: str = "cpu", **shape: int
+    ) -> None:
         self._chosen = layers or (4, 8, 12)
         self._weights, self._shape = weights, {"width": 768, "blocks": 12, "heads": 12} | shape
+        self._device = device
         self._model: ImageBindAudio | None = None
 
     @property
@@ -107,7 +110,7 @@ class ImageBindEncoder:
         starts = range(0, -(-columns // _TIMES) * hop, hop)
         banks = torch.stack([_bank(sound[start : start + round(_STRETCH_S * self.rate_hz)]) for start in starts])
         with torch.no_grad():
-            said = self._loaded()(banks)
+            said = self._loaded()(banks.to(self._device))
         layers = {}
         for layer in self._chosen:
             grid = said[layer - 1][:, 1:].unflatten(1, (_FREQUENCIES, _TIMES)).transpose(1, 2)
@@ -123,7 +126,7 @@ class ImageBindEncoder:
             tensors = audio_tensors(read_checkpoint(self._weights, name=self.name, source=SOURCE))
             model = ImageBindAudio(**self._shape)
             fill(model, tensors, name=self.name)
-            self._model = model
+            self._model = model.to(self._device)
         return self._model
 
 

@@ -89,9 +89,11 @@ FAMILIES = {
 class TransformersEncoder:
     """One of `FAMILIES`, from a folder as `save_pretrained` writes it."""
 
-    def __init__(self, name: str, layers: tuple[int, ...] = (), weights: Path | None = None) -> None:
+    def __init__(
+        self, name: str, layers: tuple[int, ...] = (), weights: Path | None = None, *, device: str = "cpu"
+    ) -> None:
         self.name, self._family, self._weights = name, FAMILIES[name], weights
-        self._chosen = layers or self._family.layers
+        self._chosen, self._device = layers or self._family.layers, device
         self.licence, self.rate_hz = self._family.licence, self._family.rate_hz
         self.hop_s, self.width_s = self._family.hop_s, self._family.width_s
         self._model: Any = None
@@ -119,7 +121,7 @@ class TransformersEncoder:
         model = self._loaded()
         given = self._extract(sound, sampling_rate=self.rate_hz, return_tensors="pt")
         with torch.no_grad():
-            states = model(given["input_values"], output_hidden_states=True).hidden_states
+            states = model(given["input_values"].to(self._device), output_hidden_states=True).hidden_states
         if max(self._chosen) >= len(states):
             raise BadInput(
                 f"{self.name} has no layer {max(self._chosen)}", remedy=f"choose layers from 0 to {len(states) - 1}"
@@ -148,7 +150,8 @@ class TransformersEncoder:
             transformers.utils.logging.disable_progress_bar()
             kind = getattr(transformers, self._family.model)
             try:
-                self._model = kind.from_pretrained(self._folder, local_files_only=True, use_safetensors=True).eval()
+                model = kind.from_pretrained(self._folder, local_files_only=True, use_safetensors=True)
+                self._model = model.eval().to(self._device)
                 self._extract = transformers.AutoFeatureExtractor.from_pretrained(self._folder, local_files_only=True)
             except (OSError, ValueError) as error:
                 said = str(error).splitlines()[0]

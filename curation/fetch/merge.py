@@ -1,0 +1,69 @@
+"""Picture and sound that a site offers apart, put together in a confined worker rather than by ffmpeg in our own name.
+
+The tracks are as hostile as any file: the worker that joins them has the limits of those that decode, and what is left
+of the fetch's deadline.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from curation.fetch.failures import FetchFailure
+from curation.fetch.gate import Gate
+from curation.media.failures import MediaFailure
+from curation.media.sandbox import GIB, MediaWorkers
+from curation.media.settings import SandboxSettings
+from curation.outcomes import Outcome
+
+ABOVE = 1.1
+"""A file may be so much larger than the packets in it."""
+
+LEAST_S = 0.001
+"""A limit of no time at all would be no limit."""
+
+OF_THE_WORKER = frozenset({Outcome.DECODE_FAILED, Outcome.DECODER_CRASHED, Outcome.TOO_MUCH_MEMORY})
+"""Outcomes whose remedies speak of decoding, which is not what was done."""
+
+
+class Merger:
+    """Stands where yt-dlp would run ffmpeg: takes its record of a video, hands back what can be deleted."""
+
+    def __init__(self, gate: Gate, *, max_bytes: int) -> None:
+        self._gate, self._max_bytes = gate, max_bytes
+
+    def run(self, info: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
+        """Write `filepath` of the tracks in `requested_formats`.
+
+        Raises:
+            FetchFailure: the tracks are not what they are said to be, or the deadline has passed.
+        """
+        picture, sound = _tracks(info["requested_formats"])
+        whole = Path(info["filepath"])
+        made = whole.with_suffix(".temp")
+        try:
+            with MediaWorkers(count=1, settings=self._limits()) as workers:
+                workers.join(picture, sound, into=made, most_bytes=self._max_bytes)
+        except MediaFailure as failure:
+            made.unlink(missing_ok=True)
+            raise FetchFailure(self._outcome(failure), f"picture and sound: {failure.detail}") from failure
+        made.replace(whole)
+        return [str(picture), str(sound)], info
+
+    def _limits(self) -> SandboxSettings:
+        usual = SandboxSettings()
+        left_s = max(self._gate.left_s, LEAST_S)
+        file_gib = (self._max_bytes * ABOVE + (1 << 20)) / GIB
+        return SandboxSettings(deadline_s=left_s, cpu_s=min(usual.cpu_s, left_s), file_gib=file_gib)
+
+    def _outcome(self, failure: MediaFailure) -> Outcome:
+        if failure.outcome is Outcome.DECODE_TIMED_OUT:
+            return Outcome.TIMED_OUT
+        return Outcome.MERGE_FAILED if failure.outcome in OF_THE_WORKER else failure.outcome
+
+
+def _tracks(formats: list[dict[str, Any]]) -> tuple[Path, Path]:
+    """Where the picture and the sound lie, by what the site says of them."""
+    picture = next((one for one in formats if one.get("vcodec") != "none"), None)
+    sound = next((one for one in formats if one is not picture and one.get("acodec") != "none"), None)
+    if picture is None or sound is None:
+        raise FetchFailure(Outcome.NO_VIDEO if picture is None else Outcome.NO_AUDIO, "it was offered without")
+    return Path(picture["filepath"]), Path(sound["filepath"])
