@@ -1,71 +1,34 @@
 """Who is at the other end: a one-time link on this machine, accounts with passwords, or a proxy that is trusted.
 
-Each way in answers one question, who a request comes from. Sessions live in this process's memory: a restart ends them.
+Each way in answers one question, who a request comes from. A session of an account ends with it.
 """
 
 import math
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import Protocol
 
 from starlette.requests import HTTPConnection
 
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ReviewerRow
+from curation.review.sessions import Session, Sessions
 from shards.errors import BadInput
 
-IDLE_S = 12 * 3600
+RECHECK_S = 5.0
+"""Whether an account still stands is asked again after this long: not for each of the many requests of a page."""
+
 FREE_TRIES = 5
 LONGEST_WAIT_S = 300.0
 SHORTEST_PASSWORD = 10
 LONGEST_NAME = 64
 REMEMBERED_TRIES = 10_000
-
-
-@dataclass(slots=True)
-class Session:
-    """A browser that was let in. `form_token` goes with every write, beside the cookie."""
-
-    reviewer: str
-    seen: float
-    form_token: str = field(default_factory=lambda: secrets.token_urlsafe(32))
-
-
-class Sessions:
-    """Sessions by the secret in the browser's cookie."""
-
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
-        self._sessions: dict[str, Session] = {}
-        self._lock = Lock()
-
-    def open(self, reviewer: str) -> str:
-        """A new session; returns its secret."""
-        secret = secrets.token_urlsafe(32)
-        with self._lock:
-            now = self._now()
-            self._sessions = {key: one for key, one in self._sessions.items() if now - one.seen < IDLE_S}
-            self._sessions[secret] = Session(reviewer, now)
-        return secret
-
-    def find(self, secret: str) -> Session | None:
-        """The session of a secret, unless it was idle for too long."""
-        with self._lock:
-            # A look-up by hash tells nothing about other secrets; the secret itself has 256 bits.
-            session = self._sessions.get(secret)
-            if session is None or self._now() - session.seen >= IDLE_S:
-                return None
-            session.seen = self._now()
-            return session
-
-    def close(self, secret: str) -> None:
-        """End a session."""
-        with self._lock:
-            self._sessions.pop(secret, None)
+HASHES_AT_ONCE = 2
+PATIENCE_S = 2.0
+"""A password takes 64 MiB and a tenth of a second to check: more of them at a time wait, and not for long."""
 
 
 class Access(Protocol):
@@ -108,10 +71,18 @@ class Accounts:
 
     by_password = True
 
-    def __init__(self, ledger: Ledger, now: Callable[[], float] = time.monotonic) -> None:
-        self._ledger, self._now = ledger, now
+    def __init__(
+        self,
+        ledger: Ledger,
+        now: Callable[[], float] = time.monotonic,
+        *,
+        hashes_at_once: int = HASHES_AT_ONCE,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._ledger, self._now, self._patience_s = ledger, now, patience_s
         self._tries: dict[str, tuple[int, float]] = {}
         self._lock = Lock()
+        self._places = BoundedSemaphore(hashes_at_once)
         self.sessions = Sessions(now)
         self._nobody = hash_password(secrets.token_urlsafe(16))
 
@@ -119,29 +90,49 @@ class Accounts:
         """The secret of a new session; None if name and password do not belong together.
 
         Raises:
-            TooManyTries: of this name or from this client; says how long to wait.
+            TooManyTries: of this name or from this client, or of all at once; says how long to wait.
         """
         keys = (f"name {name}", f"client {client}")
         with self._lock:
             wait_s = max(self._wait_s(key) for key in keys)
             if wait_s > 0:
                 raise TooManyTries(wait_s)
-        with self._ledger.session() as session:
-            row = session.get(ReviewerRow, name) if len(name) <= LONGEST_NAME else None
-            kept = row.password if row else None
+            # Counted before the slow part: of guesses that come at once each finds the ones before it.
+            for key in keys:
+                self._count(key)
+        kept = self._password(name)
         # A name that does not exist takes as long as one that does.
-        right = password_fits(kept or self._nobody, password) and kept is not None
+        if not self._fits(kept or self._nobody, password) or kept is None:
+            return None
         with self._lock:
             for key in keys:
-                if right:
-                    self._tries.pop(key, None)
-                else:
-                    self._count(key)
-        return self.sessions.open(name) if right else None
+                self._tries.pop(key, None)
+        return self.sessions.open(name, kept)
 
     def session(self, connection: HTTPConnection) -> Session | None:
-        """The session of the cookie."""
-        return self.sessions.find(connection.cookies.get(cookie_name(connection), ""))
+        """The session of the cookie, while its account stands as it was when it was opened."""
+        secret = connection.cookies.get(cookie_name(connection), "")
+        session = self.sessions.find(secret)
+        if session is None or self._now() - session.checked < RECHECK_S:
+            return session
+        if self._password(session.reviewer) != session.proof:
+            self.sessions.close(secret)
+            return None
+        session.checked = self._now()
+        return session
+
+    def _password(self, name: str) -> str | None:
+        with self._ledger.session() as session:
+            row = session.get(ReviewerRow, name) if len(name) <= LONGEST_NAME else None
+            return row.password if row else None
+
+    def _fits(self, kept: str, password: str) -> bool:
+        if not self._places.acquire(timeout=self._patience_s):
+            raise TooManyTries(1.0)
+        try:
+            return password_fits(kept, password)
+        finally:
+            self._places.release()
 
     def _wait_s(self, key: str) -> float:
         wrong, last = self._tries.get(key, (0, 0.0))
@@ -194,7 +185,7 @@ class TooManyTries(BadInput):
     """Somebody guesses passwords."""
 
     def __init__(self, wait_s: float) -> None:
-        super().__init__("too many wrong tries", remedy=f"wait {math.ceil(wait_s)} s, then try again")
+        super().__init__("too many tries to sign in", remedy=f"wait {math.ceil(wait_s)} s, then try again")
         self.wait_s = math.ceil(wait_s)
 
 

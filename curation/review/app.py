@@ -19,19 +19,21 @@ from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Re
 from curation.ledger.open import Ledger
 from curation.review import words
 from curation.review.access import Access, Accounts, OneTimeLink, TooManyTries, cookie_name
-from curation.review.api import PROBLEMS, ClipId, Reviewer, make_api
+from curation.review.api import PROBLEMS, Reviewer, make_api
 from curation.review.media import REACH_US, Media
+from curation.review.messages import ClipId
 from curation.review.numbers import numbers
 from curation.review.plots import daily_svg, share_svg
 from curation.review.progress import Progress
 from curation.review.security import ENTER_PATH, LOOPBACK_NAMES, SIGN_IN_PATH, let_in, locked, problem, protect
 from curation.review.settings import ReviewSettings
-from curation.review.verdicts import UnknownClip
+from curation.review.verdicts import NotYours, UnknownClip
 from shards.errors import BadInput
 
 MEDIA_ANSWERS: dict[int | str, dict[str, Any]] = PROBLEMS | {
     status: {"description": words, "content": {"video/mp4": {}}} for status, words in ((200, "all"), (206, "a range"))
 }
+NEXT_COMMANDS = ("clapboard publish", "clapboard calibrate")
 MEDIA_CACHE = "private, max-age=600"
 
 
@@ -51,7 +53,7 @@ def create_app(
     access: Access,
     settings: ReviewSettings | None = None,
     hosts: Sequence[str] = LOOPBACK_NAMES,
-    publish_command: str = "clapboard publish",
+    next_commands: Sequence[str] = NEXT_COMMANDS,
     on_enough: Callable[[Progress], object] = lambda _: None,
 ) -> FastAPI:
     """The review application.
@@ -62,7 +64,7 @@ def create_app(
         access: who may come in.
         settings: how the queue is mixed, and when it is enough.
         hosts: names that browsers may ask for.
-        publish_command: what to run when the queue is empty.
+        next_commands: what to run when the queue is empty.
         on_enough: called when enough is known to stop; a reviewer waits for it.
     """
     # The schema is served like everything else, to those who are let in: teams write clients against it.
@@ -71,7 +73,7 @@ def create_app(
     app.mount("/static", StaticFiles(packages=[("curation.review", "static")]), name="static")
     _add_errors(app)
     _add_doors(app, access)
-    _add_pages(app, ledger, chosen, publish_command)
+    _add_pages(app, ledger, chosen, next_commands)
     _add_media(app, media)
     app.include_router(make_api(ledger, media=media, settings=chosen, on_enough=on_enough))
     protect(app, access, hosts=hosts)
@@ -135,7 +137,7 @@ def _add_doors(app: FastAPI, access: Access) -> None:
             return response
 
 
-def _add_pages(app: FastAPI, ledger: Ledger, settings: ReviewSettings, publish_command: str) -> None:
+def _add_pages(app: FastAPI, ledger: Ledger, settings: ReviewSettings, next_commands: Sequence[str]) -> None:
     templates = _templates()
 
     def draw(name: str, request: Request, **more: object) -> HTMLResponse:
@@ -145,7 +147,7 @@ def _add_pages(app: FastAPI, ledger: Ledger, settings: ReviewSettings, publish_c
 
     @app.get("/", include_in_schema=False)
     def review_page(request: Request) -> Response:
-        return draw("review.html", request, publish_command=publish_command, version=app.version)
+        return draw("review.html", request, next_commands=next_commands, version=app.version)
 
     @app.get("/numbers", include_in_schema=False)
     def numbers_page(request: Request) -> Response:
@@ -170,7 +172,8 @@ def _add_errors(app: FastAPI) -> None:
             refused = problem(HTTPStatus.TOO_MANY_REQUESTS, *_told(error))
             refused.headers["Retry-After"] = str(error.wait_s)
             return refused
-        return problem(HTTPStatus.NOT_FOUND if isinstance(error, UnknownClip) else HTTPStatus.CONFLICT, *_told(error))
+        status = HTTPStatus.NOT_FOUND if isinstance(error, UnknownClip) else HTTPStatus.CONFLICT
+        return problem(status, *_told(error), kind=error.kind if isinstance(error, NotYours) else "")
 
     @app.exception_handler(HTTPException)
     def no_such_thing(_: Request, error: Exception) -> Response:

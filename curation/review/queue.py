@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Update, and_, bindparam, exists, func, or_, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import Session, aliased
 
 from curation.decide.asking import disagreement, entropy, value_of_answer
 from curation.decide.policy import Band
@@ -110,12 +110,29 @@ def claim(
 def hold(
     ledger: Ledger, reviewer: str, clip_ids: Collection[str], settings: ReviewSettings, *, now_ms: int | None = None
 ) -> list[str]:
-    """Renew the leases of clips that are still on this reviewer's desk; returns those that are."""
+    """Renew the leases of clips that are still on this reviewer's desk; returns those that are.
+
+    A lease that ran out lives again if nobody else took the clip in the meantime.
+    """
     now = now_ms if now_ms is not None else now_in_ms()
-    mine = ReviewRow.clip_id.in_(clip_ids), ReviewRow.leased_to == reviewer, ReviewRow.leased_until_ms > now
+    wanted = (ReviewRow.state != State.DONE) | ReviewRow.golden
+    mine = ReviewRow.clip_id.in_(clip_ids), ReviewRow.leased_to == reviewer, wanted
     with ledger.session() as session:
         session.execute(update(ReviewRow).where(*mine).values(leased_until_ms=now + round(settings.lease_s * 1000)))
         return list(session.scalars(select(ReviewRow.clip_id).where(*mine)))
+
+
+def take(session: Session, reviewer: str, clip_id: str, *, now_ms: int) -> bool:
+    """Make sure that a clip is this reviewer's to answer, within the transaction that writes the answer.
+
+    It is if nobody else holds it and it still wants an answer: also when the lease ran out, or was given back.
+    """
+    mine = ReviewRow.leased_to == reviewer
+    free = or_(mine, ReviewRow.leased_to.is_(None), ReviewRow.leased_until_ms <= now_ms)
+    wanted = or_(still_open(), ReviewRow.golden, and_(mine, ReviewRow.state == State.GONE))
+    # One conditional update, like a claim: what comes at the same time waits for it, on either kind of ledger.
+    taken = update(ReviewRow).where(ReviewRow.clip_id == clip_id, free, wanted).values(leased_to=reviewer)
+    return bool(session.execute(taken).rowcount)  # type: ignore[attr-defined]
 
 
 def let_go(ledger: Ledger, reviewer: str, clip_ids: Collection[str] | None = None) -> None:

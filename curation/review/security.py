@@ -12,13 +12,15 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from curation.review.access import Access, Session, cookie_name
+from curation.review.access import Access, cookie_name
+from curation.review.sessions import Session
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 ENTER_PATH, SIGN_IN_PATH, STATIC = "/enter", "/sign-in", "/static/"
@@ -53,7 +55,8 @@ def protect(app: FastAPI, access: Access, *, hosts: Sequence[str] = LOOPBACK_NAM
 
 def let_in(response: Response, connection: HTTPConnection, secret: str) -> None:
     """Hand a session to the browser."""
-    secure = connection.url.scheme == "https"
+    # A stranger who claims https only keeps the browser from sending this cookie over http: no reason to doubt it.
+    secure = "https" in (connection.url.scheme, connection.headers.get("x-forwarded-proto", "").lower())
     response.set_cookie(cookie_name(connection), secret, httponly=True, samesite="strict", secure=secure, path="/")
 
 
@@ -62,9 +65,9 @@ def locked() -> Response:
     return HTMLResponse(LOCKED_PAGE, HTTPStatus.UNAUTHORIZED)
 
 
-def problem(status: HTTPStatus, message: str, remedy: str) -> Response:
-    """A refusal as the page's script reads it."""
-    return JSONResponse({"error": message, "remedy": remedy}, status)
+def problem(status: HTTPStatus, message: str, remedy: str, *, kind: str = "") -> Response:
+    """A refusal as the page's script reads it; `kind` names those that it treats in a way of their own."""
+    return JSONResponse({"error": message, "remedy": remedy, "kind": kind}, status)
 
 
 class SafeHeaders:
@@ -99,7 +102,8 @@ class Gate:
             await self.app(scope, receive, send)
             return
         connection = HTTPConnection(scope)
-        session = self.access.session(connection)
+        # In a thread: now and then it asks the ledger whether the account still stands.
+        session = await run_in_threadpool(self.access.session, connection)
         if session is not None:
             scope.setdefault("state", {})
             scope["state"]["reviewer"], scope["state"]["session"] = session.reviewer, session

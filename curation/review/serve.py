@@ -2,7 +2,7 @@
 
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from curation.ledger.open import Ledger
 from curation.media.sandbox import MediaWorkers
 from curation.recipe import Recipe
 from curation.review.access import Access, Accounts, OneTimeLink, TrustedProxy, account_names
-from curation.review.app import create_app
+from curation.review.app import NEXT_COMMANDS, create_app
 from curation.review.media import CutMedia
 from curation.review.progress import Progress
 from curation.review.queue import enrol
@@ -27,6 +27,10 @@ from shards.errors import BadInput
 LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
 GRACE_S = 2
 MEDIA_WORKERS = 2
+IN_THE_OPEN = (
+    "warning: passwords, sessions and clips cross the network unencrypted; give --tls-certificate and --tls-key, "
+    "or put a proxy that speaks https in front"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,11 @@ class Place:
         """Whether other machines can reach it."""
         return self.host not in LOOPBACK_HOSTS
 
+    @property
+    def in_the_open(self) -> bool:
+        """Whether what is said to other machines can be read on the way."""
+        return self.public and self.certificate is None
+
 
 def serve(
     home: Home,
@@ -58,8 +67,9 @@ def serve(
     reviewer: str,
     recipe: Recipe,
     announce: Callable[[str], None],
+    warn: Callable[[str], None] = lambda _: None,
     place: Place | None = None,
-    publish_command: str = "clapboard publish",
+    next_commands: Sequence[str] = NEXT_COMMANDS,
     on_enough: Callable[[Progress], object] = lambda _: None,
 ) -> None:
     """Serve the review page until the process is told to stop.
@@ -69,8 +79,9 @@ def serve(
         reviewer: in whose name answers are written, where people come in by the one-time link.
         recipe: how clips are cut (previews are what is published) and how the queue is mixed.
         announce: called with the link as soon as it can be opened.
+        warn: called with what whoever runs it should know before.
         place: where to serve.
-        publish_command: what the page says to run when the queue is done.
+        next_commands: what the page says to run when the queue is done.
         on_enough: called when enough is known to stop; in the background, and again when it is known anew.
 
     Raises:
@@ -92,9 +103,11 @@ def serve(
                 settings=recipe.review,
                 # Names protect the one link of this machine; accounts and proxies ask everybody who they are.
                 hosts=LOOPBACK_NAMES if isinstance(access, OneTimeLink) else ("*",),
-                publish_command=publish_command,
+                next_commands=next_commands,
                 on_enough=lambda queue: behind.submit(on_enough, queue).add_done_callback(Future.result),
             )
+            if where.in_the_open and isinstance(access, Accounts):
+                warn(IN_THE_OPEN)
             announce(link(where, listener.getsockname()[1], link_path))
             with suppress(KeyboardInterrupt):
                 uvicorn.Server(_quiet(app, where)).run(sockets=[listener])

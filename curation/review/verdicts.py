@@ -4,7 +4,7 @@ Answers are rows that nobody changes; undoing one is another row. What counts fo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from shards.errors import BadInput
@@ -64,6 +64,43 @@ OPEN = (State.WAITING, State.DISPUTED)
 
 class UnknownClip(BadInput):
     """A clip was asked for that the ledger does not hold, or that nobody is to review."""
+
+
+class NotYours(BadInput):
+    """An answer came after its clip had gone to somebody else: one more opinion would make a dispute of nothing."""
+
+    kind = "not_yours"
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """What a reviewer changed about a clip; None is left as it was.
+
+    Attributes:
+        label, caption: other words.
+        parts: spans of the source in microseconds, in order, apart from each other, within the clip.
+        sound_late_us: how late the sound is in the source, which the cut shall mend.
+    """
+
+    label: str | None = None
+    caption: str | None = None
+    parts: tuple[tuple[int, int], ...] | None = None
+    sound_late_us: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer of one reviewer, as it is sent. `key` makes it count once however often it is sent."""
+
+    clip_id: str
+    verdict: Verdict
+    reviewer: str
+    reason: RejectReason | None = None
+    key: str | None = None
+    edits: Edits = field(default_factory=Edits)
+    seconds: float | None = None
+    page: str = ""
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

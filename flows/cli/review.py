@@ -133,8 +133,9 @@ def export_(
     ] = "",
 ) -> None:
     """Write all answers to a table, or the queue with its answers as Label Studio tasks."""
-    from curation.review.exchange import export_answers, export_tasks
+    from curation.review.label_studio import export_tasks
     from curation.review.queue import enrol
+    from curation.review.tables import export_answers
 
     with home_of(home).ledger() as ledger:
         enrol(ledger, recipe_of(recipe).review)
@@ -149,7 +150,8 @@ def import_(
     recipe: RecipeOption = None,
 ) -> None:
     """Take in answers that were given elsewhere; those that are here already are not taken twice."""
-    from curation.review.exchange import import_answers, import_tasks
+    from curation.review.label_studio import import_tasks
+    from curation.review.tables import import_answers
 
     settings = recipe_of(recipe).review
     with home_of(home).ledger() as ledger:
@@ -221,13 +223,14 @@ def serve(
     from flows.events import tell_target_reached
 
     place_of_work, named = home_of(home), ["--recipe", recipe] if recipe else []
-    publish = ["clapboard", "publish", "--home", str(place_of_work.root), *named]
+    where = ["--home", str(place_of_work.root), *named]
     run_server(
         place_of_work,
         reviewer=reviewer or getpass.getuser(),
         recipe=recipe_of(recipe),
-        publish_command=shlex.join(publish),
+        next_commands=[shlex.join(["clapboard", command, *where]) for command in ("publish", "calibrate")],
         on_enough=partial(tell_target_reached, place_of_work),
         announce=lambda url: typer.echo(f"open {url}   (Ctrl-C stops)"),
+        warn=partial(typer.echo, err=True),
         place=Place(host, port, proxy_header, tuple(proxy or ()), certificate, key),
     )

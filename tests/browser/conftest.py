@@ -27,6 +27,8 @@ SWITCHES = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    # A name that is not this machine's: what browsers keep from pages without https is kept from it.
+    "--host-resolver-rules=MAP reviews.example 127.0.0.1",
 )
 
 
@@ -96,5 +98,5 @@ def served(home):
     yield start
     for server in running:
         server.send_signal(signal.SIGINT)
-        server.wait(20)
+        server.wait(60)
         server.stdout.close()

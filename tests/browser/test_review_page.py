@@ -1,17 +1,20 @@
 """A reviewer's hour in a minute: twenty clips by keyboard alone, in a real browser."""
 
 import json
+import math
+import os
 import statistics
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy import select
+from axe_playwright_python.sync_playwright import Axe
+from sqlalchemy import select, update
 
-from curation.ledger.tables import VerdictRow
+from curation.ledger.tables import ReviewRow, VerdictRow
 from curation.review.access import add_account
 
-pytestmark = pytest.mark.timeout(180)
-AT_ONCE_MS = 150
+pytestmark = pytest.mark.timeout(300)
+AT_ONCE_MS, SELDOM_MS = 150, 500
 SERIOUS = ("serious", "critical")
 SETTLED = "document.querySelector('[data-state=clip] #players video:not(.waiting)')"
 
@@ -46,7 +49,7 @@ class Desk:
         self.page.wait_for_function(
             PLAYING,
             arg=not_clip,
-            timeout=20_000,
+            timeout=60_000,
         )
         # The page takes no answer to a clip that nobody can have seen yet.
         self.page.wait_for_timeout(300)
@@ -63,8 +66,10 @@ class Desk:
             self.page.keyboard.press("." if count > 0 else ",")
             self.page.wait_for_timeout(30)
 
-    def swaps_ms(self):
-        return self.page.evaluate("performance.getEntriesByName('answer to playing').map((one) => one.duration)")
+    def took_ms(self, what):
+        """How long each of the page's own measures of that name took, shortest first."""
+        found = self.page.evaluate("(name) => performance.getEntriesByName(name).map((one) => one.duration)", what)
+        return sorted(found)
 
     def answered(self, count):
         """Wait until the server has that many answers."""
@@ -151,9 +156,14 @@ def test_twenty_clips_by_keyboard(desk, home, served):
     assert (end - start) / frame_us == pytest.approx(48 - 15, abs=0.05)
     assert edited.sound_late_us == 30_000 and edited.caption.endswith(" strikes") and edited.label is None
 
-    swaps = desk.swaps_ms()
+    # All that the page itself does at a key, whatever the machine is busy with.
+    assert p95(desk.took_ms("answer to drawn")) <= AT_ONCE_MS
+    # Then the browser's own processes decode. Where others want the processors too, each gets its share of them only.
+    swaps, share = desk.took_ms("answer to playing"), crowding()
     assert len(swaps) >= 15
-    assert statistics.median(swaps) <= AT_ONCE_MS, sorted(swaps)
+    assert statistics.median(swaps) <= AT_ONCE_MS * share, (share, swaps)
+    # A clip that was not there ahead of time would have to be cut first, which takes longer than this.
+    assert p95(swaps) <= SELDOM_MS * share, (share, swaps)
     assert desk.errors == [] and desk.hosts == {"127.0.0.1"}, "it works without the internet"
 
 
@@ -177,6 +187,40 @@ def test_undo_goes_back_over_a_reload_with_what_was_edited(desk, home, served):
     assert "2 clips" in page.inner_text("#marks")
     page.keyboard.press("u")
     page.get_by_text("There is nothing to undo.").wait_for()
+
+
+def test_an_undo_whose_reply_is_lost_undoes_once(desk, home, served):
+    page = desk.open(served()).page
+    first, second = desk.answer("a"), desk.answer("a")
+    desk.answered(2)
+    lost = []
+
+    def lose(route):
+        """The server hears it and answers; nobody hears the answer."""
+        lost.append(route.fetch().status)
+        route.abort()
+
+    page.route("**/api/undo", lose, times=1)
+    page.keyboard.press("u")
+    page.get_by_text("The server does not answer.").wait_for()
+    assert lost == [200] and rows(home)[-1].verdict == "undo"
+    page.keyboard.press("u")
+    page.wait_for_function("(clip) => document.getElementById('desk').dataset.clip === clip", arg=second)
+    desk.playing()
+    page.keyboard.press("u")
+    page.wait_for_function("(clip) => document.getElementById('desk').dataset.clip === clip", arg=first)
+    assert [row.verdict for row in rows(home)] == ["accept", "accept", "undo", "undo"]
+
+
+def test_undos_in_a_row_each_take_one_back(desk, home, served):
+    page = desk.open(served()).page
+    answered = [desk.answer("a") for _ in range(3)]
+    desk.answered(3)
+    for _ in answered:
+        page.keyboard.press("u")
+    page.wait_for_function("(clip) => document.getElementById('desk').dataset.clip === clip", arg=answered[0])
+    desk.answered(0)
+    assert [row.verdict for row in rows(home)] == ["accept"] * 3 + ["undo"] * 3
 
 
 def test_the_player_obeys_its_keys(desk, served):
@@ -219,8 +263,6 @@ def test_the_mouse_trims_on_frames(desk, served):
 
 @pytest.mark.parametrize("size", [(1280, 720), (820, 1180), (390, 800)], ids=["laptop", "tablet", "phone"])
 def test_no_serious_fault_of_accessibility_on_any_page(chromium, served, home, size):
-    from axe_playwright_python.sync_playwright import Axe
-
     link = served()
     base = "{0.scheme}://{0.netloc}".format(urlsplit(link))
     for scheme in ("light", "dark"):
@@ -246,7 +288,8 @@ def test_a_team_signs_in(desk, home, served):
         add_account(ledger, "ben", "correct horse battery")
     page = desk.page
     page.goto(served())
-    assert page.url.endswith("/sign-in")
+    assert page.url.endswith("/sign-in") and not page.is_visible("#in-the-open")
+    assert faults(Axe().run(page)) == []
     page.fill("[name=name]", "ben")
     page.fill("[name=password]", "wrong")
     page.keyboard.press("Enter")
@@ -259,6 +302,65 @@ def test_a_team_signs_in(desk, home, served):
     assert [row.reviewer for row in rows(home)] == ["ben"]
 
 
+def sign_in(desk, name):
+    desk.page.fill("[name=name]", name)
+    desk.page.fill("[name=password]", "correct horse battery")
+    desk.page.keyboard.press("Enter")
+    desk.playing()
+    return desk
+
+
+@pytest.fixture
+def team(chromium, home, served):
+    """Two desks: ada's leases ran out unseen, and ben has the same clips now."""
+    with home.ledger() as ledger:
+        for name in ("ada", "ben"):
+            add_account(ledger, name, "correct horse battery")
+    link, contexts = served(), [chromium.new_context(), chromium.new_context()]
+    desks = [Desk(context.new_page()) for context in contexts]
+    for desk, name in zip(desks, ("ada", "ben"), strict=True):
+        desk.page.goto(link)
+        sign_in(desk, name)
+        if name == "ada":
+            with home.ledger() as ledger, ledger.session() as session:
+                session.execute(update(ReviewRow).values(leased_until_ms=1))
+    yield desks
+    for context in contexts:
+        context.close()
+
+
+def test_a_desk_that_was_left_for_long_drops_what_others_have_now(team, home):
+    ada, ben = team
+    stale = ada.clip
+    assert stale == ben.clip
+    ada.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    ada.playing(not_clip=stale)
+    assert "somebody else has that clip now" in ada.page.inner_text("#said")
+    seen = [(ada.answer("a"), ben.answer("x", "1")) for _ in range(4)]
+    for desk in team:
+        assert desk.errors == []
+    for _ in range(100):
+        if len(rows(home)) == 8:
+            break
+        ada.page.wait_for_timeout(100)
+    assert len({clip for pair in seen for clip in pair}) == 8 == len(rows(home))
+    with home.ledger() as ledger, ledger.session() as session:
+        assert "disputed" not in set(session.scalars(select(ReviewRow.state)))
+
+
+def test_an_answer_that_comes_too_late_is_refused_kindly_and_undo_means_the_one_before(team, home):
+    ada, ben = team
+    page, stale = ada.page, ada.clip
+    ada.answer("a")
+    page.get_by_text("Another reviewer has this clip now.").wait_for()
+    assert not page.locator("#said.problem").count(), "nobody did anything wrong"
+    ben.answer("x", "1")
+    ben.answered(1)
+    page.keyboard.press("u")
+    page.get_by_text("There is nothing to undo.").wait_for()
+    assert [(row.clip_id, row.verdict, row.reviewer) for row in rows(home)] == [(stale, "reject", "ben")]
+
+
 def test_two_reviewers_never_see_the_same_clip(chromium, home, served):
     with home.ledger() as ledger:
         for name in ("ada", "ben"):
@@ -268,12 +370,35 @@ def test_two_reviewers_never_see_the_same_clip(chromium, home, served):
         context = chromium.new_context()
         desk = Desk(context.new_page())
         desk.page.goto(link)
-        desk.page.fill("[name=name]", name)
-        desk.page.fill("[name=password]", "correct horse battery")
-        desk.page.keyboard.press("Enter")
-        desk.playing()
-        seen[name] = desk.clip
+        seen[name] = sign_in(desk, name).clip
     assert seen["ada"] != seen["ben"]
+
+
+def test_a_team_without_https_is_told_so_and_can_work(desk, home, served):
+    """Over plain http from another machine a browser keeps some of its functions back."""
+    with home.ledger() as ledger:
+        add_account(ledger, "ben", "correct horse battery")
+    link = urlsplit(served())
+    desk.page.goto(link._replace(netloc=f"reviews.example:{link.port}").geturl())
+    assert "not encrypted" in desk.page.inner_text("#in-the-open")
+    assert faults(Axe().run(desk.page)) == []
+    assert not desk.page.evaluate("isSecureContext || Boolean(crypto.randomUUID)")
+    sign_in(desk, "ben")
+    desk.answer("a")
+    desk.answered(1)
+    desk.page.keyboard.press("u")
+    desk.answered(0)
+    assert [row.verdict for row in rows(home)] == ["accept", "undo"] and desk.errors == []
+
+
+def p95(taken_ms):
+    return taken_ms[math.ceil(len(taken_ms) * 0.95) - 1]
+
+
+def crowding():
+    """How many processes share a processor; 1 where there are no more than a browser and its server."""
+    wanted = os.getloadavg()[0] / os.cpu_count()
+    return wanted if wanted > 2 else 1
 
 
 def faults(results):

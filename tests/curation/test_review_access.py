@@ -1,14 +1,16 @@
 """Accounts, guessed passwords, sessions that end, and a proxy that says who somebody is."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 from starlette.testclient import TestClient
 
 from curation.ledger.tables import ReviewerRow
 from curation.review.access import (
     FREE_TRIES,
-    IDLE_S,
+    RECHECK_S,
     Accounts,
-    Sessions,
     TooManyTries,
     TrustedProxy,
     account_names,
@@ -16,6 +18,7 @@ from curation.review.access import (
     remove_account,
 )
 from curation.review.app import create_app
+from curation.review.sessions import IDLE_S, LIFETIME_S, Sessions
 from shards.errors import BadInput
 
 HERE = {"Sec-Fetch-Site": "same-origin"}
@@ -69,7 +72,13 @@ def test_the_right_password_opens_and_signing_out_closes(team):
 
 
 def test_the_cookie_is_for_https_only_where_there_is_https(team):
+    assert "Secure" not in sign_in(team).headers["set-cookie"]
     team.base_url = "https://reviews.example"
+    assert "Secure" in sign_in(team).headers["set-cookie"]
+
+
+def test_the_cookie_is_for_https_only_where_a_proxy_speaks_https_for_us(team):
+    team.headers["X-Forwarded-Proto"] = "https"
     assert "Secure" in sign_in(team).headers["set-cookie"]
 
 
@@ -91,6 +100,39 @@ def test_guessing_gets_slower_for_the_name_and_for_the_client(team, clock):
     clock.now += 2
     assert sign_in(team).status_code == 204
     assert sign_in(team, password="guess").status_code == 401, "the right one wiped the slate"
+
+
+def test_guesses_that_come_at_once_are_counted_like_guesses_in_turn(review_ledger, clock):
+    add_account(review_ledger, "ada", RIGHT)
+    # Patient, since a busy machine may take long for a hash; that is the next test's matter.
+    accounts, together = Accounts(review_ledger, clock, patience_s=120), Barrier(20)
+
+    def guess(number):
+        together.wait()
+        try:
+            return accounts.sign_in("ada", f"guess {number}", client="c")
+        except TooManyTries:
+            return "refused"
+
+    with ThreadPoolExecutor(20) as pool:
+        found = list(pool.map(guess, range(20)))
+    assert found.count(None) == FREE_TRIES and found.count("refused") == 20 - FREE_TRIES
+
+
+def test_guesses_under_many_names_do_not_fill_the_machine(review_ledger, clock):
+    accounts, together = Accounts(review_ledger, clock, hashes_at_once=1, patience_s=0), Barrier(8)
+
+    def guess(number):
+        together.wait()
+        try:
+            return accounts.sign_in(f"name {number}", "guess", client=f"c{number}")
+        except TooManyTries as refused:
+            return refused.wait_s
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(guess, range(8)))
+    assert found.count(1) >= 4, "who finds no free place is told to come again"
+    assert accounts.sign_in("somebody", "guess", client="d") is None, "and the places are given back"
 
 
 def test_waiting_times_double_but_have_an_end(review_ledger, clock):
@@ -117,6 +159,36 @@ def test_a_session_that_rests_ends(clock):
     assert sessions.find(secret).reviewer == "ada"
     clock.now += IDLE_S
     assert sessions.find(secret) is None and sessions.find("guess") is None
+
+
+def test_a_session_ends_in_the_end_however_busy_it_is(clock):
+    sessions = Sessions(clock)
+    secret = sessions.open("ada")
+    while clock.now < LIFETIME_S - IDLE_S:
+        clock.now += IDLE_S - 1
+        assert sessions.find(secret)
+    clock.now = LIFETIME_S
+    assert sessions.find(secret) is None
+
+
+@pytest.mark.parametrize("change", ["removed", "new password", "the same password anew"])
+def test_who_loses_the_account_or_the_password_is_out_within_seconds(team, review_ledger, clock, change):
+    sign_in(team)
+    assert team.get("/api/progress").status_code == 200
+    if change == "removed":
+        remove_account(review_ledger, "ada")
+    else:
+        add_account(review_ledger, "ada", RIGHT if change == "the same password anew" else "another long one")
+    clock.now += RECHECK_S
+    assert team.get("/api/progress").status_code == 401
+    assert team.get("/api/progress").status_code == 401, "and stays out"
+
+
+def test_a_new_password_of_another_account_ends_nothing(team, review_ledger, clock):
+    sign_in(team)
+    add_account(review_ledger, "ben", "another long one")
+    clock.now += RECHECK_S
+    assert team.get("/api/progress").status_code == 200
 
 
 def test_passwords_are_kept_as_argon2_hashes_and_never_as_they_are(review_ledger):

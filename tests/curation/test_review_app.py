@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from curation.ledger.tables import VerdictRow
+from curation.review.queue import claim
 
 FIRST, SECOND = "a" * 40, "b" * 40
 
@@ -41,8 +42,13 @@ class TestPages:
             assert browser.get(asset).status_code == 200
 
     def test_scripts_import_only_what_is_there(self, browser):
-        for name in re.findall(r'from "\./([^"]+)"', browser.get("/static/review.js").text):
-            assert browser.get(f"/static/{name}").status_code == 200
+        found, known = ["review.js", "sign-in.js"], set()
+        while found:
+            known.add(name := found.pop())
+            script = browser.get(f"/static/{name}")
+            assert script.status_code == 200, name
+            found += set(re.findall(r'from "\./([^"]+)"', script.text)) - known
+        assert {"clip.js", "leases.js", "timeline.js"} <= known
 
     def test_the_numbers_name_reviewers_as_text_only(self, browser, review_ledger):
         browser.post("/api/answers", json=answer())
@@ -143,6 +149,21 @@ class TestAnswers:
         response = browser.post("/api/answers", json=answer() | change)
         assert response.status_code == 422
         assert response.json()["remedy"]
+        assert rows(review_ledger) == []
+
+    def test_an_answer_on_a_clip_that_went_to_somebody_else_is_refused_in_a_way_the_page_knows(
+        self, browser, review_ledger, review_settings
+    ):
+        claim(review_ledger, "ada", review_settings, now_ms=1)
+        assert claim(review_ledger, "ben", review_settings) == [FIRST]
+        refused = browser.post("/api/answers", json=answer())
+        assert refused.status_code == 409
+        assert refused.json() == {
+            "error": "another reviewer has this clip now",
+            "remedy": "Your answer was not needed; go on with the next clip",
+            "kind": "not_yours",
+        }
+        assert browser.post("/api/hold", json={"clip_ids": [FIRST]}).json() == {"held": []}
         assert rows(review_ledger) == []
 
     def test_parts_outside_of_the_clip_are_refused(self, browser, review_ledger):

@@ -15,7 +15,7 @@ from curation.review.answers import Answer, Edits, answer, make_golden, record, 
 from curation.review.progress import Enough, progress
 from curation.review.queue import claim, enrol, flagged, hold, items, let_go
 from curation.review.settings import ReviewSettings
-from curation.review.verdicts import RejectReason, State, UnknownClip, Verdict
+from curation.review.verdicts import NotYours, RejectReason, State, UnknownClip, Verdict
 from shards.errors import BadInput
 
 PLAIN = ReviewSettings(audit_mix=0, golden_mix=0, double_share=0, lease_s=60)
@@ -56,9 +56,9 @@ def add(ledger, clip_id, p_good=0.5, *, band=Band.REVIEW, label="dog", **more):
         )  # fmt: skip
 
 
-def say(ledger, clip_id, verdict=YES, who="ada", settings=PLAIN, **more):
+def say(ledger, clip_id, verdict=YES, who="ada", settings=PLAIN, *, from_desk=False, **more):
     reason = MEANING if verdict is NO else None
-    return answer(ledger, Answer(clip_id, verdict, who, reason, **more), settings)
+    return answer(ledger, Answer(clip_id, verdict, who, reason, **more), settings, from_desk=from_desk)
 
 
 def rows(ledger):
@@ -149,6 +149,20 @@ class TestLeases:
         assert claim(ledger, "ben", PLAIN, now_ms=SOON + 111_000) == ["one"]
         assert hold(ledger, "ada", ["one"], PLAIN, now_ms=SOON + 112_000) == []
 
+    def test_a_lease_that_ran_out_lives_again_if_nobody_took_the_clip(self, ledger):
+        add(ledger, "one")
+        enrol(ledger, PLAIN)
+        claim(ledger, "ada", PLAIN, now_ms=SOON)
+        assert hold(ledger, "ada", ["one"], PLAIN, now_ms=SOON + 600_000) == ["one"]
+        assert claim(ledger, "ben", PLAIN, now_ms=SOON + 600_001) == []
+
+    def test_a_clip_that_was_answered_by_name_is_held_no_more(self, ledger):
+        add(ledger, "one")
+        enrol(ledger, PLAIN)
+        claim(ledger, "ada", PLAIN)
+        record(ledger, ["one"], YES, reviewer="boss")
+        assert hold(ledger, "ada", ["one"], PLAIN) == []
+
     def test_clips_can_be_given_back(self, ledger):
         add(ledger, "one")
         enrol(ledger, PLAIN)
@@ -188,6 +202,59 @@ class TestLeases:
         assert len(given) == 60 and set(given.values()) == {1}
         assert len(rows(ledger)) == 60
         assert progress(ledger, PLAIN).accepted == 60
+
+
+class TestFromTheDesk:
+    """Answers that come from a page, where a clip may have gone to somebody else while it lay there."""
+
+    def send(self, ledger, who, verdict=YES, **more):
+        return say(ledger, "one", verdict, who, from_desk=True, **more)
+
+    @pytest.fixture(autouse=True)
+    def _one_clip(self, ledger):
+        add(ledger, "one")
+        enrol(ledger, PLAIN)
+
+    def test_a_clip_that_somebody_else_has_now_takes_no_answer(self, ledger):
+        claim(ledger, "ada", PLAIN, now_ms=SOON)
+        assert claim(ledger, "ben", PLAIN) == ["one"], "ada was silent for too long"
+        with pytest.raises(NotYours, match="another reviewer has this clip now"):
+            self.send(ledger, "ada")
+        self.send(ledger, "ben", NO)
+        with pytest.raises(NotYours, match="answered in the meantime"):
+            self.send(ledger, "ada")
+        assert [row[:4] for row in rows(ledger)] == [("one", "reject", "meaning", "ben")]
+        assert review(ledger, "one").state == State.DONE, "and there is no dispute"
+
+    def test_a_lease_that_ran_out_does_no_harm_while_nobody_took_the_clip(self, ledger):
+        claim(ledger, "ada", PLAIN, now_ms=SOON)
+        self.send(ledger, "ada")
+        assert review(ledger, "one").state == State.DONE and review(ledger, "one").leased_to is None
+
+    def test_what_was_given_back_and_lies_there_still_takes_an_answer(self, ledger):
+        claim(ledger, "ada", PLAIN)
+        let_go(ledger, "ada")
+        self.send(ledger, "ada")
+        assert len(rows(ledger)) == 1
+
+    def test_an_answer_that_is_sent_again_is_known_though_the_clip_is_done(self, ledger):
+        key = str(uuid.uuid4())
+        claim(ledger, "ada", PLAIN)
+        assert self.send(ledger, "ada", key=key) == self.send(ledger, "ada", key=key)
+
+    def test_a_golden_clip_takes_answers_though_it_is_done(self, ledger):
+        record(ledger, ["one"], YES, reviewer="boss")
+        make_golden(ledger, ["one"])
+        claim(ledger, "ada", PLAIN.model_copy(update={"golden_mix": 1.0}))
+        self.send(ledger, "ada", NO)
+        assert rows(ledger)[-1][-1] == "golden"
+
+    def test_of_eight_desks_that_answer_at_once_one_is_heard(self, ledger):
+        with ThreadPoolExecutor(8) as pool:
+            sent = [pool.submit(self.send, ledger, f"r{n}") for n in range(8)]
+        assert sum(one.exception() is None for one in sent) == 1
+        assert all(isinstance(one.exception(), NotYours | None) for one in sent)
+        assert len(rows(ledger)) == 1
 
 
 class TestWhoGetsWhat:
@@ -317,6 +384,17 @@ class TestUndo:
         key = str(uuid.uuid4())
         assert undo(ledger, "ada", key=key) == undo(ledger, "ada", key=key) == "two"
         assert progress(ledger, PLAIN).accepted == 1
+
+    def test_the_same_key_undoes_once_also_from_eight_clients_at_once(self, ledger):
+        for at in range(4):
+            add(ledger, f"clip{at}")
+        enrol(ledger, PLAIN)
+        for at in range(4):
+            say(ledger, f"clip{at}")
+        key = str(uuid.uuid4())
+        with ThreadPoolExecutor(8) as pool:
+            found = {done.result() for done in [pool.submit(undo, ledger, "ada", key=key) for _ in range(8)]}
+        assert found == {"clip3"} and progress(ledger, PLAIN).accepted == 3
 
     def test_an_answer_after_an_undo_counts(self, ledger):
         add(ledger, "one")

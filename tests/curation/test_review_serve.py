@@ -14,8 +14,12 @@ import pytest
 from curation.home import Home
 from curation.ledger.tables import ClipRow
 from curation.media.analyse import analyse
+from curation.media.settings import CutSettings
 from curation.recipe import Recipe
+from curation.review.access import add_account
+from curation.review.media import CutMedia
 from curation.review.serve import Place, entry_path, link, serve
+from curation.takedown import take_down
 from shards.errors import BadInput
 
 FIRST, SECOND = "a" * 40, "b" * 40
@@ -45,6 +49,26 @@ class TestPreviews:
         late, rate_hz = 4000, 16_000
         assert np.corrcoef(curves[0][late : late + rate_hz], curves[1][:rate_hz])[0, 1] > 0.9
 
+    def test_trying_where_the_sound_belongs_does_not_fill_the_disk(self, review_ledger, tmp_path, media_workers):
+        media = CutMedia(
+            review_ledger, home=Home(tmp_path), settings=CutSettings(), workers=media_workers, moved_cap_bytes=1
+        )
+        whole = media.preview(FIRST)
+        moved = [media.preview(FIRST, sound_late_us=late_us) for late_us in (10_000, 20_000, 30_000)]
+        assert [one.is_file() for one in moved] == [False, False, True]
+        assert [one.name for one in moved[-1].parent.iterdir()] == [moved[-1].name], "and nothing beside it"
+        assert whole.is_file(), "what is published is no part of that"
+        assert media.preview(FIRST, sound_late_us=30_000) == moved[-1]
+        assert media.preview(FIRST, sound_late_us=0) == whole
+
+    def test_a_take_down_takes_what_was_tried_as_well(self, review_ledger, tmp_path, media):
+        moved = media.preview(FIRST, sound_late_us=10_000)
+        take_down(review_ledger, FIRST, home=Home(tmp_path), reason="a test")
+        assert not moved.exists()
+
+    def test_a_sound_that_cannot_be_moved_has_no_preview(self, media):
+        assert media.preview(SECOND, sound_late_us=10_000) is None
+
     def test_a_clip_whose_video_is_gone_has_no_preview_and_says_why(self, review_ledger, media):
         assert media.preview(SECOND) is None and media.curves(SECOND) is None
         with review_ledger.session() as session:
@@ -72,6 +96,30 @@ class TestServing:
     def test_a_header_without_a_proxy_s_address_is_refused(self, tmp_path):
         with pytest.raises(BadInput, match="a header alone proves nothing"):
             start(tmp_path, Place(host="0.0.0.0", proxy_header="X-User"))
+
+    def test_a_team_on_the_network_without_https_is_warned_before_the_link(self, tmp_path):
+        with Home(tmp_path).ledger() as ledger:
+            add_account(ledger, "ada", "correct horse battery")
+        said = self.served(tmp_path, Place(host="0.0.0.0", port=0))
+        assert "unencrypted" in said[0] and "--tls-certificate" in said[0] and said[1].startswith("http://")
+
+    def test_a_team_on_this_machine_is_not(self, tmp_path):
+        with Home(tmp_path).ledger() as ledger:
+            add_account(ledger, "ada", "correct horse battery")
+        [said] = self.served(tmp_path, Place(port=0))
+        assert said.startswith("http://127.0.0.1")
+
+    def served(self, folder, place):
+        """What a server says before it serves; it is stopped there."""
+        said = []
+
+        def announce(line):
+            said.append(line)
+            raise InterruptedError
+
+        with pytest.raises(InterruptedError):
+            serve(Home(folder), reviewer="ada", recipe=Recipe(), announce=announce, warn=said.append, place=place)
+        return said
 
     def test_a_taken_port_is_said_to_be_taken(self, tmp_path):
         with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(BadInput, match="cannot be used"):

@@ -9,8 +9,10 @@ export class Outbox {
   #waiting = JSON.parse(localStorage.getItem(PLACE) ?? "[]");
   #sending = null;
   #wake = () => {};
+  offline = false;
 
-  // `onChange(count, offline)` tells how many answers wait; `onSent(reply)` what the server said; `onRefused(error)` why not.
+  // `onChange(count, offline)` tells how many answers wait; `onSent(reply)` what the server said; `onRefused(error, body)`
+  // why it would not have one.
   constructor({ onChange, onSent, onRefused }) {
     Object.assign(this, { onChange, onSent, onRefused });
     addEventListener("online", () => this.#wake());
@@ -49,16 +51,18 @@ export class Outbox {
         this.#waiting.shift();
         this.#keep();
         pause = 500;
+        this.offline = false;
         this.onSent(reply);
       } catch (error) {
         // A refusal stays a refusal; a lost connection, a restart or a lost session may pass.
-        const final = error instanceof Refused && error.status < 500 && ![401, 403, 429].includes(error.status);
-        if (final) {
+        if (error instanceof Refused && !error.passes) {
           this.#waiting.shift();
+          this.offline = false;
           this.#keep();
-          this.onRefused(error);
+          this.onRefused(error, body);
           continue;
         }
+        this.offline = true;
         this.onChange(this.count, true, error);
         await this.#rest(pause);
         pause = Math.min(pause * 2, LONGEST_PAUSE_MS);

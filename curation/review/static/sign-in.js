@@ -1,7 +1,11 @@
 // Sends name and password, and goes on to the queue when they fit.
 
+import { sentence } from "./http.js";
+
 const form = document.getElementById("sign-in");
 const problem = document.getElementById("problem");
+
+document.getElementById("in-the-open").hidden = isSecureContext;
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -16,7 +20,7 @@ form.addEventListener("submit", async (event) => {
     return;
   }
   const told = await response?.json().catch(() => null);
-  problem.textContent = told ? `${told.error}: ${told.remedy}.` : "The server does not answer.";
+  problem.textContent = told ? `${sentence(told.error)} ${sentence(told.remedy)}` : "The server does not answer.";
   problem.hidden = false;
   form.elements.password.select();
 });
