@@ -24,7 +24,7 @@ QUICK = {
     "held_out": 0.25,
     "pretrain": {"steps": 5, "batch": 4, "warmup_steps": 2},
     "windows": {"per_clip": 1},
-    "probe_clips": 4,
+    "probe_clips": 2,
     "device": "cpu",
     "steps": 6,
     "save_every": 3,
