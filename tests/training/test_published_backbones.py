@@ -208,6 +208,17 @@ def test_the_cost_of_a_step_is_counted_without_weights(name):
     assert cost.kept_bytes > 0
 
 
+def test_recomputation_keeps_less_and_computes_more(name, published):
+    options = SMALL[name] | {"size_px": (128, 128), "sites": SiteChoice.ALL}
+    backbone = open_backbone(name, BackboneOptions(published[name], **options))
+    config = fitted_config(stage_config(1, backbone=name, **NARROW), shape_of(backbone))
+    none, selective, every = (step_cost(config, backbone, checkpointing=choice) for choice in Checkpointing)
+    assert every.kept_bytes < 0.5 * min(none.kept_bytes, selective.kept_bytes)
+    assert none.forward == selective.forward == every.forward
+    assert none.backward == selective.backward, "no product is computed again"
+    assert every.backward > none.backward
+
+
 @pytest.mark.parametrize(("name", "cache"), [*((name, True) for name in sorted(SMALL)), ("animatediff", False)])
 def test_a_stage_runs_through_it_and_animates(
     name, published, snapshots_root, grey_image, click_sound, tmp_path, cache
