@@ -27,7 +27,7 @@ def training_picture(curve: Curve, gaps: GapCurve) -> str:
         (title, drawn)
         for title, drawn in (
             (f"Loss, {curve.name}", loss_curve(curve)),
-            ("What a moved sound costs (held out, ± 2 standard errors)", gap_curve(gaps)),
+            ("What a moved sound costs, ± 2 errors", gap_curve(gaps)),
         )
         if drawn
     ]
