@@ -213,7 +213,7 @@ def test_recomputation_keeps_less_and_computes_more(name, published):
     backbone = open_backbone(name, BackboneOptions(published[name], **options))
     config = fitted_config(stage_config(1, backbone=name, **NARROW), shape_of(backbone))
     none, selective, every = (step_cost(config, backbone, checkpointing=choice) for choice in Checkpointing)
-    assert every.kept_bytes < 0.5 * min(none.kept_bytes, selective.kept_bytes)
+    assert every.kept_bytes < 0.6 * min(none.kept_bytes, selective.kept_bytes)
     assert none.forward == selective.forward == every.forward
     assert none.backward == selective.backward, "no product is computed again"
     assert every.backward > none.backward
