@@ -3,6 +3,7 @@
 import hashlib
 import json
 import tarfile
+import threading
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -49,7 +50,8 @@ def read_sample(snapshot: Snapshot, key: str) -> Record:
 class ClipReader:
     """Any clip of a snapshot by its number in the index; files stay open between reads.
 
-    It may be handed to another process: what it has open stays behind.
+    Threads may share it: a file has one position, so they seek and read in turn. It may be handed to another process:
+    what it has open stays behind.
     """
 
     COLUMNS = ("shard", "offset", "size", "sha256", "mp4_offset", "mp4_size", "flac_offset", "flac_size")
@@ -57,6 +59,7 @@ class ClipReader:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         self._open: dict[str, IO[bytes]] = {}
+        self._turn = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._places["offset"])
@@ -68,16 +71,19 @@ class ClipReader:
             SnapshotError: its bytes are not those that were published.
         """
         row = {name: column[number] for name, column in self._places.items()}
-        return _checked(self.snapshot, row["key"], row, _range(self._file(row["shard"]), row))
+        with self._turn:
+            data = _range(self._file(row["shard"]), row)
+        return _checked(self.snapshot, row["key"], row, data)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"snapshot": self.snapshot, "_open": {}}
+    def __reduce__(self) -> tuple[type["ClipReader"], tuple[Snapshot]]:
+        return ClipReader, (self.snapshot,)
 
     def close(self) -> None:
         """Close all files."""
-        for file in self._open.values():
-            file.close()
-        self._open.clear()
+        with self._turn:
+            for file in self._open.values():
+                file.close()
+            self._open.clear()
 
     @cached_property
     def _places(self) -> dict[str, Sequence[Any]]:

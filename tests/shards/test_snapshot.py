@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow.parquet
@@ -208,6 +209,16 @@ def test_clips_are_read_by_their_byte_ranges(root):
     assert sorted(keys_of(snapshot)) == sorted(clip.record.key for clip in clips)
     with pytest.raises(SnapshotError, match="has no clip"):
         read_sample(snapshot, "ffff")
+
+
+def test_threads_share_a_reader(root, monkeypatch):
+    monkeypatch.setattr("shards.reader.OPEN_SHARDS", 2)
+    snapshot = publish(root, "auto", [sample(n) for n in range(12)], recipe={}, clips_per_shard=3).snapshot
+    reader, alone = ClipReader(snapshot), {record.key: record for record in read_samples(snapshot)}
+    numbers = [n % len(reader) for n in range(240)]
+    with ThreadPoolExecutor(8) as threads:
+        assert all(alone[record.key] == record for record in threads.map(reader.__getitem__, numbers))
+    reader.close()
 
 
 @pytest.fixture(scope="module")
