@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,15 @@ class Subject:
         self._batch = random_batch(self.adapter.config, self.backbone, config.batch)
         self._leaf = nn.Parameter(torch.zeros((), device=device))
 
+    @property
+    def resident_bytes(self) -> int:
+        """Weights and what the optimiser keeps of them: what is on the device between two steps."""
+        kept: list[Tensor] = [*self.backbone.network.parameters(), *self.adapter.parameters()]
+        kept += [one for state in self._optimiser.state.values() for one in state.values() if torch.is_tensor(one)]
+        return sum(one.nbytes for one in kept)
+
     def train(self, step: int) -> None:
-        """A step as the loop takes it, on the batch in memory."""
+        """A step as the loop takes it, on the batch in memory (pinned, copied to the device in every step)."""
         self.on(self._batch, step)
 
     def on(self, batch: Batch, step: int) -> None:
@@ -84,10 +92,6 @@ class Fed:
     def stall(self) -> float:
         """Since the first step."""
         return self._waited_s / max(self._seconds, 1e-9)
-
-    def forget(self) -> None:
-        """Begin to count anew."""
-        self._waited_s = self._seconds = 0.0
 
     def close(self) -> None:
         """End the loaders."""
@@ -136,21 +140,53 @@ def live(subject: Subject, folder: Path) -> Fed:
     return Fed(subject, clips)
 
 
-def compare(ways: Mapping[str, Step], *, warm: int, steps: int, turns: int, device: str) -> dict[str, list[float]]:
-    """Seconds a step of every way, one figure a turn; the ways take turns, so that a slow spell meets all of them."""
-    for way in ways.values():
-        for step in range(warm):
-            way(step)
-    found: dict[str, list[float]] = {name: [] for name in ways}
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to take a step, and the subject whose weights it takes up room with."""
+
+    subject: Subject
+    step: Step
+
+
+@dataclass
+class Measured:
+    """What was measured of one way.
+
+    Attributes:
+        seconds: a step, one figure a turn.
+        first_s: the very first step, compilation included.
+        peak_bytes: the most that its own weights, activations and gradients took up on a GPU; 0 on a processor.
+    """
+
+    seconds: list[float] = field(default_factory=list)
+    first_s: float = 0.0
+    peak_bytes: int = 0
+
+
+def compare(ways: Mapping[str, Way], *, warm: int, steps: int, turns: int, device: str) -> dict[str, Measured]:
+    """Measure every way; they take turns, so that a slow spell meets all of them."""
+    found = {name: Measured() for name in ways}
+    for name, way in ways.items():
+        found[name].first_s = _seconds(way, range(1), device)
+        _seconds(way, range(1, warm), device)
     for turn in range(turns):
+        first = warm + turn * steps
         for name, way in ways.items():
-            _settled(device)
-            begun = time.perf_counter()
-            for step in range(steps):
-                way(warm + turn * steps + step)
-            _settled(device)
-            found[name].append((time.perf_counter() - begun) / steps)
+            before = _reset_peak(device)
+            found[name].seconds.append(_seconds(way, range(first, first + steps), device) / steps)
+            if device.startswith("cuda"):
+                peak = torch.cuda.max_memory_allocated(device) - before + way.subject.resident_bytes
+                found[name].peak_bytes = max(found[name].peak_bytes, peak)
     return found
+
+
+def _seconds(way: Way, steps: range, device: str) -> float:
+    _settled(device)
+    begun = time.perf_counter()
+    for step in steps:
+        way.step(step)
+    _settled(device)
+    return time.perf_counter() - begun
 
 
 def middle_ratio(ones: Sequence[float], others: Sequence[float]) -> float:
@@ -211,3 +247,11 @@ def _noise(shapes: Mapping[str, Sequence[int]]) -> dict[str, Tensor]:
 def _settled(device: str) -> None:
     if device.startswith("cuda"):
         torch.cuda.synchronize(device)
+
+
+def _reset_peak(device: str) -> int:
+    """What lies on the device now."""
+    if not device.startswith("cuda"):
+        return 0
+    torch.cuda.reset_peak_memory_stats(device)
+    return torch.cuda.memory_allocated(device)
