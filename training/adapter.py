@@ -6,12 +6,13 @@ to the tokens within [t_k - r, t_k + r] (window attention) [paper]. Per site, wi
     K, V     = A Wk, A Wv                        A: audio tokens and, last, one learned null token
     K_j, V_j = K[window j] turned by c_i - t_j,  V[window j]
     y_j      = softmax(h_j Wq K_j^T / sqrt(e)) V_j
-    h_j     <- h_j + scale * y_j Wo              Wo starts at zero; nothing is added to a clean first frame
+    h_j     <- h_j + (scale * gain_j * y_j) Wo   Wo starts at zero; gain is 0 for a clean first frame, else 1
 
 Keys are turned by rotary angles of their distance in seconds to the frame (as in LTX-2 and MMAudio; `rotary.py`), the
-null token by none [ours]. Missing places of a window and a dropped sound are the null token too, so no mask is needed
-[ours]. The layer is added by a forward hook behind the text cross-attention; the backbone's own parameters
-are never touched, and with scale 0, or before the first step, it is the backbone bit for bit.
+null token by none [ours]. Missing places of a window and all places of a dropped sound are the null token too, so no
+mask is needed [ours]. The layer is added by a forward hook behind the text cross-attention; the backbone's own
+parameters are never touched, and with scale 0, or before the first step, it is the backbone bit for bit. The layer
+computes in the backbone's precision, its own weights are float32.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,7 +28,8 @@ from shards.errors import BadInput
 from training.adapter_config import AdapterConfig, Site
 from training.rotary import rotary_angles, turned
 
-_PER_CLIP = ("tokens", "heard", "given")
+_PER_CLIP = ("tokens", "gain")
+_HALVES = (torch.bfloat16, torch.float16)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +40,13 @@ class Hearing:
         tokens: (clips, slots + 1, audio_width) audio tokens, the null token last.
         index: (latents, places) int64 into the slots; `slots` is the null token.
         angles: (latents, places, head / 2) rotary angles of the places.
-        heard: (clips,) bool; a clip that is not heard sees null tokens alone.
-        given: (clips,) bool; nothing is added to a first latent frame that is given.
+        gain: (clips, latents) 0 for a first latent frame that is given, to which nothing is added; 1 for all others.
     """
 
     tokens: Tensor
     index: Tensor
     angles: Tensor
-    heard: Tensor
-    given: Tensor
+    gain: Tensor
 
 
 class SiteAttention(nn.Module):
@@ -61,32 +61,30 @@ class SiteAttention(nn.Module):
         self.out = nn.Linear(config.inner_width, site.width, bias=False)
         nn.init.zeros_(self.out.weight)
 
-    def forward(self, hidden: Tensor, hearing: Hearing) -> Tensor:
+    def forward(self, hidden: Tensor, hearing: Hearing, *, scale: float = 1.0) -> Tensor:
         """Normalised tokens -> what the sound adds to them.
 
         Transformers give (clips, latents * places, width), UNets (clips * latents, places, width): the same in memory.
         """
-        clips, latents = len(hearing.tokens), len(hearing.index)
-        query = self.query(hidden).reshape(clips, latents, -1, self.query.out_features).unflatten(-1, (self.heads, -1))
+        clips, latents = hearing.gain.shape
+        query = self.query(hidden).reshape(clips * latents, -1, self.query.out_features).unflatten(-1, (self.heads, -1))
         keys, values = self._windows(self.key, hearing, turn=True), self._windows(self.value, hearing, turn=False)
         mixed = functional.scaled_dot_product_attention(
-            query.flatten(0, 1).transpose(1, 2),
-            keys.flatten(0, 1).transpose(1, 2),
-            values.flatten(0, 1).transpose(1, 2),
+            query.transpose(1, 2), keys.transpose(1, 2), values.transpose(1, 2)
         )
-        added: Tensor = self.out(mixed.transpose(1, 2).flatten(2)).reshape(clips, latents, -1, hidden.shape[-1])
-        first = added[:, :1] * ~hearing.given.view(-1, 1, 1, 1)
-        added = torch.cat([first, added[:, 1:]], dim=1)
+        # Scaled here, where rows are narrow, and not behind `out`, where they are as wide as the backbone's.
+        gain = (scale * hearing.gain).to(mixed.dtype).view(-1, 1, 1)
+        added: Tensor = self.out(mixed.transpose(1, 2).flatten(2) * gain)
         return added.reshape(hidden.shape)
 
     def _windows(self, linear: nn.Linear, hearing: Hearing, *, turn: bool) -> Tensor:
-        """(clips, latents, places, heads, head) each latent frame's window of keys or values."""
+        """(clips * latents, places, heads, head) each latent frame's window of keys or values."""
         rows = linear(hearing.tokens).unflatten(-1, (self.heads, -1))
-        windows = rows[:, hearing.index.flatten()].unflatten(1, hearing.index.shape)
+        # Not rows[:, index]: its backward pass sorts the index, that of index_select adds at once.
+        windows: Tensor = rows.index_select(1, hearing.index.flatten()).unflatten(1, hearing.index.shape)
         if turn:
             windows = turned(windows, hearing.angles.unsqueeze(-2))
-        heard = hearing.heard.view(-1, 1, 1, 1, 1)
-        return torch.where(heard, windows, rows[:, -1, None, None])
+        return windows.flatten(0, 1)
 
 
 class AudioAdapter(nn.Module):
@@ -112,13 +110,17 @@ class AudioAdapter(nn.Module):
         """The attention of each site, in the config's order."""
         return [site for site in self.sites if isinstance(site, SiteAttention)]
 
-    def tokens(self, features: Mapping[str, Tensor]) -> Tensor:
-        """(clips, slots + 1, audio_width) from "encoder/layer" -> (clips, time, tokens, width); null comes last."""
+    def tokens(self, features: Mapping[str, Tensor], *, heard: Tensor | None = None) -> Tensor:
+        """(clips, slots + 1, audio_width) from "encoder/layer" -> (clips, time, tokens, width); null comes last.
+
+        A clip that is not `heard` has null tokens alone.
+        """
         rows = [
             linear(features[row.key].to(self.null.dtype)).flatten(1, 2)
             for row, linear in zip(self.config.rows, self.projections, strict=True)
         ]
-        return torch.cat([*rows, self.null.expand(len(rows[0]), 1, -1)], dim=1)
+        tokens = torch.cat([*rows, self.null.expand(len(rows[0]), 1, -1)], dim=1)
+        return tokens if heard is None else torch.where(heard.view(-1, 1, 1), tokens, self.null)
 
     @contextmanager
     def hearing(
@@ -131,15 +133,10 @@ class AudioAdapter(nn.Module):
             heard: (clips,) bool, False where the sound is dropped; all are heard by default.
             given: (clips,) bool, False where the first latent frame is no given image; all are given by default.
         """
-        tokens = self.tokens(features)
-        all_ = torch.ones(len(tokens), dtype=torch.bool, device=tokens.device)
-        self._hearing = Hearing(
-            tokens,
-            self.window_index,
-            self.window_angles,
-            all_ if heard is None else heard,
-            all_ if given is None else given,
-        )
+        tokens = self.tokens(features, heard=heard)
+        gain = torch.ones(len(tokens), len(self.window_index), device=tokens.device)
+        gain[:, 0] = 0.0 if given is None else (~given).to(gain.dtype)
+        self._hearing = Hearing(tokens, self.window_index, self.window_angles, gain)
         try:
             yield
         finally:
@@ -180,11 +177,9 @@ class AudioAdapter(nn.Module):
         def add_sound(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
             if self._hearing is None or self.scale == 0.0:
                 return output
-            hidden = inputs[0]
-            # Autocast wants the backbone's half precision as it is; widening it would only be undone.
-            if not torch.is_autocast_enabled(hidden.device.type):
-                hidden = hidden.to(self.null.dtype)
-            added: Tensor = attention(hidden, self._hearing)
-            return output + (self.scale * added).to(output.dtype)
+            hidden = inputs[0] if (half := inputs[0].dtype in _HALVES) else inputs[0].to(self.null.dtype)
+            with torch.autocast(hidden.device.type, hidden.dtype, enabled=half):
+                added: Tensor = attention(hidden, self._hearing, scale=self.scale)
+            return output + added.to(output.dtype)
 
         return add_sound

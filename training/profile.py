@@ -74,8 +74,7 @@ def step_cost(
             batch.latents.requires_grad_()
         hearing = _attending(adapter, twin, batch) if adapter else nullcontext()
         with hearing:
-            lower = torch.autocast("cpu", torch.bfloat16, enabled=half and adapter is not None)
-            with FlopCounterMode(display=False) as forward, LiveBytes() as live, lower:
+            with FlopCounterMode(display=False) as forward, LiveBytes() as live:
                 loss = noise_loss(twin, batch)
             kept_bytes = live.count()
             with FlopCounterMode(display=False) as backward:

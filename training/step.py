@@ -4,7 +4,6 @@ AdamW at a constant rate after a warm-up, gradient norm clipped at 1.0, as the p
 """
 
 import math
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -84,17 +83,10 @@ def step_loss(
     adapter: AudioAdapter, backbone: Backbone, part: Batch, config: TrainConfig, *, share: float = 1.0
 ) -> Tensor:
     """Forward and backward of some clips, `share` of a batch; returns (clips,) their losses."""
-    device = part.latents.device.type
-    lower = torch.autocast(device, torch.bfloat16) if _is_half(backbone) else nullcontext()
     with adapter.hearing(part.features, heard=part.heard, given=part.given):
-        with lower:
-            loss = noise_loss(backbone, part, motion_weight=config.motion_weight)
+        loss = noise_loss(backbone, part, motion_weight=config.motion_weight)
         (loss.mean() * share).backward()  # type: ignore[no-untyped-call]
     return loss
-
-
-def _is_half(backbone: Backbone) -> bool:
-    return next(backbone.network.parameters()).dtype == torch.bfloat16
 
 
 def make_optimiser(adapter: AudioAdapter, config: TrainConfig) -> torch.optim.Optimizer:

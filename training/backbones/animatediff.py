@@ -171,8 +171,9 @@ class AnimateDiff(NoiseSchedule):
         self._network.requires_grad_(False).eval()
 
     def to(self, device: str) -> None:
-        """Move the UNet to a device."""
+        """Move UNet and schedule to a device."""
         self.network.to(device)
+        self.kept = self.kept.to(device)
 
     @property
     def _folder(self) -> Path:

@@ -135,8 +135,9 @@ class TinyBackbone(WanFlow):
         scaled = first_kept(seen * variance.rsqrt(), image, given)
         times = self.token_times(seen, time, given) * TIME_STEPS
         given = torch.cat([scaled, image], dim=1)
-        guess: Tensor = self.network(given, times, text, return_dict=False)[0]
-        return guess * spread
+        kind = next(self.network.parameters()).dtype
+        guess: Tensor = self.network(given.to(kind), times, text.to(kind), return_dict=False)[0]
+        return guess.to(noisy.dtype) * spread
 
     def provide_weights(
         self, clips: ClipSet, *, store: Path, config: PretrainConfig, progress: Progress | None
