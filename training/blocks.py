@@ -29,6 +29,9 @@ KEPT_OPS = [
 activation checkpointing)."""
 
 
+MOST_SHAPES = 64
+
+
 def use_checkpointing(network: nn.Module, choice: Checkpointing) -> None:
     """Set a diffusers generator to keep less; `NONE` leaves it as it is.
 
@@ -43,7 +46,9 @@ def use_checkpointing(network: nn.Module, choice: Checkpointing) -> None:
 
 
 def compile_blocks(network: nn.Module) -> None:
-    """Compile blocks that are alike, once for all of them; the adapter's hooks are part of them."""
+    """Compile blocks that are alike, once for each shape they meet; the adapter's hooks are part of them."""
+    # A UNet's blocks meet more shapes than the eight after which Dynamo gives up.
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, MOST_SHAPES)
     alike = getattr(network, "_repeated_blocks", None) or ["BasicTransformerBlock"]
     for module in network.modules():
         if type(module).__name__ in alike:

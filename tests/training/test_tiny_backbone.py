@@ -103,3 +103,9 @@ def test_the_adapter_fits_the_budget_on_every_backbone(name):
     config = fitted_config(stage_config(1, backbone=name), shape)
     share = config.parameters() / (config.parameters() + shape.parameters)
     assert 0.012 < share <= 0.019
+
+
+def test_a_blank_copy_guesses_too(backbone):
+    with torch.no_grad():
+        velocity = backbone.blank().denoise(*inputs())
+    assert torch.isfinite(velocity).all() and velocity.std() > 0

@@ -90,7 +90,7 @@ class TinyBackbone(WanFlow):
 
         twin = copy.copy(self)
         twin.network = WanTransformer3DModel(**ARCHITECTURE)
-        twin._rows, twin._spreads = torch.zeros_like(self._rows), torch.zeros_like(self._spreads)
+        twin._rows, twin._spreads = self._rows.clone(), self._spreads.clone()
         return twin
 
     def encode_video(self, frames: NDArray[np.uint8]) -> Latents:
