@@ -47,8 +47,11 @@ def use_checkpointing(network: nn.Module, choice: Checkpointing) -> None:
 
 def compile_blocks(network: nn.Module) -> None:
     """Compile blocks that are alike, once for each shape they meet; the adapter's hooks are part of them."""
+    settings = torch._dynamo.config
+    # Else what was compiled for a block without an adapter's hook is taken for one that has a hook, and skips it.
+    settings.skip_nnmodule_hook_guards = False
     # A UNet's blocks meet more shapes than the eight after which Dynamo gives up.
-    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, MOST_SHAPES)
+    settings.recompile_limit = max(settings.recompile_limit, MOST_SHAPES)
     alike = getattr(network, "_repeated_blocks", None) or ["BasicTransformerBlock"]
     for module in network.modules():
         if type(module).__name__ in alike:

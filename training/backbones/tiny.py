@@ -90,7 +90,7 @@ class TinyBackbone(WanFlow):
 
         twin = copy.copy(self)
         twin.network = WanTransformer3DModel(**ARCHITECTURE)
-        twin._rows, twin._spreads = self._rows.clone(), self._spreads.clone()
+        twin._rows, twin._spreads = (one.to("cpu", copy=True) for one in (self._rows, self._spreads))
         return twin
 
     def encode_video(self, frames: NDArray[np.uint8]) -> Latents:

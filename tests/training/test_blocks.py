@@ -1,0 +1,43 @@
+"""Compiled blocks: a block with an adapter's hook and one without never share what was compiled."""
+
+from functools import partialmethod
+
+import pytest
+import torch
+from torch import nn
+
+from bench.training import Subject
+from training.config import stage_config
+from training.options import SiteChoice
+
+
+@pytest.fixture
+def graphs(monkeypatch):
+    """Graphs that Dynamo made, run as they are: what is tested is which block runs which."""
+    made = []
+
+    def keep(graph, _inputs):
+        made.append(graph)
+        return graph
+
+    torch._dynamo.reset()
+    with torch._dynamo.config.patch(skip_nnmodule_hook_guards=True, recompile_limit=8):
+        monkeypatch.setattr(nn.Module, "compile", partialmethod(nn.Module.compile, backend=keep))
+        yield made
+    torch._dynamo.reset()
+
+
+def gradient(*, compiled: bool, steps: int = 2) -> torch.Tensor:
+    torch.manual_seed(0)
+    one = Subject(stage_config(1, batch=2, device="cpu", sites=SiteChoice.LATE, compile=compiled), "cpu")
+    for site in one.adapter.site_attentions():
+        nn.init.normal_(site.out.weight, std=0.01)
+    for step in range(steps):
+        one.bare(step)
+        one.train(step)
+    return torch.cat([weight.grad.flatten() for weight in one.adapter.parameters()])
+
+
+def test_blocks_with_and_without_sound_are_compiled_apart(graphs):
+    assert torch.allclose(gradient(compiled=True), gradient(compiled=False), rtol=1e-4, atol=1e-7)
+    assert 2 <= len(graphs) <= 6
