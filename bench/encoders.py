@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.result import Goal, Result, Row
+from bench.result import Goal, Result, Row, device_name
 from curation.embeddings import EmbeddingStore
 from curation.encoders.base import best_device, half_on_gpu
 from curation.encoders.laion_clap import BATCH as SOUND_BATCH
@@ -86,10 +86,16 @@ def run(options: argparse.Namespace) -> Result:
                 Goal(f"{subject.name}: in the pipeline, of the bare speed", f">= {WANTED}", f"{ratio:.3f}", met)
             )
     notes = [
-        f"on {best_device()}; {options.videos} videos of {options.seconds} s in {options.threads} threads",
+        f"on {device_name(best_device())}; {options.videos} videos of {options.seconds} s in {options.threads} threads",
         f"batches of {PICTURE_BATCH} pictures and of {SOUND_BATCH} sounds; a picture is a thumbnail of 112 px",
     ]
-    return Result(rows=rows, goals=goals, notes=notes, packages=("torch", "open-clip-torch", "laion-clap", "numpy"))
+    return Result(
+        rows=rows,
+        goals=goals,
+        notes=notes,
+        packages=("torch", "open-clip-torch", "laion-clap", "numpy"),
+        variant="" if best_device() == "cpu" else "gpu",
+    )
 
 
 def _bare(subject: _Subject, samples: int) -> float:

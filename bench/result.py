@@ -34,12 +34,14 @@ class Result:
         goals: what was aimed at.
         notes: sentences that a reader of the figures needs.
         packages: distributions whose versions matter here.
+        variant: what sets a run apart whose figures stand beside those of others, a device say; "" for the usual run.
     """
 
     rows: Sequence[Row]
     goals: Sequence[Goal] = ()
     notes: Sequence[str] = ()
     packages: Sequence[str] = field(default=("av", "numpy"))
+    variant: str = ""
 
 
 def machine_facts() -> dict[str, Cell]:
@@ -55,10 +57,17 @@ def machine_facts() -> dict[str, Cell]:
     }
 
 
+def device_name(device: str) -> str:
+    """A GPU's name, or that it is the processor."""
+    import torch
+
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else "the processor"
+
+
 def document(name: str, arguments: Sequence[str], result: Result, *, machine: dict[str, Cell]) -> dict[str, object]:
     """All of a run as one JSON document; `machine` was looked at before the run, so its load is that of others."""
     return {
-        "bench": name,
+        "bench": f"{name}-{result.variant}" if result.variant else name,
         "command": " ".join(["clapboard bench", name, *arguments]),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine,
@@ -70,7 +79,7 @@ def document(name: str, arguments: Sequence[str], result: Result, *, machine: di
 
 
 def save(document: dict[str, object], folder: Path = RESULTS) -> Path:
-    """Write the document as `folder/NAME.json`; the newest run of a benchmark replaces the one before."""
+    """Write the document as `folder/NAME.json`; the newest run of a benchmark's variant replaces the one before."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{document['bench']}.json"
     path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

@@ -13,9 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from bench.result import Goal, Result, Row
+from bench.result import Goal, Result, Row, device_name
 from bench.training import Measured, Subject, Way, cached, compare, live, middle_ratio
 from training.backbones import BACKBONES, open_backbone, shape_of
 from training.config import Checkpointing, TrainConfig, stage_config
@@ -74,6 +72,7 @@ def run(options: argparse.Namespace) -> Result:
         goals=[*_goals(found, stall), *_on_a_gpu(cost, found, options.batch, device)],
         notes=_notes(config, cost, device),
         packages=("torch", "diffusers", "safetensors"),
+        variant="" if (config.backbone, device) == ("tiny", "cpu") else f"{config.backbone}-{device.partition(':')[0]}",
     )
 
 
@@ -175,11 +174,7 @@ def _cost(config: TrainConfig) -> _Cost:
 
 def _notes(config: TrainConfig, cost: _Cost, device: str) -> list[str]:
     return [
-        f"{config.backbone}, {cost.shape}, on {_named(device)}, batches of {config.batch}, "
+        f"{config.backbone}, {cost.shape}, on {device_name(device)}, batches of {config.batch}, "
         f"{cost.trained / 1e6:.2f} M trained beside {cost.frozen / 1e6:.1f} M",
         f"{cost.flops / 1e12:.3f} TFLOP a clip forward and backward, nothing computed twice",
     ]
-
-
-def _named(device: str) -> str:
-    return torch.cuda.get_device_name(device) if device.startswith("cuda") else "the processor"
