@@ -92,7 +92,10 @@ def _fed(config: TrainConfig, options: argparse.Namespace, device: str) -> tuple
         if "compiled" not in options.without:
             compiled = Subject(config.model_copy(update={"compile": True}), device)
             ways["compiled"] = Way(compiled, compiled.train)
-        return _measured(ways, options, device), from_cache.stall
+        found = _measured(ways, options, device)
+        # While it warms up, loaders start.
+        waited_s = sum(from_cache.waited_s[options.warm :])
+        return found, waited_s / sum(found["from the cache"].seconds) / options.steps
 
 
 def _depths(config: TrainConfig, device: str) -> dict[str, Way]:

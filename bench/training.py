@@ -73,25 +73,18 @@ class Subject:
 
 
 class Fed:
-    """A subject fed by the loop's own loaders; `stall` is the share of its time that went into waiting."""
+    """A subject fed by the loop's own loaders; `waited_s` is how long each step waited for its batch."""
 
     def __init__(self, subject: Subject, clips: ClipSet) -> None:
-        self._subject, self._waited_s, self._seconds = subject, 0.0, 0.0
+        self._subject, self.waited_s = subject, list[float]()
         config = subject.config
         self._feed = Feed(clips, _draw(subject, clips), subject.world, batch=config.batch, ahead=config.loaders)
 
     def train(self, step: int) -> None:
         """A step on the next batch."""
-        begun = time.perf_counter()
         batch, waited_s = self._feed.take(step)
         self._subject.on(batch, step)
-        self._waited_s += waited_s
-        self._seconds += time.perf_counter() - begun
-
-    @property
-    def stall(self) -> float:
-        """Since the first step."""
-        return self._waited_s / max(self._seconds, 1e-9)
+        self.waited_s.append(waited_s)
 
     def close(self) -> None:
         """End the loaders."""

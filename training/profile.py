@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -16,6 +17,9 @@ from training.config import Checkpointing
 from training.data import Batch
 from training.live import LiveBytes
 from training.objective import noise_loss
+
+if TYPE_CHECKING:
+    from torch.utils.flop_counter import FlopCounterMode
 
 DENSE_BF16_FLOPS = {"H100": 989.4e12, "H200": 989.4e12, "A100": 312e12, "L40": 362e12, "4090": 165e12, "B200": 2250e12}
 """Dense bf16 operations a second, from the makers' data sheets, by a part of the device's name."""
@@ -64,7 +68,6 @@ def step_cost(
         checkpointing: what is computed again.
     """
     from torch._subclasses.fake_tensor import FakeTensorMode
-    from torch.utils.flop_counter import FlopCounterMode
 
     with FakeTensorMode(allow_non_fake_inputs=True), torch.random.fork_rng(devices=[]):
         twin = _blank(backbone, torch.bfloat16 if half else torch.float32)
@@ -74,12 +77,29 @@ def step_cost(
             batch.latents.requires_grad_()
         hearing = _attending(adapter, twin, batch) if adapter else nullcontext()
         with hearing:
-            with FlopCounterMode(display=False) as forward, LiveBytes() as live:
+            with _flop_counter() as forward, LiveBytes() as live:
                 loss = noise_loss(twin, batch)
             kept_bytes = live.count()
-            with FlopCounterMode(display=False) as backward:
+            with _flop_counter() as backward:
                 loss.sum().backward()  # type: ignore[no-untyped-call]
     return StepCost(forward.get_total_flops(), backward.get_total_flops(), kept_bytes)
+
+
+def _flop_counter() -> "FlopCounterMode":
+    from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
+
+    def forward(query: Any, key: Any, value: Any, *_given: Any, **_made: Any) -> int:
+        return int(sdpa_flop_count(query, key, value))  # type: ignore[no-untyped-call]
+
+    def backward(grad: Any, query: Any, key: Any, value: Any, *_given: Any, **_made: Any) -> int:
+        return int(sdpa_backward_flop_count(grad, query, key, value))  # type: ignore[no-untyped-call]
+
+    # Shapes alone compute as if on a processor, whose attention older torch (seen with 2.11) does not count.
+    on_a_processor = {
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: forward,
+        torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: backward,
+    }
+    return FlopCounterMode(display=False, custom_mapping=on_a_processor)
 
 
 @contextmanager
