@@ -1,6 +1,8 @@
 """A tiny published snapshot of flashes that light up exactly at clicks: whoever listens knows when to flash."""
 
 import io
+import shutil
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +13,9 @@ import torch
 from shards.publishing import publish
 from shards.schema import Blob, ClipRecord, Sample
 from shards.snapshot import Snapshot
+from tests.training.staging import quick
+from training.config import TrainConfig
+from training.stages import StageResult, train_stage
 
 RATE_HZ, FPS, SIDE_PX, SECONDS = 16_000, 12, 64, 2.5
 
@@ -80,6 +85,44 @@ def snapshots_root(tmp_path_factory, flash_samples) -> Path:
     publish(root, "auto", flash_samples[:16], recipe={})
     publish(root, "curated", flash_samples[16:], recipe={})
     return root
+
+
+@pytest.fixture(scope="session")
+def prepared(snapshots_root, tmp_path_factory) -> Path:
+    """Cache and backbone of short stages, made once."""
+    runs = tmp_path_factory.mktemp("prepared")
+    train_stage(quick(steps=1), snapshots_root=snapshots_root, runs_root=runs)
+    return runs
+
+
+@pytest.fixture(scope="session")
+def train_in(prepared, snapshots_root) -> Callable[..., StageResult]:
+    """Run a stage in a folder, which gets the prepared cache and backbone first."""
+
+    def go(root: Path, config: TrainConfig, **more) -> StageResult:
+        for part in ("cache", "backbones"):
+            shutil.copytree(prepared / part, root / part, dirs_exist_ok=True)
+        return train_stage(config, snapshots_root=snapshots_root, runs_root=root, **more)
+
+    return go
+
+
+@pytest.fixture(scope="session")
+def plain(train_in, tmp_path_factory) -> StageResult:
+    """A short stage with nothing set apart: what others are compared with."""
+    return train_in(tmp_path_factory.mktemp("plain"), quick())
+
+
+@pytest.fixture
+def run(train_in, tmp_path) -> Callable[..., StageResult]:
+    """Run a stage in a folder of its own; returns the result."""
+    made = []
+
+    def go(config: TrainConfig, *, where: str = "", **more) -> StageResult:
+        made.append(tmp_path / (where or f"run-{len(made)}"))
+        return train_in(made[-1], config, **more)
+
+    return go
 
 
 @pytest.fixture(scope="session")

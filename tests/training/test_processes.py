@@ -1,0 +1,73 @@
+"""A stage on several processes and machines: the numbers of one, and one end for all of them."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from shards.errors import BadInput
+from tests.training.staging import losses, quick, weights
+from training.launch import write_job
+from training.stages import train_stage
+
+SPREAD = {"processes": 2, "shard_network": True}
+
+
+def test_in_two_processes_up_to_rounding_and_for_the_same_samples(plain, run):
+    both = run(quick(processes=2))
+    assert both.finished and both.steps_done == 6
+    assert losses(both) == pytest.approx(losses(plain), rel=1e-4)
+    for name, one in weights(plain).items():
+        assert torch.allclose(one, weights(both)[name], atol=1e-4), name
+    assert both.probe["matched"] == pytest.approx(plain.probe["matched"], rel=1e-3)
+
+
+def test_with_the_generator_spread_over_two_processes_which_share_the_samples(run):
+    # Three videos for two ranks: one of them makes a second pass that is thrown away, or both would wait for ever.
+    alone, spread = (run(quick(sample_every=6, samples=3, **more)) for more in ({}, SPREAD))
+    assert losses(spread) == pytest.approx(losses(alone), rel=1e-4)
+    names = [sorted(path.name for path in (one.run_dir / "samples/000006").iterdir()) for one in (alone, spread)]
+    assert names[0] == names[1] and len(names[0]) == 3
+
+
+def test_two_machines_run_a_written_job(prepared, snapshots_root, tmp_path):
+    shutil.copytree(prepared, tmp_path / "runs")
+    shutil.rmtree(tmp_path / "runs" / "stage-one")
+    config = quick(steps=2)
+    write_job(tmp_path / "job.json", config, snapshots_root=snapshots_root, runs_root=tmp_path / "runs")
+    port = free_port()
+    command = [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"]
+    command += ["--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "-m", "training.launch"]
+    command += [str(tmp_path / "job.json")]
+    machines = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [one.communicate(timeout=250)[0] for one in machines]
+    assert [one.returncode for one in machines] == [0, 0]
+    found = train_stage(config, snapshots_root=snapshots_root, runs_root=tmp_path / "runs")
+    assert not found.fresh and found.steps_done == 2
+    assert sum(f"run: {found.run_dir}" in one for one in said) == 1
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def test_sigterm_ends_all_processes_with_a_checkpoint(run, prepared, snapshots_root, tmp_path):
+    def ask(done, total, note):
+        if note.startswith("train") and done == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    config = quick(processes=2, steps=400, log_every=2, save_every=200)
+    half = run(config, where="one", progress=ask)
+    assert not half.finished and 2 <= half.steps_done < 400
+
+
+def test_a_failing_process_says_why(run):
+    with pytest.raises(BadInput, match="cannot be dealt to 3 processes"):
+        run(quick(processes=3))
