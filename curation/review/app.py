@@ -73,7 +73,7 @@ def create_app(
     app.mount("/static", StaticFiles(packages=[("curation.review", "static")]), name="static")
     _add_errors(app)
     _add_doors(app, access)
-    _add_pages(app, ledger, chosen, next_commands)
+    _add_pages(app, ledger, access, chosen, next_commands)
     _add_media(app, media)
     app.include_router(make_api(ledger, media=media, settings=chosen, on_enough=on_enough))
     protect(app, access, hosts=hosts)
@@ -137,7 +137,9 @@ def _add_doors(app: FastAPI, access: Access) -> None:
             return response
 
 
-def _add_pages(app: FastAPI, ledger: Ledger, settings: ReviewSettings, next_commands: Sequence[str]) -> None:
+def _add_pages(
+    app: FastAPI, ledger: Ledger, access: Access, settings: ReviewSettings, next_commands: Sequence[str]
+) -> None:
     templates = _templates()
 
     def draw(name: str, request: Request, **more: object) -> HTMLResponse:
@@ -147,7 +149,8 @@ def _add_pages(app: FastAPI, ledger: Ledger, settings: ReviewSettings, next_comm
 
     @app.get("/", include_in_schema=False)
     def review_page(request: Request) -> Response:
-        return draw("review.html", request, next_commands=next_commands, version=app.version)
+        signs_out = isinstance(access, Accounts)
+        return draw("review.html", request, next_commands=next_commands, version=app.version, signs_out=signs_out)
 
     @app.get("/numbers", include_in_schema=False)
     def numbers_page(request: Request) -> Response:

@@ -300,6 +300,12 @@ def test_a_team_signs_in(desk, home, served):
     desk.answer("a")
     desk.answered(1)
     assert [row.reviewer for row in rows(home)] == ["ben"]
+    page.click("#sign-out")
+    page.wait_for_url("**/sign-in")
+    with home.ledger() as ledger, ledger.session() as session:
+        assert not list(session.scalars(select(ReviewRow).where(ReviewRow.leased_until_ms > 0)))
+    page.goto(page.url.removesuffix("/sign-in"))
+    assert page.url.endswith("/sign-in")
 
 
 def sign_in(desk, name):
