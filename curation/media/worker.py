@@ -7,10 +7,13 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
-from curation.media.confine import allow_cpu, end_with, leave_network, limit
+from curation.media.confine import allow_cpu, end_with, give_back_memory, leave_network, limit
+
+_JOBS_BETWEEN_TRIMS = 16
 
 
 def main() -> None:
@@ -31,7 +34,7 @@ def _serve(jobs: IO[bytes], replies: IO[bytes], *, offline: bool) -> None:
     from curation.media.wire import WireError, receive, send
 
     send(replies, {"offline": offline})
-    while True:
+    for number in count(1):
         try:
             job, _ = receive(jobs, max_bytes=0)
         except WireError:
@@ -39,6 +42,9 @@ def _serve(jobs: IO[bytes], replies: IO[bytes], *, offline: bool) -> None:
         allow_cpu(job["cpu_s"])
         head, blobs = _done(job)
         send(replies, head, blobs)
+        if number % _JOBS_BETWEEN_TRIMS == 0:
+            del head, blobs
+            give_back_memory()
 
 
 def _done(job: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
