@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from bench.training import Subject
+from tests.training.staging import lines, losses, quick
 from training.config import stage_config
 from training.options import SiteChoice
 
@@ -41,3 +42,11 @@ def gradient(*, compiled: bool, steps: int = 2) -> torch.Tensor:
 def test_blocks_with_and_without_sound_are_compiled_apart(graphs):
     assert torch.allclose(gradient(compiled=True), gradient(compiled=False), rtol=1e-4, atol=1e-7)
     assert 2 <= len(graphs) <= 6
+
+
+def test_a_compiled_run_trains_probes_and_samples_as_any_other(graphs, run):
+    settings = quick(sites=SiteChoice.LATE, probe_every=3, sample_every=6, samples=1)
+    plain, compiled = run(settings), run(settings.model_copy(update={"compile": True}))
+    assert graphs and losses(compiled) == pytest.approx(losses(plain), rel=1e-4)
+    probes = [[line["probe"]["matched"] for line in lines(one) if "probe" in line] for one in (plain, compiled)]
+    assert len(probes[0]) == 2 and probes[1] == pytest.approx(probes[0], rel=1e-4)
