@@ -12,9 +12,11 @@ from typing import Any
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from curation.ledger.tables import SourceEntry, TakedownRow, Video
+from curation.ledger.tables import ScoreRow, SourceEntry, TakedownRow, Video, WindowRow
 from curation.ledger.upsert import BATCH, upsert
 from curation.outcomes import Outcome
+from curation.scores.base import Need
+from curation.scores.trends import scores_of
 from curation.sources.base import RowFault, SourceRow
 from curation.sources.settings import SourceSettings
 
@@ -41,13 +43,14 @@ class Reading:
             entry["id"]: entry
             for entry in (_entry(row, Outcome.TAKEN_DOWN if row.source_id in gone else Outcome.OK) for row in rows)
         }
-        known = set(session.scalars(select(SourceEntry.id).where(SourceEntry.id.in_(entries))))
+        known = _words(session, entries)
         upsert(session, Video, [_video(row) for row in rows], update=())
         upsert(
             session, SourceEntry, list(entries.values()), update=("caption", "label", "outcome", "detail", "retry_at")
         )
         stated = [entry for key, entry in entries.items() if key in known and entry["licence"]]
         upsert(session, SourceEntry, stated, update=("licence",))
+        _forget_scores(session, [key for key, words in known.items() if words != _words_of(entries[key])])
         _refuse_licences(session, [row for row in rows if not row.licence], self._sources)
         return len(entries.keys() - known)
 
@@ -88,6 +91,24 @@ def entry_id(*parts: object) -> str:
 
 def _row_id(row: SourceRow) -> str:
     return entry_id(row.source_id, row.start_us, row.end_us)
+
+
+def _words(session: Session, ids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Caption and label of those rows that the ledger knows."""
+    rows = select(SourceEntry.id, SourceEntry.caption, SourceEntry.label).where(SourceEntry.id.in_(ids))
+    return {key: (caption, label) for key, caption, label in session.execute(rows)}
+
+
+def _words_of(entry: Mapping[str, Any]) -> tuple[str, str]:
+    return entry["caption"], entry["label"]
+
+
+def _forget_scores(session: Session, ids: Sequence[str]) -> None:
+    """Rows came with other words: scores that compare with the words are measured again."""
+    windows = select(WindowRow.id).where(WindowRow.source_id.in_(ids))
+    if ids:
+        reading = ScoreRow.name.in_(sorted(scores_of(Need.TEXT)))
+        session.execute(delete(ScoreRow).where(ScoreRow.window_id.in_(windows), reading))
 
 
 def _taken_down(session: Session, video_ids: Sequence[str]) -> set[str]:

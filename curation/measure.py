@@ -1,6 +1,8 @@
 """Decode a video once, cut its rows into windows, and measure every score that is missing.
 
-All rows of a video land in one transaction, so a crash costs at most the video at hand.
+Nothing is computed while a transaction is open: threads that measure side by side would wait for each other's, and a
+long video would make them give up. Windows land first and scores after them, so a crash costs at most the scores of
+the video at hand, which the next run finds lacking.
 """
 
 from collections.abc import Callable, Sequence, Set
@@ -11,6 +13,7 @@ from sqlalchemy import Exists, Select, delete, exists, select
 from sqlalchemy.orm import Session
 
 from curation.clips import clip_id, propose
+from curation.dedup.fingerprint import fingerprint
 from curation.dedup.ledger import remember
 from curation.ledger.open import Ledger
 from curation.ledger.tables import DecisionRow, ScoreRow, SourceEntry, Video, WindowRow
@@ -75,11 +78,14 @@ def measure_video(
         timeline = _decoded(ledger, video_id, path, wanted, anew=anew, recipe=recipe, analyser=analyser)
         if tracks:
             found |= tracks.make(video_id, timeline, needs - found.keys())
-        with ledger.session() as session:
-            if anew:
-                _propose_all(session, video_id, timeline, recipe)
-            _score_windows(session, video_id, timeline, scores, found)
-        _look_closely(ledger, video_id, timeline, scores, partial(viewer, path, settings=recipe.analysis))
+        if anew:
+            shots, marks = find_shots(timeline, recipe.shots), fingerprint(timeline)
+            with ledger.session() as session:
+                remember(session, video_id, marks)
+                _propose_all(session, video_id, timeline, shots, recipe)
+        looker = partial(viewer, path, settings=recipe.analysis)
+        for score in scores:
+            _measure(ledger, video_id, score, _windows_of(timeline, found, looker))
     except MediaFailure as failure:
         return _record_failure(ledger, video_id, failure, key)
     return Outcome.OK
@@ -108,16 +114,16 @@ def _to_be_proposed(session: Session, video_id: str, key: str) -> bool:
     return any(entry.proposal is None for entry in _rows_of(session, video_id))
 
 
-def _propose_all(session: Session, video_id: str, timeline: Timeline, recipe: Recipe) -> None:
+def _propose_all(
+    session: Session, video_id: str, timeline: Timeline, shots: Sequence[tuple[int, int]], recipe: Recipe
+) -> None:
     """Record what the decode pass says about a video, and the windows of all its rows."""
-    shots = find_shots(timeline, recipe.shots)
     video = session.get_one(Video, video_id)
     if video.analysis_key != recipe.measuring_key():
         _forget_windows(session, video_id)
     video.analysis, video.analysis_detail = Outcome.OK, ""
     video.analysis_key, video.duration_us = recipe.measuring_key(), timeline.duration_us
     video.cuts_us = [start for start, _ in shots[1:]]
-    remember(session, video_id, timeline)
     for entry in _rows_of(session, video_id):
         entry.proposal = _propose_windows(session, entry, timeline, shots, recipe)
     session.flush()
@@ -179,41 +185,30 @@ def _propose_windows(
     return Outcome.OK
 
 
-def _score_windows(
-    session: Session, video_id: str, timeline: Timeline, scores: Sequence[Score], tracks: Tracks
-) -> None:
-    words = {entry.id: entry.caption or entry.label for entry in _rows_of(session, video_id)}
-    for score in scores:
-        rows = session.scalars(_windows_lacking(video_id, score)).all()
-        if not rows or Need.FRAMES in score.needs:
-            continue
-        seen, heard = tracks.get(Need.PICTURE_TRACK), tracks.get(Need.SOUND_TRACK)
-        windows = [
-            Window(timeline, row.start_us, row.end_us, words.get(row.source_id, ""), seen, heard) for row in rows
-        ]
-        _keep(session, score, [row.id for row in rows], score.score(windows))
+def _windows_of(timeline: Timeline, tracks: Tracks, looker: Looker) -> Callable[[int, int, str], Window]:
+    """Makes the windows of one video: of start, end and words."""
+    seen, heard = tracks.get(Need.PICTURE_TRACK), tracks.get(Need.SOUND_TRACK)
+    return lambda start_us, end_us, words: Window(timeline, start_us, end_us, words, seen, heard, looker)
 
 
-def _look_closely(ledger: Ledger, video_id: str, timeline: Timeline, scores: Sequence[Score], looker: Looker) -> None:
-    """Scores that look at frames: these are decoded meanwhile, so that no transaction may be open."""
-    for score in scores:
-        if Need.FRAMES not in score.needs:
-            continue
-        with ledger.session() as session:
-            spans = {row.id: (row.start_us, row.end_us) for row in session.scalars(_windows_lacking(video_id, score))}
-        if spans:
-            measured = score.score([Window(timeline, start, end, look=looker) for start, end in spans.values()])
-            with ledger.session() as session:
-                _keep(session, score, list(spans), measured)
-
-
-def _keep(session: Session, score: Score, window_ids: Sequence[str], measured: Sequence[Columns]) -> None:
+def _measure(ledger: Ledger, video_id: str, score: Score, window: Callable[[int, int, str], Window]) -> None:
+    """Measure one score on the windows of a video that lack it."""
+    with ledger.session() as session:
+        words = {entry.id: entry.caption or entry.label for entry in _rows_of(session, video_id)}
+        lacking = {
+            row.id: window(row.start_us, row.end_us, words.get(row.source_id, ""))
+            for row in session.scalars(_windows_lacking(video_id, score))
+        }
+    if not lacking:
+        return
+    measured = score.score(list(lacking.values()))
     what = {"name": score.name, "version": score.version, "settings": score.settings}
     rows = [
         {"window_id": window_id, **what, "columns": _storable(columns)}
-        for window_id, columns in zip(window_ids, measured, strict=True)
+        for window_id, columns in zip(lacking, measured, strict=True)
     ]
-    upsert(session, ScoreRow, rows, update=("columns", "settings"))
+    with ledger.session() as session:
+        upsert(session, ScoreRow, rows, update=("columns", "settings"))
 
 
 def _storable(columns: Columns) -> dict[str, float | None]:

@@ -23,9 +23,9 @@ PIECE_US = 3_000_000
 """Videos of a benchmark are compared in pieces of this length, half overlapping."""
 
 
-def remember(session: Session, video_id: str, timeline: Timeline, *, role: str = SOURCE) -> None:
+def remember(session: Session, video_id: str, marks: Fingerprint, *, role: str = SOURCE) -> None:
     """Keep a video's fingerprint."""
-    picture, sound = fingerprint(timeline).to_bytes()
+    picture, sound = marks.to_bytes()
     row = {"video_id": video_id, "version": VERSION, "role": role, "picture": picture, "sound": sound}
     upsert(session, FingerprintRow, [row], update=("role", "picture", "sound"))
 
@@ -46,12 +46,12 @@ def add_benchmark(
     for file in files:
         failure = None
         try:
-            timeline = analyse(file)
+            marks = fingerprint(analyse(file))
         except MediaFailure as error:
             failure = error
         else:
             with ledger.session() as session:
-                remember(session, id_of(f"{name}:{file.name}"), timeline, role=f"{name}:{file.name}")
+                remember(session, id_of(f"{name}:{file.name}"), marks, role=f"{name}:{file.name}")
             kept += 1
         if progress:
             progress(file, failure)

@@ -3,7 +3,7 @@
 from functools import cache
 from importlib import import_module
 
-from curation.scores.base import Evidence, Score
+from curation.scores.base import Evidence, Need, Score
 from curation.scores.registry import SCORES
 
 
@@ -17,6 +17,12 @@ def trends() -> dict[str, int]:
 def columns_of(evidence: Evidence) -> frozenset[str]:
     """The columns that are evidence of this."""
     return frozenset(column for made_by in _classes() if made_by.evidence is evidence for column in made_by.columns)
+
+
+@cache
+def scores_of(need: Need) -> frozenset[str]:
+    """The names of the scores that look at this."""
+    return frozenset(made_by.name for made_by in _classes() if need in made_by.needs)
 
 
 def _classes() -> list[type[Score]]:

@@ -1,8 +1,10 @@
 """Measuring follows the bytes: a file that changed is measured anew, and nothing of the old one stays."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from curation.embeddings import EmbeddingStore
 from curation.encoders.semantics import Semantics
@@ -15,6 +17,7 @@ from curation.measure import measure_video, videos_to_measure
 from curation.media.analyse import analyse
 from curation.outcomes import Outcome
 from curation.recipe import Recipe
+from curation.scores.loudness import LoudnessScore
 from curation.scores.registry import build
 from curation.sources.read import iter_sources
 from curation.tracks import TrackMaker
@@ -63,7 +66,8 @@ def measured(tmp_path):
 
         def measure(*names):
             before = len(watched.asked)
-            assert measure_video(ledger, video_id, build(names), recipe=recipe, analyser=watched) is Outcome.OK
+            scores = [build([one])[0] if isinstance(one, str) else one for one in names]
+            assert measure_video(ledger, video_id, scores, recipe=recipe, analyser=watched) is Outcome.OK
             return watched.asked[before:]
 
         yield ledger, measure
@@ -135,3 +139,54 @@ def test_new_words_need_no_decoding_and_no_model_to_look_again(measured, tmp_pat
     second = measure(vocabulary=["drum", "violin", "a very long name of a class"], image_template="look, {}!")
     assert len(watched.asked) == 1 and (images.asked, sounds.asked) == (1, 1)
     assert first["agreement"] != second["agreement"] and first["clap"] == second["clap"]
+
+
+def test_other_threads_can_write_while_a_score_computes(measured):
+    ledger, measure = measured
+
+    class Slow(LoudnessScore):
+        """Writes to the ledger meanwhile, as another thread would."""
+
+        def score(self, batch):
+            with ThreadPoolExecutor(1) as other:
+                other.submit(self.write).result(timeout=10)
+            return super().score(batch)
+
+        def write(self):
+            with ledger.session() as session:
+                session.execute(update(Video).values(analysis_detail="written meanwhile"))
+
+    assert measure(Slow())
+    with ledger.session() as session:
+        assert session.scalars(select(Video.analysis_detail)).one() == "written meanwhile"
+        assert session.scalars(select(ScoreRow)).all()
+
+
+@pytest.mark.parametrize("new", [{"caption": "rain on a roof"}, {"label": "thunder"}])
+def test_a_row_that_comes_with_other_words_is_compared_with_those(tmp_path, new):
+    film, home, recipe = tmp_path / "film.mp4", Home(tmp_path / "home"), Recipe()
+    write_film(draw(FilmSpec(scene="playing_drum", seed=1, duration_s=4.0)), film)
+    semantics = Semantics(recipe.semantics, images=CountingEncoder(), sounds=CountingEncoder())
+    maker = TrackMaker(home.embeddings, semantics, recipe.analysis)
+    scores = build(["loudness", "clip", "clap"], semantics=semantics)
+
+    def listed(**words):
+        table = tmp_path / "films.csv"
+        table.write_text("path,caption,label\n" + ",".join([film.name, words["caption"], words["label"]]) + "\n")
+        register(ledger, iter_sources([str(table)]))
+
+    with home.ledger() as ledger:
+        words = {"caption": "", "label": "drum"}
+        listed(**words)
+        [video_id] = videos_to_fetch(ledger)
+        fetch_video(ledger, video_id, home=home, settings=FetchSettings())
+        assert measure_video(ledger, video_id, scores, recipe=recipe, tracks=maker) is Outcome.OK
+        before = columns(ledger)
+        listed(**words)
+        assert videos_to_measure(ledger, scores, recipe=recipe) == []
+        listed(**words | new)
+        assert videos_to_measure(ledger, scores, recipe=recipe) == [video_id]
+        assert {name for name, _ in columns(ledger)} == {"loudness"}, "only what reads the words is measured again"
+        assert measure_video(ledger, video_id, scores, recipe=recipe, tracks=maker) is Outcome.OK
+        after = columns(ledger)
+    assert {name for name, window in after if after[name, window] != before[name, window]} == {"clip", "clap"}
