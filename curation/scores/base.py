@@ -1,10 +1,12 @@
 """What a score is: a named, versioned measurement over windows of decoded video."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from curation.media.timeline import Window
+from curation.media.timeline import Timeline, Window
+
+T = TypeVar("T")
 
 Columns = dict[str, float]
 """The measured values of one window, by column name."""
@@ -55,3 +57,12 @@ class Score(Protocol):
     def score(self, batch: Sequence[Window]) -> list[Columns]:
         """Measure each window; the result has one entry per window, in order, with exactly `columns`."""
         ...
+
+
+def once_a_video(batch: Sequence[Window], measure: Callable[[Timeline], T]) -> list[T]:
+    """What `measure` finds in each window's video, which is asked once however many windows the video has."""
+    found: dict[int, T] = {}
+    for window in batch:
+        if id(window.timeline) not in found:
+            found[id(window.timeline)] = measure(window.timeline)
+    return [found[id(window.timeline)] for window in batch]

@@ -4,9 +4,9 @@ Speech over a picture without anyone who could speak is narration. The score say
 is seen is for a person, or for a caption score.
 """
 
+import threading
 import warnings
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.media.timeline import Timeline, Window
-from curation.scores.base import Columns, Evidence, Need
+from curation.scores.base import Columns, Evidence, Need, once_a_video
+from curation.scores.threads import one_thread
 from shards.errors import Unavailable
 
 RATE_HZ = 16_000
@@ -38,30 +39,27 @@ class SpeechScore:
         if find_spec("silero_vad") is None:
             raise Unavailable("the package silero_vad is not installed", remedy='pip install "clapboard[offline]"')
 
-    @cached_property
+    def __init__(self) -> None:
+        self._own = threading.local()
+
+    @property
     def model(self) -> Any:
-        """The detector, loaded at its first use."""
-        import torch
+        """The detector, loaded at its first use. It keeps what it heard between calls, so each thread has its own."""
+        if not hasattr(self._own, "model"):
+            # Importing silero_vad tells torch to use one thread for good.
+            with one_thread(), warnings.catch_warnings():
+                from silero_vad import load_silero_vad
 
-        threads = torch.get_num_threads()
-        from silero_vad import load_silero_vad
-
-        # Importing silero_vad tells all of torch to use one thread.
-        torch.set_num_threads(threads)
-        with warnings.catch_warnings():
-            # The package's own file format, which it will change before torch drops it.
-            warnings.filterwarnings("ignore", message=".*torch.jit.load.*", category=FutureWarning)
-            return load_silero_vad()
+                # The package's own file format, which it will change before torch drops it.
+                warnings.filterwarnings("ignore", message=".*torch.jit.load.*", category=FutureWarning)
+                self._own.model = load_silero_vad()
+        return self._own.model
 
     def score(self, batch: Sequence[Window]) -> list[Columns]:
         """One entry per window; a video that several windows belong to is heard once."""
-        heard: dict[int, NDArray[np.float32]] = {}
         found: list[Columns] = []
-        for window in batch:
-            line = window.timeline
-            if id(line) not in heard:
-                heard[id(line)] = self._probabilities(line)
-            own = _within(heard[id(line)], window)
+        for window, heard in zip(batch, once_a_video(batch, self._probabilities), strict=True):
+            own = _within(heard, window)
             empty = not len(own)
             found.append(
                 {
@@ -83,7 +81,7 @@ class SpeechScore:
             sound = resample_poly(sound, RATE_HZ // divisor, line.rate_hz // divisor).astype(np.float32)
         if not len(sound):
             return np.zeros(0, np.float32)
-        with torch.inference_mode():
+        with one_thread(), torch.inference_mode():
             made = self.model.audio_forward(torch.tensor(sound)[None], sr=RATE_HZ)
         return np.asarray(made[0].numpy(), np.float32)
 

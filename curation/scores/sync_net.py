@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from curation.media.timeline import Window
 from curation.scores.base import Columns, Evidence, Need
-from shards.errors import Unavailable
+from curation.scores.threads import one_thread
+from shards.errors import BadInput, Unavailable
+from shards.files import sha256_of
 from shards.synchrony.features import PICTURE_HZ, RATE_HZ, SOUND_HZ, SPAN_STEPS, picture_features, sound_features
 
 if TYPE_CHECKING:
@@ -39,7 +41,6 @@ class SyncNetScore:
 
     name = "sync_net"
     version = 1
-    settings = ""
     needs = frozenset({Need.CURVES, Need.WAVEFORM})
     columns = ("p_sync_sound", "p_sync_picture", "net_p_in_sync", "net_offset_s")
     evidence = Evidence.SYNCHRONY
@@ -48,10 +49,20 @@ class SyncNetScore:
     def __init__(self, weights: Path | None = None) -> None:
         self._weights = weights or Path(os.environ.get("CLAPBOARD_SYNC_NET") or SHIPPED)
 
+    @cached_property
+    def settings(self) -> str:
+        """Which network: a digest of its file, and nothing for the one that ships, which goes by `version`."""
+        return "" if self._weights == SHIPPED else sha256_of(self._weights)[:12]
+
     def check(self) -> None:
-        """Raise `Unavailable` where the network's file is absent."""
+        """Raise `Unavailable` where the network's file is absent, or is something else."""
         if not self._weights.is_file():
             raise Unavailable(f"there is no sync classifier {self._weights}", remedy="clapboard sync train makes one")
+        if self._weights != SHIPPED:
+            try:
+                self.net  # noqa: B018 (loads it)
+            except BadInput as error:
+                raise Unavailable(error.message, remedy=error.remedy) from error
 
     @cached_property
     def net(self) -> "SyncNet":
@@ -81,9 +92,9 @@ class SyncNetScore:
 
         seen = np.stack([_picture(window, steps) for window in windows])
         heard = np.stack([sound_features(_at_rate(window))[: steps * SOUND_HZ // PICTURE_HZ] for window in windows])
-        with torch.inference_mode():
+        with one_thread(), torch.inference_mode():
             picture, sound = self.net.pictures(torch.from_numpy(seen)), self.net.sounds(torch.from_numpy(heard))
-        return [_measured(picture[at], sound[at], steps) for at in range(len(windows))]
+            return [_measured(picture[at], sound[at], steps) for at in range(len(windows))]
 
 
 def _steps(window: Window) -> int:

@@ -76,6 +76,19 @@ def test_says_which_command_makes_a_missing_network(tmp_path):
     assert "clapboard sync train" in lack.value.remedy
 
 
+def test_another_network_has_another_name_and_what_is_none_is_refused(tmp_path, monkeypatch):
+    assert SyncNetScore().settings == ""
+    other = tmp_path / "other.safetensors"
+    other.write_bytes(SHIPPED.read_bytes())
+    monkeypatch.setenv("CLAPBOARD_SYNC_NET", str(other))
+    score = SyncNetScore()
+    score.check()
+    assert len(score.settings) == 12, "numbers of two networks are never mixed"
+    other.write_bytes(SHIPPED.read_bytes()[:1000])
+    with pytest.raises(Unavailable, match="holds no sync classifier"):
+        SyncNetScore().check()
+
+
 @pytest.mark.parametrize("shape", [(45, 80), (12, 12), (5, 9), (1080, 1920), (13, 100)])
 def test_cells_are_the_means_of_their_part_of_the_picture(shape):
     luma = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
