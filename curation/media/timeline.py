@@ -110,7 +110,7 @@ class Window:
         return np.asarray(self.start_us + (np.arange(count) + 0.5) * (self.end_us - self.start_us) / count)
 
     def thumbnails(self, count: int) -> NDArray[np.uint8]:
-        """(count, height, width, 3) thumbnails nearest to `count` instants spread evenly over the span."""
+        """(at most count, height, width, 3) thumbnails nearest to `count` instants spread evenly, each once."""
         line = self.timeline
         nearest = np.abs(line.thumb_us[None, :] - self.centres_us(count)[:, None]).argmin(axis=1)
-        return np.asarray(line.thumbs[nearest])
+        return np.asarray(line.thumbs[np.unique(nearest)])

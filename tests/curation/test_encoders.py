@@ -21,7 +21,7 @@ from curation.encoders.open_clip import OpenClipEncoder
 from curation.encoders.semantics import Semantics
 from curation.encoders.settings import SemanticSettings, SoundModel
 from curation.encoders.transformers_clap import TransformersClapEncoder
-from curation.media.timeline import Timeline, Window
+from curation.media.timeline import Timeline, Window, undecoded
 from curation.scores.agreement import AgreementScore, softmax
 from curation.scores.clap import ClapScore
 from curation.scores.clip import ClipScore
@@ -380,6 +380,37 @@ def test_a_checkpoint_that_holds_code_is_refused(tmp_path):
     for name in ("cut.pt", "nowhere.pt"):
         with pytest.raises(BadInput, match="tensors and numbers"):
             read_checkpoint(tmp_path / name)
+
+
+def test_a_model_is_given_a_long_video_in_pieces_and_no_instant_is_lost():
+    given = []
+
+    class Ramp:
+        """Embeds a picture by its first pixel and a sound by its first sample."""
+
+        rate_hz, scale = 16_000, 1.0
+
+        def embed_images(self, images):
+            given.append(len(images))
+            return images[:, 0, 0, :2].astype(np.float32)
+
+        def embed_sounds(self, sounds):
+            given.append(len(sounds))
+            return sounds[:, :2]
+
+    count = 600
+    thumbs = np.arange(count * 12).reshape(count, 2, 2, 3).astype(np.uint8)
+    line = replace(
+        undecoded(150_000_000),
+        thumb_us=np.arange(count) * 250_000,
+        thumbs=thumbs,
+        waveform=np.random.default_rng(0).normal(0, 0.1, 150 * 16_000).astype(np.float32),
+    )
+    semantics = Semantics(SemanticSettings(sound_hop_s=0.25, sound_part_s=1.0), images=Ramp(), sounds=Ramp())
+    picture, sound = semantics.picture_track(line), semantics.sound_track(line)
+    assert max(given) <= 256 and sum(given) == 2 * count
+    assert np.array_equal(picture.embeddings, thumbs[:, 0, 0, :2].astype(picture.embeddings.dtype))
+    assert np.allclose(sound.embeddings[400], line.waveform[400 * 4000 - 8000 :][:2], atol=1e-3)
 
 
 def test_absent_weights_are_named_with_the_command_that_fetches_them(tmp_path, monkeypatch):

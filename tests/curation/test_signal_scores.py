@@ -40,6 +40,16 @@ def test_motion_is_the_mean_difference_of_ten_evenly_spread_thumbnails():
     assert measure(MotionScore(), timeline(thumbs=thumbs)) == pytest.approx({"motion_mean": 0.2 / 9, "motion_max": 0.2})
 
 
+def test_a_short_window_moves_as_much_as_a_long_one_of_the_same_picture():
+    """Thumbnails that stand for two instants do not count as a standstill."""
+    thumbs = np.zeros((30, 8, 8, 3), np.uint8)
+    thumbs[1::2] = 51
+    line = timeline(thumbs=thumbs)
+    short, one = MotionScore().score([Window(line, 0, 500_000), Window(line, 0, 40_000)])
+    assert short == pytest.approx({"motion_mean": 0.2, "motion_max": 0.2})
+    assert np.isnan(one["motion_mean"]) and np.isnan(one["motion_max"])
+
+
 def test_a_still_picture_has_no_motion():
     assert measure(MotionScore(), timeline()) == {"motion_mean": 0.0, "motion_max": 0.0}
 
