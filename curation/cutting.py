@@ -60,6 +60,8 @@ class CutFacts:
     mp4_sha256: str
     flac_bytes: int
     flac_sha256: str
+    silent_us: int = 0
+    """How much of the sound is silence because the source has none there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class CutFiles:
             mp4_sha256=hashlib.sha256(made.mp4).hexdigest(),
             flac_bytes=len(made.flac),
             flac_sha256=hashlib.sha256(made.flac).hexdigest(),
+            silent_us=made.silent_us,
         )
         write_atomic(self._facts, json.dumps(asdict(facts)).encode())
 

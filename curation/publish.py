@@ -16,7 +16,7 @@ from sqlalchemy import Select, false, func, select, update
 from sqlalchemy.orm import Session
 
 from curation.clips import clip_id
-from curation.cutting import Span, cut_files, cut_spans
+from curation.cutting import CutFacts, Span, cut_files, cut_spans
 from curation.decide.policy import Band
 from curation.decide.verdicts import in_force
 from curation.home import Home
@@ -223,7 +223,7 @@ def _samples(
             p_good=clip.p_good,
             verdict=_facts(verdict) if verdict else None,
             scores=clip.scores,
-            lineage=_lineage(pick, versions.get(clip.video_id, {})),
+            lineage=_lineage(pick, facts, versions.get(clip.video_id, {})),
             frames=facts.frames,
             width_px=facts.width_px,
             height_px=facts.height_px,
@@ -236,9 +236,10 @@ def _samples(
         )
 
 
-def _lineage(pick: _Pick, versions: Mapping[str, int]) -> dict[str, Any]:
+def _lineage(pick: _Pick, facts: CutFacts, versions: Mapping[str, int]) -> dict[str, Any]:
     lineage = {"policy": pick.clip.policy, "scores": versions, "code_version": installed_version("clapboard")}
-    return lineage | _correction(pick) | ({"part_of": pick.clip.id} if pick.span.part_us else {})
+    told = {"part_of": pick.clip.id if pick.span.part_us else "", "silent_us": facts.silent_us}
+    return lineage | _correction(pick) | {name: value for name, value in told.items() if value}
 
 
 def _correction(pick: _Pick) -> dict[str, Any]:

@@ -110,6 +110,13 @@ def test_a_constant_offset_is_mended_at_the_cut_and_told(review_ledger, publish,
     assert one["lineage"]["sound_moved"] == moved and one["verdict"] is None
 
 
+def test_silence_where_the_source_has_no_sound_is_told(review_ledger, publish):
+    answer(review_ledger, Answer(FIRST, Verdict.ACCEPT, "ada", edits=Edits(sound_late_us=-800_000)))
+    [(one, heard)] = publish()
+    assert one["lineage"]["silent_us"] == pytest.approx(300_000, abs=1000)
+    assert not heard[: int(0.29 * RATE_HZ)].any() and heard[int(0.32 * RATE_HZ) :].any()
+
+
 def test_a_reviewer_may_put_a_moved_sound_back(review_ledger, publish, film):
     with review_ledger.session() as session:
         session.get_one(ClipRow, FIRST).sound_late_us = 180_000
