@@ -75,15 +75,15 @@ def status(name: str) -> WeightStatus:
 
 
 def require(name: str) -> Path:
-    """The folder of a set that is here.
+    """The folder of a set that is here. Files that came by hand, never noted, are checked and noted at this first use.
 
     Raises:
-        Unavailable: it is not, or not whole; the remedy is the command that fetches it.
+        Unavailable: it is not here, not whole, or not what is pinned or was noted; the remedy mends it.
     """
     state = status(name)
     if not state.present:
         raise Unavailable(state.why, remedy=state.remedy)
-    return state.path
+    return state.path if state.verified else _note(find(name), state.path)
 
 
 def noted_digest(name: str) -> str:

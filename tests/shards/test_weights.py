@@ -168,6 +168,23 @@ def test_absent_weights_are_refused_with_the_command_that_fetches_them():
     assert verify("clip") == ["weights absent: clapboard weights fetch clip"]
 
 
+def test_files_put_there_by_hand_are_noted_at_their_first_use():
+    folder = wan_folder(folder_of(WAN))
+    assert not status(WAN).verified
+    assert require(WAN) == folder and status(WAN).verified
+
+
+def test_what_is_not_the_pinned_file_or_changed_is_not_used(hub):
+    folder_of("clip").mkdir(parents=True)
+    (folder_of("clip") / "open_clip_model.safetensors").write_bytes(b"cut off")
+    with pytest.raises(Unavailable, match=r"open_clip_model\.safetensors changed") as caught:
+        require("clip")
+    assert "clapboard weights fetch clip" in caught.value.remedy
+    (fetch(WAN) / "vae/weights.safetensors").write_bytes(b"longer")
+    with pytest.raises(Unavailable, match=r"vae/weights\.safetensors changed"):
+        require(WAN)
+
+
 def test_takes_a_folder_that_the_user_has(tmp_path):
     state = add_local(WAN, wan_folder(tmp_path / "mine"))
     assert (state.present, state.verified, verify(WAN)) == (True, True, [])
