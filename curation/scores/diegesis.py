@@ -35,16 +35,16 @@ PIECE_FRAMES = 3000
 
 class DiegesisScore:
     """`unexplained_sound`: share of the sound's changes with no clear motion within 0.06 s. `steady_tone`: share of the
-    sound's energy that holds its tone, times the median of its loudness over its 95th percentile. Both in [0, 1], NaN
-    where there is no sound."""
+    sound's energy that holds its tone, times the median of its loudness over its 95th percentile. `unexplained_music`:
+    their product, as who is seen to play moves when the notes change. All in [0, 1], NaN where there is no sound."""
 
     name = "diegesis"
     version = 2
     settings = ""
     needs = frozenset({Need.CURVES, Need.WAVEFORM})
-    columns = ("unexplained_sound", "steady_tone")
+    columns = ("unexplained_sound", "steady_tone", "unexplained_music")
     evidence = Evidence.SYNCHRONY
-    trends: ClassVar[Mapping[str, int]] = {"unexplained_sound": -1}
+    trends: ClassVar[Mapping[str, int]] = {"unexplained_sound": -1, "unexplained_music": -1}
 
     def check(self) -> None:
         """Always available."""
@@ -52,13 +52,12 @@ class DiegesisScore:
     def score(self, batch: Sequence[Window]) -> list[Columns]:
         """One entry per window; tones are told apart once for all windows of a video."""
         heard = once_a_video(batch, lambda line: tones(line.waveform, line.rate_hz))
-        return [
-            {
-                "unexplained_sound": unexplained(*motion_and_sound(window)),
-                "steady_tone": of_video.within(*_span_s(window)).steadiness(),
-            }
-            for window, of_video in zip(batch, heard, strict=True)
-        ]
+        found: list[Columns] = []
+        for window, of_video in zip(batch, heard, strict=True):
+            sound = unexplained(*motion_and_sound(window))
+            steady = of_video.within(*_span_s(window)).steadiness()
+            found.append({"unexplained_sound": sound, "steady_tone": steady, "unexplained_music": sound * steady})
+        return found
 
 
 def unexplained(motion: Curve, changes: Curve) -> float:

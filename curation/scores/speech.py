@@ -1,12 +1,12 @@
-"""How much of the sound is speech? By silero-vad, whose weights ship inside its package (extra `offline`).
+"""Does somebody speak whom nobody sees? Narration is the commonest sound of web video that its picture does not make.
 
-Speech over a picture without anyone who could speak is narration. The score says only what is heard; whether somebody
-is seen is for a person, or for a caption score.
+Speech is heard by silero-vad and faces are seen by scikit-image; both packages ship their weights (extra `offline`).
 """
 
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib.util import find_spec
 from typing import Any, ClassVar
 
@@ -15,32 +15,41 @@ from numpy.typing import NDArray
 
 from curation.media.timeline import Timeline, Window
 from curation.scores.base import Columns, Evidence, Need, once_a_video
+from curation.scores.faces import has_face
 from curation.scores.threads import one_thread
 from shards.errors import Unavailable
 
 RATE_HZ = 16_000
 CHUNK = 512
 SURE = 0.5
+LOOK_US = 500_000
+"""Faces are looked for this often, and only while somebody speaks: to look takes longer than to decode."""
+
+NEAR_US = 600_000
+"""Who speaks shows the face this soon before or after."""
 
 
 class SpeechScore:
-    """`speech_presence`: share of 32 ms chunks that are likelier speech than not. `speech_mean`: mean probability."""
+    """`speech_presence`: share of 32 ms chunks that are likelier speech than not. `speech_mean`: mean probability.
+    `face_presence`: share of the pictures looked at, two a second near speech, that show a face; NaN without speech.
+    `unseen_speech`: share of chunks that are speech with no face seen within 0.6 s. All in [0, 1]."""
 
     name = "speech"
-    version = 1
+    version = 2
     settings = ""
-    needs = frozenset({Need.WAVEFORM})
-    columns = ("speech_presence", "speech_mean")
+    needs = frozenset({Need.THUMBNAILS, Need.WAVEFORM})
+    columns = ("speech_presence", "speech_mean", "face_presence", "unseen_speech")
     evidence = Evidence.SIGNAL
-    trends: ClassVar[Mapping[str, int]] = {"speech_presence": -1}
-
-    def check(self) -> None:
-        """Raise `Unavailable` where the package is absent."""
-        if find_spec("silero_vad") is None:
-            raise Unavailable("the package silero_vad is not installed", remedy='pip install "clapboard[offline]"')
+    trends: ClassVar[Mapping[str, int]] = {"unseen_speech": -1}
 
     def __init__(self) -> None:
         self._own = threading.local()
+
+    def check(self) -> None:
+        """Raise `Unavailable` where a package is absent."""
+        for package in ("silero_vad", "skimage"):
+            if find_spec(package) is None:
+                raise Unavailable(f"the package {package} is not installed", remedy='pip install "clapboard[offline]"')
 
     @property
     def model(self) -> Any:
@@ -56,18 +65,9 @@ class SpeechScore:
         return self._own.model
 
     def score(self, batch: Sequence[Window]) -> list[Columns]:
-        """One entry per window; a video that several windows belong to is heard once."""
-        found: list[Columns] = []
-        for window, heard in zip(batch, once_a_video(batch, self._probabilities), strict=True):
-            own = _within(heard, window)
-            empty = not len(own)
-            found.append(
-                {
-                    "speech_presence": float("nan") if empty else float((own > SURE).mean()),
-                    "speech_mean": float("nan") if empty else float(own.mean()),
-                }
-            )
-        return found
+        """One entry per window; a video that several windows belong to is heard once, and no picture is seen twice."""
+        heard, faces = once_a_video(batch, self._probabilities), once_a_video(batch, _Faces)
+        return [_measured(*of_window) for of_window in zip(batch, heard, faces, strict=True)]
 
     def _probabilities(self, line: Timeline) -> NDArray[np.float32]:
         """(chunks,) from the first sample on."""
@@ -86,8 +86,36 @@ class SpeechScore:
         return np.asarray(made[0].numpy(), np.float32)
 
 
-def _within(probabilities: NDArray[np.float32], window: Window) -> NDArray[np.float32]:
-    """The chunks whose middle lies in the window."""
+class _Faces:
+    """The faces of one video; every picture is looked at once."""
+
+    def __init__(self, line: Timeline) -> None:
+        self._line = line
+        ticks = np.arange(0, line.duration_us, LOOK_US)
+        # The thumbnails nearest to every half second.
+        after = np.searchsorted(line.thumb_us, ticks).clip(0, max(len(line.thumb_us) - 1, 0))
+        self._chosen = np.unique(after) if len(line.thumb_us) else np.zeros(0, np.int64)
+        self._shows = cache(lambda at: has_face(line.thumbs[at]))
+
+    def near(self, at_us: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """When pictures near these instants were taken, and whether they show a face."""
+        times = self._line.thumb_us[self._chosen].astype(np.float64)
+        looked = (np.abs(times[:, None] - at_us[None, :]) <= NEAR_US).any(axis=1)
+        return times[looked], np.array([self._shows(int(at)) for at in self._chosen[looked]], bool)
+
+
+def _measured(window: Window, probabilities: NDArray[np.float32], faces: _Faces) -> Columns:
     line = window.timeline
     middle_us = line.audio_start_us + (np.arange(len(probabilities)) + 0.5) * CHUNK * 1e6 / RATE_HZ
-    return probabilities[(middle_us >= window.start_us) & (middle_us < window.end_us)]
+    inside = (middle_us >= window.start_us) & (middle_us < window.end_us)
+    if not inside.any():
+        return dict.fromkeys(SpeechScore.columns, float("nan"))
+    own, spoken_us = probabilities[inside], middle_us[inside & (probabilities > SURE)]
+    times_us, shown = faces.near(spoken_us)
+    seen = (np.abs(times_us[shown][:, None] - spoken_us[None, :]) <= NEAR_US).any(axis=0)
+    return {
+        "speech_presence": len(spoken_us) / len(own),
+        "speech_mean": float(own.mean()),
+        "face_presence": float(shown.mean()) if len(shown) else float("nan"),
+        "unseen_speech": float((~seen).sum() / len(own)),
+    }
