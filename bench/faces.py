@@ -93,7 +93,7 @@ def _three(path: Path) -> list[Picture]:
 
 def _put(patch: Picture, size: int, places: Sequence[Picture], random: np.random.Generator) -> Picture:
     """A patch of (25, 25) luma somewhere in some thumbnail, its edges blended in."""
-    place = places[random.integers(len(places))].copy()
+    place: Picture = places[int(random.integers(len(places)))].copy()
     scaled = np.asarray(Image.fromarray(patch).resize((size, size), Image.Resampling.BICUBIC), np.float64)[..., None]
     inwards = np.minimum(np.arange(size), np.arange(size)[::-1]) / max(2, size // 8)
     share = np.minimum(np.minimum(inwards[:, None], inwards[None, :]), 1)[..., None]

@@ -5,6 +5,7 @@ else to learn by heart, and the one decode pass of the analysis has them nearly 
 """
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,15 +71,20 @@ def mel_power(waveform: Floats, rate_hz: int) -> Curve:
     ticks = len(waveform) // hop
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[: ticks * hop : hop]
     power = np.abs(np.fft.rfft(frames * np.hanning(size), axis=1)) ** 2
-    return np.asarray(np.maximum(power @ _mel_bands(rate_hz, size).T - FLOOR_POWER, 0))
+    return np.asarray(np.maximum((_mel_bands(rate_hz, size) @ power.T).T - FLOOR_POWER, 0))
 
 
 @cache
-def _mel_bands(rate_hz: int, size: int) -> Curve:
-    """(bands, bins) triangular filters, evenly spaced on the mel scale up to half the rate."""
+def _mel_bands(rate_hz: int, size: int) -> Any:
+    """(bands, bins) triangular filters, evenly spaced on the mel scale up to half the rate.
+
+    Sparse, as two bands in forty share a bin; and BLAS would call upon all cores for it, which the decoders need.
+    """
+    from scipy.sparse import csr_array
+
     top = 2595 * np.log10(1 + rate_hz / 2 / 700)
     edges_hz = 700 * (10 ** (np.linspace(0, top, MEL_BANDS + 2) / 2595) - 1)
     bins_hz = np.fft.rfftfreq(size, 1 / rate_hz)
     rising = (bins_hz - edges_hz[:-2, None]) / np.diff(edges_hz)[:-1, None]
     falling = (edges_hz[2:, None] - bins_hz) / np.diff(edges_hz)[1:, None]
-    return np.asarray(np.maximum(0, np.minimum(rising, falling)))
+    return csr_array(np.maximum(0, np.minimum(rising, falling)))
