@@ -1,6 +1,7 @@
 """What Clapboard tells Prefect apart from its runs: automations may start a publication, or a message, from it."""
 
 import uuid
+from collections.abc import Mapping
 
 from curation.home import Home
 from curation.review.progress import Progress
@@ -8,6 +9,9 @@ from flows.server import known_server
 
 CURATED_TARGET_REACHED = "clapboard.curated-target-reached"
 """The queue knows enough: its targets are met, a precision is proven, or nothing waits any more."""
+
+CURATED_PUBLISHED = "clapboard.curated-published"
+"""There is a new version of the snapshot that people curated."""
 
 
 def tell_target_reached(home: Home, queue: Progress) -> bool:
@@ -17,26 +21,40 @@ def tell_target_reached(home: Home, queue: Progress) -> bool:
     """
     if queue.enough is None or not queue.done:
         return False
+    return _tell(
+        home,
+        CURATED_TARGET_REACHED,
+        {
+            "enough": queue.enough.value,
+            "accepted": queue.accepted,
+            "rejected": queue.rejected,
+            "waiting": queue.waiting,
+        },
+    )
+
+
+def tell_published(home: Home, snapshot: str, *, clips: int) -> bool:
+    """Emit `CURATED_PUBLISHED`, once for a snapshot; returns whether a server was there to hear it."""
+    return _tell(home, CURATED_PUBLISHED, {"snapshot": snapshot, "clips": clips})
+
+
+def _tell(home: Home, event: str, payload: Mapping[str, str | int]) -> bool:
+    """Emit an event about a home; what has been told before has the same id, and is not told again."""
     place = home.root.absolute()
-    state = f"{place} {queue.enough} {queue.accepted} {queue.rejected} {queue.waiting}"
+    state = " ".join(map(str, (event, place, *payload.values())))
     with known_server(home) as url:
         if url is None:
             return False
         from prefect.events import emit_event
 
         emit_event(
-            CURATED_TARGET_REACHED,
+            event,
             resource={
                 "prefect.resource.id": f"clapboard.home.{uuid.uuid5(uuid.NAMESPACE_URL, place.as_uri())}",
                 "prefect.resource.name": place.name,
                 "clapboard.home": str(place),
             },
-            payload={
-                "enough": queue.enough.value,
-                "accepted": queue.accepted,
-                "rejected": queue.rejected,
-                "waiting": queue.waiting,
-            },
+            payload=dict(payload),
             id=uuid.uuid5(uuid.NAMESPACE_URL, state),
         )
     return True

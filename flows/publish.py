@@ -11,7 +11,7 @@ from curation.publish import Selection, publish_selection
 from curation.recipe import Recipe
 from curation.review.progress import progress
 from flows.artifacts import leave_dropped, leave_queue
-from flows.events import tell_target_reached
+from flows.events import tell_published
 from flows.progress import Step
 from flows.summary import DroppedClip, PublishSummary
 
@@ -47,6 +47,7 @@ def publish_curated(params: PublishParams) -> PublishSummary:
     ]
     leave_dropped(dropped)
     leave_queue(queue, home=home.root, page=recipe.review.page)
-    tell_target_reached(home, queue)
     clips = int(published.snapshot.manifest["counts"]["clips"])
+    if published.fresh:
+        tell_published(home, published.snapshot.id, clips=clips)
     return PublishSummary(snapshot=published.snapshot.id, clips=clips, fresh=published.fresh, dropped=dropped)

@@ -31,7 +31,7 @@ from curation.review.queue import enrol
 from curation.review.settings import ReviewSettings
 from curation.review.verdicts import Verdict
 from flows.artifacts import leave_queue
-from flows.events import CURATED_TARGET_REACHED, tell_target_reached
+from flows.events import CURATED_TARGET_REACHED, tell_published, tell_target_reached
 from flows.server import (
     NOTE,
     free_port,
@@ -191,6 +191,26 @@ class TestTheQueue:
         (event,) = events(server[1], CURATED_TARGET_REACHED, home=home)
         assert event["payload"]["accepted"] == 1
 
+    def test_enough_answers_start_a_publication_and_that_starts_stage_two(self, home, server):
+        """The automations of prefect.yaml make runs of what Clapboard tells; no worker is there to run them."""
+        for pool in ("curation", "training"):
+            prefect(*server, "work-pool", "create", pool, "--type", "process", "--overwrite")
+        prefect(*server, "deploy", "--all")
+        with httpx.Client(base_url=server[1]) as api:
+            (waiting,) = (one for one in api.post("/automations/filter", json={}).json() if not one["enabled"])
+            assert waiting["name"].startswith("train-stage-two")
+            api.patch(f"/automations/{waiting['id']}", json={"enabled": True}).raise_for_status()
+        settings = ReviewSettings(per_class=1)
+        with home.ledger() as ledger:
+            enrol(ledger, settings)
+            record(ledger, ["b" * 40], Verdict.ACCEPT, reviewer="ada")
+            assert tell_target_reached(home, progress(ledger, settings))
+        assert tell_published(home, "curated/v7", clips=1)
+        send_what_waits()
+        published, trained = (triggered(server[1], name, home) for name in ("publish-curated", "train-stage-two"))
+        assert published == {"home": str(home.root)}
+        assert trained == {"home": str(home.root), "stage": 2, "snapshot": "curated/v7"}
+
     def test_without_a_server_nothing_is_told_and_nothing_fails(self, home):
         (home.prefect / NOTE).unlink()
         with home.ledger() as ledger:
@@ -280,6 +300,21 @@ def events(url: str, name: str, *, home: Home | None = None) -> list[dict]:
             return of_home
         time.sleep(0.5)
     return []
+
+
+def triggered(url: str, deployment: str, home: Home) -> dict | None:
+    """The parameters of the run of a deployment that an event about the home made, once there is one."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        with httpx.Client(base_url=url) as api:
+            wanted = {"deployments": {"name": {"any_": [deployment]}}}
+            runs = api.post("/flow_runs/filter", json=wanted).json()
+        for run in runs:
+            params = run["parameters"].get("params", {})
+            if params.get("home") == str(home.root):
+                return params
+        time.sleep(0.5)
+    return None
 
 
 def accept_first(address: str) -> None:
