@@ -31,13 +31,24 @@ def recipes() -> str:
     lines += ["", "## At the top", "", *_table({name: (f.default, f.description) for name, f in plain.items()})]
     for name, field in Recipe.model_fields.items():
         if _is_model(field.annotation):
-            part: type[BaseModel] = field.annotation  # type: ignore[assignment]
-            rows = {
-                key: (one.get_default(call_default_factory=True), one.description)
-                for key, one in part.model_fields.items()
-            }
-            lines += ["", f"## `{name}`", "", (part.__doc__ or "").strip(), "", *_table(rows)]
+            lines += _part(name, field.annotation, level=2)  # type: ignore[arg-type]
     return "\n".join(lines) + "\n"
+
+
+def _part(name: str, part: type[BaseModel], *, level: int) -> list[str]:
+    """A model's settings as a table, and those of the models in it as tables below."""
+    below = {key: one.annotation for key, one in part.model_fields.items() if _is_model(one.annotation)}
+    rows = {
+        key: (one.get_default(call_default_factory=True), one.description)
+        for key, one in part.model_fields.items()
+        if key not in below
+    }
+    lines = ["", f"{'#' * level} `{name}`", "", (part.__doc__ or "").strip(), "", *_table(rows)]
+    return lines + [
+        line
+        for key, inner in below.items()
+        for line in _part(f"{name}.{key}", inner, level=level + 1)  # type: ignore[arg-type]
+    ]
 
 
 def outcomes() -> str:
