@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench.result import RESULTS
+from bench.result import RESULTS, verdict
 
 HEAD = """# Benchmarks
 
@@ -62,4 +62,5 @@ def _cell(value: Any) -> str:
 
 
 def _met(goal: dict[str, Any]) -> str:
-    return "met" if goal["met"] else "**missed**"
+    told = verdict(goal["wanted"], goal["met"])
+    return "**missed**" if told == "missed" else told

@@ -13,16 +13,37 @@ Cell = str | int | float | bool | None
 Row = dict[str, Cell]
 
 RESULTS = Path(__file__).with_name("results")
+NO_GOAL = "no goal"
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """One figure that was aimed at: what it is, what was wanted, what was found, and whether that is enough."""
+    """One figure that was aimed at: what it is, what was wanted, what was found, and whether that is enough.
+
+    `met` is None for a plain measurement, see `measurement`.
+    """
 
     what: str
     wanted: str
     found: str
-    met: bool
+    met: bool | None
+
+    @property
+    def verdict(self) -> str:
+        """See `verdict`."""
+        return verdict(self.wanted, self.met)
+
+
+def measurement(what: str, found: str) -> Goal:
+    """A figure that stands among the goals to be read with them, and was not aimed at."""
+    return Goal(what, NO_GOAL, found, met=None)
+
+
+def verdict(wanted: str, met: bool | None) -> str:
+    """ "met", "missed", or "-" for a plain measurement, which results that were kept earlier have down as met."""
+    if met is None or wanted == NO_GOAL:
+        return "-"
+    return "met" if met else "missed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,8 @@ from bench.cases import (
 )
 from bench.media import corpus
 from bench.prior import examples
-from bench.result import Goal, Result, Row
-from bench.stats import at_precision, auc, auc_interval
+from bench.result import Goal, Result, Row, measurement
+from bench.stats import RESAMPLINGS, Values, at_precision, auc
 from curation.clips import propose
 from curation.decide.calibrate import calibrate, weighted_share, wilson
 from curation.decide.correction import constant_offset_s, corrected
@@ -40,7 +40,7 @@ from curation.decide.policy import Band, Policy, decide
 from curation.media.timeline import Timeline, Window
 from curation.outcomes import Outcome
 from curation.scores.registry import build
-from curation.scores.sync import SyncScore
+from curation.scores.sync import MAX_LAG_S, SyncScore
 from curation.scores.trends import trends
 from shards.errors import Unavailable
 
@@ -86,7 +86,10 @@ def run(options: argparse.Namespace) -> Result:
     notes = [
         f"milliseconds a window: {cost}",
         f"{options.films} films a drawn set, windows of {WINDOW_US / 1e6:g} s",
-        "AUC of a right clip against the fault; far: shifted by 0.3 s or more; all: every fault; with 95 % intervals",
+        "AUC of a right clip against the fault; far: shifted by 0.3 s or more; all: every fault; its 95 % interval: "
+        "films drawn by lot, each with all that was made of it (a clip of the known set counts as a film)",
+        "shares have Wilson's interval, as if windows were independent: for those of one film it is too narrow",
+        f"offset errors leave out the shifts by {MAX_LAG_S:g} s, which lie at the very end of the offsets looked at",
         "P(good) is that of the shipped prior; policy ranks what gates, offset or P(good) reject below the rest",
         f"recall and false accepts at a precision of {TARGET:.0%} over all faults, right and wrong equally common",
         "the classifier behind p_sync and net_p_in_sync was trained on drawn videos of other seeds",
@@ -102,10 +105,10 @@ def _columns(name: str, found: Sequence[Case], measured: Sequence[dict[str, floa
         if np.isnan(by_kind["none"]).all():
             continue
         good, far = by_kind.pop("none"), _far(by_kind)
-        wrong = np.concatenate(list(by_kind.values()))
+        wrong = np.stack(list(by_kind.values()))
         row: Row = {"set": name, "column": column, "far": _told(good, far), "all": _told(good, wrong)}
         row |= {kind.removeprefix("shifted "): round(auc(good, values), 3) for kind, values in by_kind.items()}
-        recall, false_accepts = at_precision(good, wrong, precision=TARGET)
+        recall, false_accepts = at_precision(good, wrong.ravel(), precision=TARGET)
         rows.append(row | {"recall": round(recall, 3), "false_accepts": round(false_accepts, 3)})
     return rows
 
@@ -126,9 +129,20 @@ def _pointing(name: str, trend: int, one: dict[str, float]) -> float:
     return trend * one.get(name, np.nan)
 
 
-def _told(good: np.ndarray, bad: np.ndarray) -> str:
-    low, high = auc_interval(good, bad)
-    return f"{auc(good, bad):.3f} [{low:.3f}, {high:.3f}]"
+def _told(good: Values, bad: Values) -> str:
+    low, high = interval_by_film(good, bad)
+    return f"{auc(good, bad.ravel()):.3f} [{low:.3f}, {high:.3f}]"
+
+
+def interval_by_film(good: Values, bad: Values, *, seed: int = 0) -> tuple[float, float]:
+    """95 % interval of the AUC of (films,) right and (faults, films) wrong cases by resampling films.
+
+    What was made of one film hangs together, so it is drawn together: each case by itself would make it too narrow.
+    """
+    random = np.random.default_rng(seed)
+    drawn = random.integers(len(good), size=(RESAMPLINGS, len(good)))
+    low, high = np.quantile([auc(good[films], bad[:, films].ravel()) for films in drawn], (0.025, 0.975))
+    return float(low), float(high)
 
 
 def _accepted(name: str, found: Sequence[Case], measured: Sequence[dict[str, float]]) -> list[Goal]:
@@ -138,11 +152,8 @@ def _accepted(name: str, found: Sequence[Case], measured: Sequence[dict[str, flo
     wrong = np.concatenate(list(by_kind.values()))
     shares = (("right", right), ("wrong", wrong))
     return [
-        Goal(
-            f"{name}: {what} windows that the shipped policy accepts",
-            "no goal",
-            str(wilson(float(ones.sum()), len(ones))),
-            met=True,
+        measurement(
+            f"{name}: {what} windows that the shipped policy accepts", str(wilson(float(ones.sum()), len(ones)))
         )
         for what, ones in shares
     ]
@@ -150,14 +161,14 @@ def _accepted(name: str, found: Sequence[Case], measured: Sequence[dict[str, flo
 
 def _goals(name: str, found: Sequence[Case], measured: Sequence[dict[str, float]]) -> list[Goal]:
     by_kind = _by_kind(found, measured, lambda one: one["p_in_sync"])
-    value, wanted = auc(by_kind["none"], _far(by_kind)), 0.90 if "shaky" in name else 0.95
+    value, wanted = auc(by_kind["none"], _far(by_kind).ravel()), 0.90 if "shaky" in name else 0.95
     told = [(case, one) for case, one in zip(found, measured, strict=True) if case.fault in (Fault.NONE, Fault.SHIFTED)]
-    errors = np.array([abs(one["offset_s"] - case.offset_s) for case, one in told if abs(case.offset_s) < 1])
+    errors = np.array([abs(one["offset_s"] - case.offset_s) for case, one in told if abs(case.offset_s) < MAX_LAG_S])
     median, far = np.quantile(errors, (0.5, 0.95))
     return [
         Goal(f"{name}: AUC of p_in_sync at 0.3 s and more", f">= {wanted}", f"{value:.3f}", value >= wanted),
         Goal(f"{name}: offset error, median", "<= 42 ms", f"{1000 * median:.0f} ms", bool(median <= 1 / 24)),
-        Goal(f"{name}: offset error, 95th percentile", "no goal", f"{1000 * far:.0f} ms", met=True),
+        measurement(f"{name}: offset error, 95th percentile", f"{1000 * far:.0f} ms"),
     ]
 
 
@@ -183,8 +194,8 @@ def _calibration(learnt: Sequence[Clip], fresh: Sequence[Clip], seed: int) -> li
         recall = weighted_share(accepted[good], np.ones(int(good.sum())))
         met = abs(seen.value - target) <= 0.03
         goals += [
-            Goal("calibrated precision on fresh seeds", f"{target} within 0.03", str(seen), met),
-            Goal(f"recall there, at {target}", "no goal", str(recall), met=True),
+            Goal(f"calibrated precision on fresh seeds, at {target}", f"{target} within 0.03", str(seen), met),
+            measurement(f"recall there, at {target}", str(recall)),
         ]
     return goals
 
@@ -228,6 +239,7 @@ def _judged(line: Timeline, policy: Policy) -> tuple[list[dict[str, float]], flo
 def _by_kind(
     found: Sequence[Case], measured: Sequence[dict[str, float]], value: Callable[[dict[str, float]], float]
 ) -> dict[str, np.ndarray]:
+    """(films,) values by kind of case; `cases` makes each kind once of each film, film after film."""
     values: dict[str, list[float]] = defaultdict(list)
     for case, columns in zip(found, measured, strict=True):
         values[case.kind].append(value(columns))
@@ -235,7 +247,8 @@ def _by_kind(
 
 
 def _far(by_kind: dict[str, np.ndarray]) -> np.ndarray:
-    return np.concatenate(
+    """(faults, films) the cases whose sound is off by so much that it is plainly wrong."""
+    return np.stack(
         [ones for kind, ones in by_kind.items() if kind.startswith("shifted") and float(kind.split()[1]) >= FAR_S]
     )
 

@@ -29,6 +29,8 @@ VOCABULARY = 50_265
 MAX_SAMPLES = 480_000
 BATCH = 16
 TEXT_BATCH = 64
+INSTALL = "in Clapboard's checkout: uv pip install --override requirements/override.txt laion-clap"
+"""Without the override NumPy would be put back below 2; see docs/decisions/0001-pins.md."""
 
 _importing = threading.Lock()
 
@@ -52,9 +54,7 @@ class LaionClapEncoder:
             try:
                 import laion_clap
             except ImportError as error:
-                raise Unavailable(
-                    f"laion-clap cannot be imported: {error}", remedy="pip install laion-clap, or use the locked set"
-                ) from error
+                raise Unavailable(f"laion-clap cannot be imported: {error}", remedy=INSTALL) from error
             self.module = laion_clap.CLAP_Module(enable_fusion=False, device="cpu", amodel="HTSAT-tiny")
         if checkpoint is not None:
             fill(self.module.model, read_checkpoint(folder / checkpoint))

@@ -35,6 +35,18 @@ class SemanticSettings(BaseModel):
     @field_validator("image_template", "sound_template")
     @classmethod
     def _one_gap(cls, template: str) -> str:
-        if template.count("{}") != 1 or template.replace("{}", "").count("{"):
-            raise ValueError('a template has one gap: "a video of {}"')
+        # Any other brace would only fail when a caption is put in, clips later.
+        if template.count("{}") != 1 or set("{}") & set(template.replace("{}", "")):
+            raise ValueError('a template has one gap {} and no other brace, as in "a video of {}"')
         return template
+
+    @field_validator("vocabulary")
+    @classmethod
+    def _every_class_once(cls, vocabulary: list[str]) -> list[str]:
+        # CLIP reads words without their case and spacing, so such twins would halve one class's probability.
+        plain = [" ".join(name.casefold().split()) for name in vocabulary]
+        if "" in plain:
+            raise ValueError("a class of the vocabulary has no name")
+        if twice := [name for at, name in enumerate(plain) if name in plain[:at]]:
+            raise ValueError(f"classes stand in the vocabulary twice: {', '.join(map(repr, twice))}; name each once")
+        return vocabulary

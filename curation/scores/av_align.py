@@ -1,8 +1,10 @@
 """AV-Align, the published measure, for comparison: how many peaks of sound and motion have a partner.
 
 From "Diverse and Aligned Audio-to-Video Generation via Text-to-Video Model Adaptation" (Yariv et al., 2023): the
-intersection over union of the onsets of the sound and the peaks of the motion, which match within a frame. There motion
-is optical flow; here it is the luma difference that the analysis has anyway [ours].
+intersection over union of the onsets of the sound and the peaks of the motion, two of which match where they lie less
+than a frame apart. Each is matched once, as the authors' code does since it was mended (guyyariv/TempoTokens, issue
+11): before, five onsets round one peak made 5.0. There motion is optical flow with all of its peaks, and onsets are
+librosa's; here they are peaks that stand out of the two curves that the analysis has anyway [ours].
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,10 +20,10 @@ PROMINENCE = 1.0
 
 
 class AVAlignScore:
-    """`av_align` in [0, 1]: |matches| / |onsets or motion peaks|; 0 where there are neither."""
+    """`av_align` in [0, 1]: |matches| / |onsets or motion peaks|; 0 where either has none."""
 
     name = "av_align"
-    version = 1
+    version = 2
     settings = ""
     needs = frozenset({Need.CURVES, Need.WAVEFORM})
     columns = ("av_align",)
@@ -37,12 +39,24 @@ class AVAlignScore:
 
 
 def peaks_union(motion: Curve, changes: Curve, *, within: float) -> float:
-    """Intersection over union of the peaks of two (ticks,) curves that lie within so many ticks of each other."""
+    """Intersection over union of the peaks of two (ticks,) curves that lie less than `within` ticks apart."""
     seen, heard = peaks(motion), peaks(changes)
-    if not len(seen) or not len(heard):
-        return 0.0
-    matches = int((np.abs(heard[:, None] - seen[None, :]).min(axis=1) <= within).sum())
-    return matches / (len(seen) + len(heard) - matches)
+    together = matches(seen, heard, within=within)
+    return together / max(len(seen) + len(heard) - together, 1)
+
+
+def matches(seen: Curve, heard: Curve, *, within: float) -> int:
+    """How many pairs of (peaks,) and (onsets,) rising times lie less than `within` apart, each in one pair at most.
+
+    Each onset takes the first peak that is left for it; for rising times no other choice makes more pairs.
+    """
+    pairs, at = 0, 0
+    for onset in heard:
+        while at < len(seen) and seen[at] <= onset - within:
+            at += 1
+        if at < len(seen) and seen[at] < onset + within:
+            pairs, at = pairs + 1, at + 1
+    return pairs
 
 
 def peaks(curve: Curve) -> Curve:
@@ -58,4 +72,4 @@ def _measure(window: Window) -> Columns:
     frames = line.frame_us[window.frames()]
     frame_us = float(np.median(np.diff(frames))) if len(frames) > 1 else 40_000.0
     motion, changes = motion_and_sound(window)
-    return {"av_align": min(1.0, peaks_union(motion, changes, within=frame_us * CLOCK_HZ / 1e6))}
+    return {"av_align": peaks_union(motion, changes, within=frame_us * CLOCK_HZ / 1e6)}

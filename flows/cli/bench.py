@@ -76,7 +76,7 @@ def _show(name: str, found: "Result") -> None:
         columns = list(found.rows[0])
         table(name, columns, [["" if row[one] is None else row[one] for one in columns] for row in found.rows])
     if found.goals:
-        rows = [[goal.what, goal.wanted, goal.found, "met" if goal.met else "missed"] for goal in found.goals]
+        rows = [[goal.what, goal.wanted, goal.found, goal.verdict] for goal in found.goals]
         table("goals", ["goal", "wanted", "found", ""], rows)
     for note in found.notes:
         typer.echo(note)

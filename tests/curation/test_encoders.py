@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 from scipy.signal import resample_poly
 
 from curation.embeddings import EmbeddingStore, Track
@@ -27,6 +28,7 @@ from curation.scores.clap import ClapScore
 from curation.scores.clip import ClipScore
 from shards.errors import BadInput, Unavailable
 
+ROOT = Path(__file__).resolve().parents[2]
 TINY_CLIP = "tiny-for-tests"
 TINY_CLIP_CONFIG = {
     "embed_dim": 32,
@@ -129,6 +131,35 @@ def test_the_template_is_a_setting_and_part_of_what_names_a_score(clip_weights):
     assert plain.picture_key == other.picture_key, "embeddings of pictures do not depend on words"
     with pytest.raises(ValueError, match="one gap"):
         SemanticSettings(image_template="a bee")
+
+
+@pytest.mark.parametrize("template", ["a {} }", "a { {}", "a {{}} bee", "{}}}", "{} and {}", "{0} bee", "a bee"])
+@pytest.mark.parametrize("of", ["image_template", "sound_template"])
+def test_a_template_that_could_not_take_a_caption_is_refused_with_the_recipe(template, of):
+    with pytest.raises(ValidationError, match="no other brace"):
+        SemanticSettings(**{of: template})
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "fault"),
+    [
+        (["bee", "bee"], "twice: 'bee'"),
+        (["bee", "drum", "Bee"], "twice: 'bee'"),
+        (["church bell", "church  bell "], "twice: 'church bell'"),
+        (["bee", " "], "no name"),
+    ],
+)
+def test_a_class_stands_in_the_vocabulary_once(vocabulary, fault):
+    with pytest.raises(ValidationError, match=fault):
+        SemanticSettings(vocabulary=vocabulary)
+
+
+def test_where_laion_clap_is_not_installed_the_remedy_leaves_numpy_as_it_is(clap_folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "laion_clap", None)
+    with pytest.raises(Unavailable, match="laion-clap cannot be imported") as lack:
+        LaionClapEncoder(clap_folder, checkpoint=None, device="cpu")
+    named = next(word for word in lack.value.remedy.split() if word.endswith(".txt"))
+    assert "--override" in lack.value.remedy and "numpy>=2" in (ROOT / named).read_text()
 
 
 @pytest.mark.parametrize("count", [1, 64, 130])

@@ -1,6 +1,7 @@
 """The sync classifier learns from in-video negatives, equally each time, and says what it is."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -9,12 +10,13 @@ from safetensors import safe_open
 from typer.testing import CliRunner
 
 from flows.cli.app import app
-from shards.errors import BadInput
+from shards.errors import BadInput, Unavailable
 from shards.synchrony.net import SyncNet, load_net, phi, save_net, spans
-from training.sync.data import augmented, drawn_videos
+from training.sync.data import SyncVideo, augmented, drawn_videos, video_features
 from training.sync.evaluate import evaluate
 from training.sync.imagined import imagined_videos
-from training.sync.train import SyncTraining, in_video_loss, train
+from training.sync.train import SyncTraining, in_video_loss, train, train_to_file
+from training.world import FilmSpec, draw, write_film
 
 TINY = SyncTraining(films=0, imagined=48, steps=60, batch=8, duration_s=4.0)
 
@@ -111,6 +113,102 @@ def test_the_command_writes_a_classifier_and_measures_it(tmp_path):
     assert set(facts["evaluation"]) == {"drawn", "imagined"} and facts["videos"] == 10
 
 
-def test_a_setting_that_does_not_exist_is_refused():
-    result = CliRunner().invoke(app, ["sync", "train", "--out", "x", "--set", "nonsense=1"])
-    assert isinstance(result.exception, BadInput)
+def commanded(*arguments):
+    return CliRunner().invoke(app, ["sync", "train", "--out", "x", *arguments]).exception
+
+
+@pytest.mark.parametrize(
+    ("setting", "fault"),
+    [
+        ("nonsense=1", "setting nonsense: Extra inputs"),
+        ("duration_s=2.5", "setting duration_s: .* greater than 2.5"),
+        ("duration_s=inf", "setting duration_s: .* finite"),
+        ("shift_s=0.01", "setting shift_s: .* greater than or equal to 0.04"),
+        ("shift_s=9", "setting: .* 6 s hold one span only with shift_s=9"),
+        ("films", "'films' sets nothing"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_with_what_is_wrong(setting, fault):
+    error = commanded("--set", setting)
+    assert isinstance(error, BadInput) and re.match(fault, error.message)
+    assert "duration_s" in error.remedy
+
+
+def test_no_video_to_learn_from_is_refused_before_anything_is_drawn(monkeypatch):
+    monkeypatch.setattr("flows.cli.sync._held_out", lambda _: pytest.fail("drawn in vain"))
+    error = commanded("--set", "films=0", "--set", "imagined=0")
+    assert isinstance(error, BadInput) and "--set films=" in error.remedy
+    with pytest.raises(BadInput, match="no video to learn from"):
+        train([], TINY)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_said_to_be_lacking_with_what_to_give_instead():
+    error = commanded("--device", "cuda")
+    assert isinstance(error, Unavailable) and "'cuda'" in error.message and "--device cpu" in error.remedy
+
+
+def test_a_device_of_no_kind_is_refused():
+    error = commanded("--device", "abacus")
+    assert isinstance(error, BadInput) and "--device cpu" in error.remedy
+
+
+@pytest.mark.parametrize("duration_s", [2.51, 3.0, 3.4])
+def test_short_videos_can_be_trained_on_and_measured(tmp_path, duration_s):
+    settings = SyncTraining(films=0, imagined=4, steps=1, batch=2, duration_s=duration_s)
+    videos = imagined_videos(4, seed=1, duration_s=duration_s)
+    facts = train_to_file(videos, {"imagined": videos}, settings, tmp_path / "short.safetensors", command="")
+    assert facts["evaluation"]["imagined"]["reach_s"] == (round(duration_s * 25) - 50) // 2 / 25
+    assert load_net(tmp_path / "short.safetensors")[1] == facts
+
+
+def test_a_short_video_is_measured_at_its_middle_without_coming_round_its_end():
+    class Echo(SyncNet):
+        """Features that are the input: phi is 1 where picture and sound come from the same step."""
+
+        def pictures(self, features):
+            return features[:, 0, :, 0].transpose(1, 2)
+
+        def sounds(self, features):
+            return features[:, ::4, :12].transpose(1, 2)
+
+    steps = np.random.default_rng(0).normal(size=(75, 12)).astype(np.float32)
+    picture = np.tile(steps[None, :, None], (2, 1, 12, 1))
+    video = SyncVideo(picture, np.pad(np.repeat(steps, 4, axis=0), ((0, 0), (0, 28))))
+    found = evaluate(Echo(), [video])
+    assert found["top1"] == found["within_frame"] == 1 and found["reach_s"] == 0.48
+
+
+def test_a_video_without_room_for_the_candidates_is_refused():
+    with pytest.raises(BadInput, match=r"2.4 s is too short to be measured"):
+        evaluate(SyncNet().eval(), imagined_videos(1, seed=1, duration_s=2.4))
+
+
+def test_a_training_whose_evaluation_fails_is_not_lost(tmp_path):
+    out, videos = tmp_path / "kept.safetensors", imagined_videos(2, seed=1, duration_s=4.0)
+    with pytest.raises(BadInput, match="too short"):
+        train_to_file(
+            videos,
+            {"imagined": imagined_videos(1, seed=2, duration_s=2.4)},
+            TINY.model_copy(update={"steps": 1, "batch": 1}),
+            out,
+            command="clapboard sync train",
+        )
+    _, facts = load_net(out)
+    assert facts["command"] == "clapboard sync train" and "evaluation" not in facts
+    assert [path.name for path in tmp_path.iterdir()] == [out.name]
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_training(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    for out in (tmp_path, tmp_path / "file" / "net.safetensors"):
+        with pytest.raises(BadInput, match="cannot be written"):
+            train_to_file([], {}, TINY, out, command="")
+
+
+def test_a_clip_that_is_too_short_names_the_setting_there_is(tmp_path):
+    path = tmp_path / "short.mp4"
+    write_film(draw(FilmSpec(scene="playing_drum", seed=1, duration_s=2.0, width_px=96, height_px=96)), path)
+    with pytest.raises(BadInput, match="less than 3 s") as refused:
+        video_features(path.read_bytes(), duration_s=3.0)
+    assert "--set duration_s=" in refused.value.remedy

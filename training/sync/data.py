@@ -16,6 +16,8 @@ from shards.synchrony.features import PICTURE_HZ, RATE_HZ, SOUND_HZ, Floats, pic
 from training.media import read_cells, read_sound
 from training.seeds import numpy_generator
 
+SHORTER = "take longer clips, or a shorter --set duration_s=SECONDS"
+
 
 @dataclass(frozen=True, slots=True)
 class SyncVideo:
@@ -39,7 +41,7 @@ def video_features(mp4: bytes, *, duration_s: float) -> SyncVideo:
     frame_us, cells = read_cells(mp4)
     steps = round(duration_s * PICTURE_HZ)
     if len(frame_us) < 2 or frame_us[-1] + 1_000_000 / PICTURE_HZ < duration_s * 1e6 - 100_000:
-        raise BadInput(f"a video of less than {duration_s:g} s", remedy="take longer clips, or a shorter --duration-s")
+        raise BadInput(f"a video of less than {duration_s:g} s", remedy=SHORTER)
     waveform, _ = read_sound(mp4, rate_hz=RATE_HZ)
     samples = np.resize(np.append(waveform, np.zeros(round(duration_s * RATE_HZ), np.float32)), steps * RATE_HZ // 25)
     return SyncVideo(
@@ -67,8 +69,21 @@ def snapshot_videos(root: Path, name: str, *, duration_s: float) -> list[SyncVid
         if record.meta["end_us"] - record.meta["start_us"] >= duration_s * 1e6:
             found.append(video_features(record.mp4, duration_s=duration_s))
     if not found:
-        raise BadInput(f"no clip of {name} lasts {duration_s:g} s", remedy="give a shorter --duration-s")
+        raise BadInput(f"no clip of {name} lasts {duration_s:g} s", remedy=SHORTER)
     return found
+
+
+def some(videos: Sequence[SyncVideo]) -> Sequence[SyncVideo]:
+    """The videos to learn from, where there are any.
+
+    Raises:
+        BadInput: there is none.
+    """
+    if not videos:
+        raise BadInput(
+            "there is no video to learn from", remedy="--set films=N or --set imagined=N above 0, or --snapshot NAME"
+        )
+    return videos
 
 
 def augmented(video: SyncVideo, *, seed: int, counter: int) -> SyncVideo:
