@@ -91,10 +91,13 @@ def _spans(line: Timeline, recipe: Recipe) -> list[tuple[int, int]]:
 
 
 def _speed(folder: Path, scores: Sequence[Score], threads: int, options: argparse.Namespace) -> float:
-    """Seconds of video a second, of copies of the film on their way from file to scores in a ledger of their own."""
+    """Seconds of video a second, of copies of the film on their way from file to scores in a ledger of their own.
+
+    A first copy for each thread starts the workers and loads the models, and does not count.
+    """
     lot = folder / f"{threads}"
     lot.mkdir()
-    for at in range(options.copies * threads):
+    for at in range((1 + options.copies) * threads):
         (lot / f"{at}.mp4").hardlink_to(folder / "film.mp4")
     home, recipe = Home(folder / f"home-{threads}"), Recipe()
     with home.ledger() as ledger, MediaWorkers(threads, analysis=recipe.analysis) as workers:
@@ -106,10 +109,11 @@ def _speed(folder: Path, scores: Sequence[Score], threads: int, options: argpars
         def one(video: str) -> None:
             assert measure_video(ledger, video, scores, recipe=recipe, analyser=workers.analyse) is Outcome.OK
 
-        begun = time.perf_counter()
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(one, videos))
-        return len(videos) * float(options.seconds) / (time.perf_counter() - begun)
+            list(pool.map(one, videos[:threads]))
+            begun = time.perf_counter()
+            list(pool.map(one, videos[threads:]))
+            return len(videos[threads:]) * float(options.seconds) / (time.perf_counter() - begun)
 
 
 def _timed(step: Callable[[], object]) -> float:
