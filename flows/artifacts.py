@@ -13,16 +13,24 @@ from prefect.artifacts import (
     create_table_artifact,
 )
 
+from curation.decide.policy import Policy
 from curation.funnel import Stage
+from curation.home import Home
+from curation.ledger.open import Ledger
+from curation.media.settings import CutSettings
 from curation.outcomes import remedy_of
 from curation.review.progress import Progress
 from curation.review.words import ENOUGH, share_between
+from flows.report.cards import sheets
 from flows.report.data import Curve, GapCurve
-from flows.report.picture import as_link, training_picture
+from flows.report.gather import cards, histograms
+from flows.report.picture import as_link, contact_sheet, score_picture, training_picture
 from flows.summary import DroppedClip, NotRun
 
 MAX_ROWS = 500
 """A table artifact beyond this makes the UI slow."""
+
+WINDOWS_SHOWN, CLIPS_SHOWN = 20_000, 12
 
 
 def leave_funnel(stages: Sequence[Stage]) -> None:
@@ -33,6 +41,26 @@ def leave_funnel(stages: Sequence[Stage]) -> None:
         for name, count in sorted(stage.outcomes.items())
     ]
     create_table_artifact(key="funnel", table=rows[:MAX_ROWS], description="What came in, and how it left.")
+
+
+def leave_cost(seconds: Mapping[str, float], clips: int) -> None:
+    """What the run cost, step by step, and what that is for each clip that was accepted."""
+    steps = [*seconds.items(), ("all", sum(seconds.values()))]
+    rows = [{"step": name, "seconds": round(took, 1), "a clip": round(took / max(clips, 1), 2)} for name, took in steps]
+    create_table_artifact(key="cost", table=rows, description=f"Seconds, for {clips} accepted clips.")
+
+
+def leave_scores(ledger: Ledger, policy: Policy) -> None:
+    """How the scores are spread over the bands, with the policy's borders, as a picture."""
+    if picture := score_picture(histograms(ledger, policy, most=WINDOWS_SHOWN)):
+        told = f"Scores of the decided windows, {WINDOWS_SHOWN} at most, by band."
+        create_image_artifact(image_url=as_link(picture), key="scores", description=told)
+
+
+def leave_sheet(ledger: Ledger, *, home: Home, settings: CutSettings) -> None:
+    """Some clips of each band, as strips of frames."""
+    if picture := contact_sheet(sheets(cards(ledger, home=home, settings=settings, most=CLIPS_SHOWN))):
+        create_image_artifact(image_url=as_link(picture), key="clips", description="Kept, asked about, thrown away.")
 
 
 def leave_dropped(dropped: Sequence[DroppedClip]) -> None:

@@ -16,6 +16,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
 from curation.decide.apply import Decided, decide_all
+from curation.decide.policy import Band
 from curation.decide.quota import fill_classes
 from curation.decide.verdicts import in_force
 from curation.dedup.ledger import mark_duplicates
@@ -36,7 +37,7 @@ from curation.scores.base import Score
 from curation.scores.registry import build
 from curation.sources.read import iter_sources
 from curation.tracks import TrackMaker
-from flows.artifacts import leave_funnel, leave_not_run, leave_queue
+from flows.artifacts import leave_cost, leave_funnel, leave_not_run, leave_queue, leave_scores, leave_sheet
 from flows.events import tell_target_reached
 from flows.progress import Step
 from flows.summary import CurateSummary, NotRun
@@ -87,6 +88,9 @@ def curate(params: CurateParams) -> CurateSummary:
         waiting = enrol(ledger, recipe.review)
         queue = progress(ledger, recipe.review)
         leave_funnel(funnel(ledger))
+        leave_scores(ledger, recipe.policy)
+        leave_sheet(ledger, home=home, settings=recipe.cut)
+    leave_cost(seconds, decided.clips[Band.ACCEPT])
     leave_not_run(not_run)
     leave_queue(queue, home=home.root, page=recipe.review.page)
     tell_target_reached(home, queue)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from importlib.metadata import version as installed_version
 from pathlib import Path
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session
 
 from curation.cutting import Span, cut_files
@@ -37,13 +37,13 @@ def versions() -> dict[str, str]:
     return {name: installed_version(name) for name in PACKAGES}
 
 
-def cards(ledger: Ledger, *, home: Home, settings: CutSettings) -> tuple[ClipCard, ...]:
-    """A card for every current clip, and for one rejected window of each of a few videos."""
+def cards(ledger: Ledger, *, home: Home, settings: CutSettings, most: int | None = None) -> tuple[ClipCard, ...]:
+    """A card for every current clip, at most so many of a band, and for one rejected window of each of a few videos."""
     with ledger.session() as session:
         counting = select(ReviewRow.clip_id, VerdictRow.verdict).join(VerdictRow, VerdictRow.id == ReviewRow.verdict_id)
         verdicts = dict(session.execute(counting).tuples().all())
         found = []
-        for clip, entry, video in session.execute(_clips()).tuples():
+        for clip, entry, video in (row for band in Band for row in session.execute(_clips(band, most)).tuples()):
             verdict = verdicts.get(clip.id)
             files = cut_files(home, Span.of(clip), settings)
             cut = files.mp4 if files.there else None
@@ -67,10 +67,17 @@ def cards(ledger: Ledger, *, home: Home, settings: CutSettings) -> tuple[ClipCar
         return tuple(found) + _rejected(session)
 
 
-def histograms(ledger: Ledger, policy: Policy) -> tuple[Histogram, ...]:
-    """How each score column of the decided windows is spread over the bands, with the policy's borders."""
+def histograms(ledger: Ledger, policy: Policy, *, most: int | None = None) -> tuple[Histogram, ...]:
+    """How each score column of the decided windows is spread over the bands, with the policy's borders.
+
+    With `most`, of about so many windows: ids are digests, so the first of them are a fair sample.
+    """
     values: dict[str, dict[Band, list[float]]] = defaultdict(lambda: defaultdict(list))
     rows = select(ScoreRow.columns, DecisionRow.band).join(DecisionRow, DecisionRow.window_id == ScoreRow.window_id)
+    if most is not None:
+        rows = rows.where(
+            DecisionRow.window_id.in_(select(DecisionRow.window_id).order_by(DecisionRow.window_id).limit(most))
+        )
     with ledger.session() as session:
         for columns, band in session.execute(rows).tuples():
             for name, value in columns.items():
@@ -95,24 +102,35 @@ def _borders(policy: Policy) -> Mapping[str, tuple[Threshold, ...]]:
     }
 
 
-def _clips() -> Select[tuple[ClipRow, SourceEntry, Video]]:
+def _clips(band: Band, most: int | None) -> Select[tuple[ClipRow, SourceEntry, Video]]:
     rows = select(ClipRow, SourceEntry, Video).join(SourceEntry, SourceEntry.id == ClipRow.source_id)
-    return rows.join(Video, Video.id == ClipRow.video_id).where(ClipRow.current).order_by(ClipRow.band, ClipRow.id)
+    current = rows.join(Video, Video.id == ClipRow.video_id).where(ClipRow.current, ClipRow.band == band)
+    return current.order_by(ClipRow.id).limit(most)
 
 
 def _rejected(session: Session) -> tuple[ClipCard, ...]:
     """The first rejected window of each video, a few videos in all: people want to see what was thrown away."""
+    first = (
+        select(WindowRow.video_id, func.min(WindowRow.start_us).label("start_us"))
+        .join(DecisionRow, DecisionRow.window_id == WindowRow.id)
+        .where(DecisionRow.band == Band.REJECT)
+        .group_by(WindowRow.video_id)
+        .order_by(WindowRow.video_id)
+        .limit(REJECTS_SHOWN)
+        .subquery()
+    )
     rows = (
         select(WindowRow, DecisionRow, SourceEntry, Video)
+        .join(first, and_(first.c.video_id == WindowRow.video_id, first.c.start_us == WindowRow.start_us))
         .join(DecisionRow, DecisionRow.window_id == WindowRow.id)
         .join(SourceEntry, SourceEntry.id == WindowRow.source_id)
         .join(Video, Video.id == WindowRow.video_id)
         .where(DecisionRow.band == Band.REJECT)
-        .order_by(WindowRow.video_id, WindowRow.start_us)
+        .order_by(WindowRow.video_id, WindowRow.id)
     )
     seen: dict[str, ClipCard] = {}
     for window, decision, entry, video in session.execute(rows).tuples():
-        if video.id in seen or len(seen) == REJECTS_SHOWN:
+        if video.id in seen:
             continue
         scores = session.scalars(select(ScoreRow.columns).where(ScoreRow.window_id == window.id)).all()
         seen[video.id] = ClipCard(

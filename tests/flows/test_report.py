@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree
 
 import av
 import numpy as np
@@ -19,8 +20,10 @@ from curation.ledger.open import open_ledger
 from curation.outcomes import Outcome
 from curation.review.verdicts import Verdict
 from flows.report import page
+from flows.report.cards import sheets
 from flows.report.data import ClipCard, Curve, Histogram, Output, ProbeRow, Report, Series, Threshold, Timing, TruthRow
 from flows.report.page import headline, render, write_report
+from flows.report.picture import contact_sheet, score_picture
 from flows.report.strips import contact_strip, sound_peaks, tiles_for
 from flows.summary import NotRun
 from shards.errors import BadInput
@@ -295,3 +298,28 @@ def test_a_playlist_in_place_of_a_clip_reaches_no_server(tmp_path):
             sound_peaks(trap)
         with pytest.raises(BlockingIOError):
             server.accept()
+
+
+class TestPicturesForArtifacts:
+    def test_a_sheet_shows_each_band_and_takes_names_as_words(self, clip):
+        cards = sheets(
+            [
+                a_card(clip, band=Band.ACCEPT, reasons=()),
+                a_card(clip, label="<script>&\x00\x1b[31m" + "x" * 500, band=Band.REJECT, reasons=(Outcome.SILENT,)),
+                a_card(None, label="nothing to see"),
+            ]
+        )
+        sheet = ElementTree.fromstring(contact_sheet(cards))
+        said = [text.text for text in sheet.iter("{http://www.w3.org/2000/svg}text")]
+        assert said[:3] == ["accept", "bell", "in sync"] and "silent" in said
+        assert said[4].startswith("<script>&") and len(said[4]) <= 60 and said[4].isprintable()
+        strips = [image.get("href") for image in sheet.iter("{http://www.w3.org/2000/svg}image")]
+        assert len(strips) == 2 and all(one.startswith("data:image/jpeg;base64,") for one in strips)
+        assert contact_sheet({Band.ACCEPT: [], Band.REVIEW: sheets([a_card(None)])[Band.REVIEW]}) == ""
+
+    def test_scores_stand_in_rows_of_three_and_what_was_not_measured_is_left_out(self):
+        charts = [Histogram(f"score_{at}", "", {Band.ACCEPT: (0.1, 0.2), Band.REJECT: (0.9,)}, ()) for at in range(4)]
+        picture = ElementTree.fromstring(score_picture([*charts, Histogram("nothing", "", {}, ())]))
+        panels = [(one.get("x"), one.get("y")) for one in picture.iter("{http://www.w3.org/2000/svg}svg")][1:]
+        assert len(panels) == 4 and len({x for x, _ in panels}) == 3 and len({y for _, y in panels}) == 2
+        assert score_picture([Histogram("nothing", "", {}, ())]) == ""
