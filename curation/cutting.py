@@ -1,7 +1,7 @@
 """Cut clips on disk: each is cut once per setting of the cutter and kept, so that nothing is encoded twice.
 
 A clip's files lie in the home's cut folder under its id; the facts come last, and a clip without them counts as not
-cut, so a run that was killed goes on where it stopped.
+cut, so a run that was killed goes on where it stopped. Of a video that was taken down no cut stays.
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from curation.media.failures import MediaFailure
 from curation.media.sandbox import MediaWorkers
 from curation.media.settings import CutSettings
 from curation.outcomes import Outcome
+from curation.takedown import TakenDownMeanwhile, is_taken_down, unless_taken_down
 from shards.files import write_atomic
 
 Cutter = Callable[..., CutClip]
@@ -151,15 +152,33 @@ def cut_spans(
 def cut_span(ledger: Ledger, span: Span, *, home: Home, settings: CutSettings, cutter: Cutter = cut) -> Outcome:
     """Cut one span unless it is there; never raises for the video's own fault.
 
-    How the cut of a clip as the policy decided it went is recorded in the ledger.
+    How the cut of a clip as the policy decided it went is recorded in the ledger. Of a video that is taken down
+    meanwhile nothing is recorded or kept.
+    """
+    files = cut_files(home, span, settings)
+    try:
+        return _cut_into(files, ledger, span, settings=settings, cutter=cutter)
+    except TakenDownMeanwhile:
+        files.remove()
+        return Outcome.TAKEN_DOWN
+
+
+def _cut_into(files: CutFiles, ledger: Ledger, span: Span, *, settings: CutSettings, cutter: Cutter) -> Outcome:
+    """What `cut_span` does.
+
+    Raises:
+        TakenDownMeanwhile: the video was taken down before the cut was there and recorded.
     """
     with ledger.session() as session:
         clip = session.get_one(ClipRow, span.clip_id)
-        source = Path(session.get_one(Video, clip.video_id).path or "")
+        video_id = clip.video_id
+        if is_taken_down(session, video_id):
+            raise TakenDownMeanwhile(video_id)
+        source = Path(session.get_one(Video, video_id).path or "")
         start_us, end_us = span.part_us or (clip.start_us, clip.end_us)
         before, recorded = clip.cut, span == Span.of(clip)
-    outcome, files = Outcome.OK, cut_files(home, span, settings)
-    if not files.there:
+    outcome, there = Outcome.OK, files.there
+    if not there:
         try:
             made = cutter(
                 source, start_us=start_us, end_us=end_us, sound_offset_us=span.sound_late_us, settings=settings
@@ -167,7 +186,9 @@ def cut_span(ledger: Ledger, span: Span, *, home: Home, settings: CutSettings, c
             files.write(made)
         except MediaFailure as failure:
             outcome = failure.outcome
-    if recorded and outcome != before:
-        with ledger.session() as session:
-            session.get_one(ClipRow, span.clip_id).cut = outcome
+    news = recorded and outcome != before
+    if news or not there:
+        with unless_taken_down(ledger, video_id) as session:
+            if news:
+                session.get_one(ClipRow, span.clip_id).cut = outcome
     return outcome

@@ -17,10 +17,11 @@ from curation.fetch.settings import FetchSettings
 from curation.fetch.site import Fetched
 from curation.home import Home
 from curation.ledger.open import Ledger
-from curation.ledger.tables import SourceEntry, Video
+from curation.ledger.tables import SourceEntry, TakedownRow, Video
 from curation.outcomes import Outcome
 from curation.sources.base import MEMBER, RowFault, SourceRow
 from curation.sources.settings import SourceSettings
+from curation.takedown import TakenDownMeanwhile, downloads, is_taken_down, unless_taken_down
 
 ROWS_AT_ONCE = 5_000
 """Rows in a transaction of `register`."""
@@ -53,8 +54,10 @@ def videos_to_fetch(ledger: Ledger, *, retry: bool = False) -> list[str]:
     passed = Video.fetch.in_(PASSING) & due
     failed = Video.fetch.not_in((Outcome.OK, Outcome.TAKEN_DOWN))
     listed = exists().where(SourceEntry.video_id == Video.id, SourceEntry.outcome == Outcome.OK)
-    wanted = select(Video.id).where(listed, Video.fetch.is_(None) | (failed if retry else passed))
-    there = select(Video.id, Video.path).where(listed, Video.fetch == Outcome.OK)
+    # A fetch that was recorded over a take-down must not bring the video back, so the demand itself is asked.
+    open_to_us = listed & ~exists().where(TakedownRow.video_id == Video.id)
+    wanted = select(Video.id).where(open_to_us, Video.fetch.is_(None) | (failed if retry else passed))
+    there = select(Video.id, Video.path).where(open_to_us, Video.fetch == Outcome.OK)
     with ledger.session() as session:
         lost = [video_id for video_id, path in session.execute(there) if path is None or not Path(path).is_file()]
         return sorted({*session.scalars(wanted), *lost})
@@ -72,12 +75,14 @@ def fetch_video(
 ) -> Outcome:
     """Bring one video onto the disk and record how that went; never raises for a video's own fault.
 
+    Of a video that is taken down meanwhile nothing is kept, whatever came of the fetch.
+
     `sources` says which hosts are asked, and which licences of a site are taken where the lists state none.
     """
     sources = sources or SourceSettings()
     with ledger.session() as session:
         video = session.get_one(Video, video_id)
-        if video.fetch == Outcome.TAKEN_DOWN:
+        if is_taken_down(session, video_id):
             return Outcome.TAKEN_DOWN
         link, local = video.link, video.local
         listed = select(SourceEntry.licence).where(SourceEntry.video_id == video_id)
@@ -85,6 +90,7 @@ def fetch_video(
     # Where a list states a licence its word counts, whatever the site says.
     licensed = None if stated - {""} else sources.allows
     home.videos.mkdir(parents=True, exist_ok=True)
+    got: Fetched | FetchFailure
     try:
         if local:
             got = _take(link, home, video_id, settings)
@@ -102,21 +108,8 @@ def fetch_video(
                 hosts=sources.hosts,
             )
     except FetchFailure as failure:
-        _record_failure(ledger, video_id, failure)
-        return failure.outcome
-    with ledger.session() as session:
-        video = session.get_one(Video, video_id)
-        changed = video.sha256 not in (None, got.sha256)
-        video.fetch, video.fetch_detail, video.fetched_at = Outcome.OK, "", datetime.now(UTC)
-        video.path, video.sha256, video.bytes = str(got.path), got.sha256, got.bytes
-        video.uploader, video.title = got.metadata.uploader, got.metadata.title
-        video.extractor, video.site_licence = got.metadata.by, got.metadata.licence
-        video.retry_at = None
-        if changed:
-            # Without its key the analysis counts as another's: the old bytes' windows and scores go.
-            video.analysis = video.analysis_key = None
-        _fill_licence(session, video_id, got.metadata.licence)
-    return Outcome.OK
+        got = failure
+    return _record(ledger, video_id, got, home)
 
 
 def _take(link: str, home: Home, video_id: str, settings: FetchSettings) -> Fetched:
@@ -127,13 +120,40 @@ def _take(link: str, home: Home, video_id: str, settings: FetchSettings) -> Fetc
     return take_local(Path(link))
 
 
-def _record_failure(ledger: Ledger, video_id: str, failure: FetchFailure) -> None:
-    with ledger.session() as session:
-        video = session.get_one(Video, video_id)
-        video.fetch, video.fetch_detail, video.retry_at = failure.outcome, failure.detail, failure.retry_at
-        if failure.asked:
-            # Where nobody was asked, nothing counts against the host's hour.
-            video.fetched_at = datetime.now(UTC)
+def _record(ledger: Ledger, video_id: str, got: Fetched | FetchFailure, home: Home) -> Outcome:
+    """Record how a fetch went, unless the video was taken down meanwhile: then what came is deleted."""
+    try:
+        with unless_taken_down(ledger, video_id) as session:
+            video = session.get_one(Video, video_id)
+            if isinstance(got, FetchFailure):
+                _note_failure(video, got)
+                return got.outcome
+            _note_fetched(video, got)
+            _fill_licence(session, video_id, got.metadata.licence)
+            return Outcome.OK
+    except TakenDownMeanwhile:
+        for path in downloads(home, video_id):
+            path.unlink(missing_ok=True)
+        return Outcome.TAKEN_DOWN
+
+
+def _note_fetched(video: Video, got: Fetched) -> None:
+    changed = video.sha256 not in (None, got.sha256)
+    video.fetch, video.fetch_detail, video.fetched_at = Outcome.OK, "", datetime.now(UTC)
+    video.path, video.sha256, video.bytes = str(got.path), got.sha256, got.bytes
+    video.uploader, video.title = got.metadata.uploader, got.metadata.title
+    video.extractor, video.site_licence = got.metadata.by, got.metadata.licence
+    video.retry_at = None
+    if changed:
+        # Without its key the analysis counts as another's: the old bytes' windows and scores go.
+        video.analysis = video.analysis_key = None
+
+
+def _note_failure(video: Video, failure: FetchFailure) -> None:
+    video.fetch, video.fetch_detail, video.retry_at = failure.outcome, failure.detail, failure.retry_at
+    if failure.asked:
+        # Where nobody was asked, nothing counts against the host's hour.
+        video.fetched_at = datetime.now(UTC)
 
 
 def _fill_licence(session: Session, video_id: str, licence: str | None) -> None:

@@ -3,6 +3,8 @@
 Nothing is computed while a transaction is open: threads that measure side by side would wait for each other's, and a
 long video would make them give up. Windows land first and scores after them, so a crash costs at most the scores of
 the video at hand, which the next run finds lacking.
+
+A video may be taken down while it is measured: every write asks for that first, and nothing of it is kept.
 """
 
 from collections.abc import Callable, Sequence, Set
@@ -26,6 +28,7 @@ from curation.media.timeline import Looker, Timeline, Window, undecoded
 from curation.outcomes import Outcome
 from curation.recipe import Recipe
 from curation.scores.base import Columns, Need, Score
+from curation.takedown import TakenDownMeanwhile, is_taken_down, unless_taken_down
 from curation.tracks import DECODED, TrackMaker, Tracks
 
 Analyser = Callable[..., Timeline]
@@ -62,11 +65,40 @@ def measure_video(
 ) -> Outcome:
     """Decode one video and record its windows and scores, or why it cannot be decoded; never raises for that.
 
+    Of a video that is taken down meanwhile nothing is recorded or kept.
+
     A video that was measured before and lacks some scores is decoded only as far as those need it; not at all if all
     they need are embeddings that `tracks`, which scores of meaning cannot do without, has kept.
     """
+    try:
+        return _look_and_measure(
+            ledger, video_id, scores, recipe=recipe, analyser=analyser, tracks=tracks, viewer=viewer
+        )
+    except TakenDownMeanwhile:
+        if tracks:
+            tracks.store.remove(video_id)
+        return Outcome.TAKEN_DOWN
+
+
+def _look_and_measure(
+    ledger: Ledger,
+    video_id: str,
+    scores: Sequence[Score],
+    *,
+    recipe: Recipe,
+    analyser: Analyser,
+    tracks: TrackMaker | None,
+    viewer: Viewer,
+) -> Outcome:
+    """What `measure_video` does.
+
+    Raises:
+        TakenDownMeanwhile: the video was taken down before the last of it was written.
+    """
     key = recipe.measuring_key()
     with ledger.session() as session:
+        if is_taken_down(session, video_id):
+            raise TakenDownMeanwhile(video_id)
         path = Path(session.get_one(Video, video_id).path or "")
         anew = _to_be_proposed(session, video_id, key)
         if not anew:
@@ -80,7 +112,7 @@ def measure_video(
             found |= tracks.make(video_id, timeline, needs - found.keys())
         if anew:
             shots, marks = find_shots(timeline, recipe.shots), fingerprint(timeline)
-            with ledger.session() as session:
+            with unless_taken_down(ledger, video_id) as session:
                 remember(session, video_id, marks)
                 _propose_all(session, video_id, timeline, shots, recipe)
         looker = partial(viewer, path, settings=recipe.analysis)
@@ -199,15 +231,14 @@ def _measure(ledger: Ledger, video_id: str, score: Score, window: Callable[[int,
             row.id: window(row.start_us, row.end_us, words.get(row.source_id, ""))
             for row in session.scalars(_windows_lacking(video_id, score))
         }
-    if not lacking:
-        return
-    measured = score.score(list(lacking.values()))
+    measured = score.score(list(lacking.values())) if lacking else []
     what = {"name": score.name, "version": score.version, "settings": score.settings}
     rows = [
         {"window_id": window_id, **what, "columns": _storable(columns)}
         for window_id, columns in zip(lacking, measured, strict=True)
     ]
-    with ledger.session() as session:
+    # Also where no window lacks it: a take-down leaves none, and embeddings may just have been kept.
+    with unless_taken_down(ledger, video_id) as session:
         upsert(session, ScoreRow, rows, update=("columns", "settings"))
 
 
@@ -229,7 +260,7 @@ def _forget_windows(session: Session, video_id: str) -> None:
 
 
 def _record_failure(ledger: Ledger, video_id: str, failure: MediaFailure, key: str) -> Outcome:
-    with ledger.session() as session:
+    with unless_taken_down(ledger, video_id) as session:
         _forget_windows(session, video_id)
         video = session.get_one(Video, video_id)
         video.analysis, video.analysis_detail, video.analysis_key = failure.outcome, failure.detail, key

@@ -1,14 +1,19 @@
 """Take something down: on somebody's demand a video leaves this machine and every snapshot, and never comes back.
 
 The ledger keeps what was demanded and which snapshots were touched; pictures, sound, scores and fingerprints go.
+
+Nobody has to wait for a run to end: a take-down takes no lock of the home. Whoever writes what was made of a video does
+so in `unless_taken_down`, and deletes what it put on the disk where that refuses; the take-down deletes files after its
+own rows are in, so that of the two one always comes last.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from curation.home import Home
@@ -41,6 +46,8 @@ class Removed:
 
 def take_down(ledger: Ledger, item: str, *, home: Home, reason: str) -> Removed:
     """Remove a video from a home and from every snapshot, note the demand, and never fetch it again.
+
+    May be called while a run works in the home, and again after it was killed.
 
     Args:
         ledger: where the video is known and the demand is noted.
@@ -76,18 +83,56 @@ def videos_of(ledger: Ledger, item: str) -> list[str]:
     return list(found)
 
 
+class TakenDownMeanwhile(Exception):
+    """A video was taken down while something was made of it; nothing of that may be kept."""
+
+
+@contextmanager
+def unless_taken_down(ledger: Ledger, video_id: str) -> Iterator[Session]:
+    """A transaction that writes what was made of a video; a take-down comes before it or after it, never between.
+
+    Raises:
+        TakenDownMeanwhile: it came before.
+    """
+    with ledger.session() as session:
+        _hold(session, video_id)
+        if is_taken_down(session, video_id):
+            raise TakenDownMeanwhile(video_id)
+        yield session
+
+
+def is_taken_down(session: Session, video_id: str) -> bool:
+    """Whether somebody demanded a video's removal."""
+    return bool(session.scalar(select(exists().where(TakedownRow.video_id == video_id))))
+
+
+def downloads(home: Home, video_id: str) -> list[Path]:
+    """The files that a home fetched of a video, also those of a download that is under way."""
+    return list(home.videos.glob(f"{video_id}.*"))
+
+
+def _hold(session: Session, video_id: str) -> None:
+    """Let no other transaction hold this video until this one ends.
+
+    A write that changes nothing: in SQLite it takes the only lock there is, in PostgreSQL that of the row. It has to be
+    the first statement, since what was read before may be old.
+    """
+    held = update(Video).where(Video.id == video_id).values(link=Video.link)
+    session.execute(held, execution_options={"synchronize_session": False})
+
+
 def _forget(ledger: Ledger, video_id: str, *, home: Home, reason: str) -> int:
     """Remove all that a home holds of a video; returns how many files that were.
 
     Local source files that were only ever used where they lie are not deleted: they are not ours.
     """
     with ledger.session() as session:
+        _hold(session, video_id)
         clips = session.scalars(select(ClipRow.id).where(ClipRow.video_id == video_id)).all()
-    # Files first: a crash in between leaves the row that leads back here.
-    removed = _remove_files(home, video_id, clips)
-    with ledger.session() as session:
         _forget_rows(session, video_id, reason)
-    return removed
+    # Rows first: a run that works on the video meanwhile finds them, and deletes what it makes after this. The rows of
+    # the video and its clips stay, so that after a crash in between the same demand leads here again.
+    return _remove_files(home, video_id, clips)
 
 
 def _note_snapshots(ledger: Ledger, video_ids: Sequence[str], snapshots: Sequence[str]) -> None:
@@ -118,7 +163,7 @@ def _forget_rows(session: Session, video_id: str, reason: str) -> None:
 
 def _remove_files(home: Home, video_id: str, clip_ids: Sequence[str]) -> int:
     """Delete downloads and cuts; returns how many files that were."""
-    paths: list[Path] = list(home.videos.glob(f"{video_id}.*"))
+    paths = downloads(home, video_id)
     for folder in home.cuts.glob("*"):
         for clip_id in clip_ids:
             paths += folder.glob(f"{clip_id}[.-]*")
