@@ -44,8 +44,13 @@ class NothingToPublish(BadInput):
 
     def __init__(self, selection: Selection, dropped: Sequence["Dropped"]) -> None:
         reasons = ", ".join(f"{count} {outcome}" for outcome, count in Counter(one.outcome for one in dropped).items())
-        why = f"every clip that was accepted had to be left out ({reasons})" if dropped else "no clip was accepted"
-        remedy = dropped[0].outcome.remedy if dropped else "see the funnel for reasons"
+        curated = selection is Selection.CURATED
+        nobody = "no clip was accepted by people yet" if curated else "no clip was accepted"
+        why = f"every clip that was accepted had to be left out ({reasons})" if dropped else nobody
+        where = (
+            "`clapboard review serve` opens the page to accept clips on" if curated else "`clapboard funnel` says why"
+        )
+        remedy = dropped[0].outcome.remedy if dropped else where
         super().__init__(f"{why}, so there is no snapshot {selection.value!r}", remedy=remedy)
         self.dropped = tuple(dropped)
 

@@ -75,7 +75,7 @@ def publish(
     if not is_name(name):
         raise BadInput(f"{name!r} cannot name a snapshot", remedy="use lower-case letters, digits, '.', '_', '-'")
     if not samples:
-        raise BadInput(f"no clip was accepted, so there is no snapshot {name!r}", remedy="see the funnel for reasons")
+        raise BadInput(f"no clip was accepted, so there is no snapshot {name!r}", remedy="`clapboard funnel` says why")
     by_key = {sample.record.key: sample for sample in samples}
     if len(by_key) < len(samples):
         raise BadInput(f"a clip comes twice in {name!r}", remedy="give each clip a key of its own")

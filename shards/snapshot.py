@@ -8,12 +8,14 @@ ROOT is a folder, or a prefix of an object store (`s3://bucket/prefix`). Folders
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from shards.errors import BadInput, SnapshotError
+from shards.errors import BadInput, ClapboardError, SnapshotError, Unavailable
 from shards.files import sha256_of
 
 MANIFEST = "snapshot.json"
@@ -21,6 +23,11 @@ INDEX = "index.parquet"
 SUMS = "SHA256SUMS"
 WITHDRAWN = "withdrawn.json"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+
+_HOW_TO_MAKE = {
+    "auto": "`clapboard curate` makes it",
+    "curated": "people make it: `clapboard review serve` to look at clips, then `clapboard publish`",
+}
 
 
 @dataclass(frozen=True)
@@ -76,20 +83,63 @@ class Snapshot:
 
 
 def place(root: str | Path) -> Path:
-    """A folder, or a prefix of an object store by its URL, as a path.
+    """A folder, or a prefix of an object store by its URL, as a path; nothing is asked of the store yet.
 
     Raises:
-        BadInput: an object store whose package is not installed.
+        BadInput: a kind of store that nobody here knows, or one whose package is not installed.
     """
     if "://" not in str(root):
         return Path(root)
-    from upath import UPath
-
     try:
+        from upath import UPath
+
         remote: Path = UPath(root)  # type: ignore[assignment]  # it is a Path in all but its type
         return remote
     except ImportError as error:
-        raise BadInput(f"{root} needs a package: {error}", remedy='pip install "clapboard[s3]"') from error
+        raise _lacks_package(root, error) from error
+    except ValueError as error:
+        raise BadInput(
+            f"snapshots cannot lie in {root}: {error}",
+            remedy="name a folder or an s3://BUCKET/PREFIX; check CLAPBOARD_SNAPSHOTS",
+        ) from error
+
+
+@contextmanager
+def reaching(path: Path) -> Iterator[None]:
+    """Say what a store's own errors mean: it cannot be reached, or refuses us. Folders speak for themselves.
+
+    Raises:
+        BadInput: the store's package is not installed.
+        Unavailable: the store does not answer, or not to us.
+    """
+    try:
+        yield
+    except (ClapboardError, FileExistsError):
+        raise
+    except ImportError as error:
+        raise _lacks_package(path, error) from error
+    except Exception as error:  # each kind of store has errors of its own, most of them no OSError
+        if "://" not in str(path):
+            raise
+        said = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise Unavailable(
+            f"the object store {path} cannot be used: {said}", remedy=_what_a_store_needs(path)
+        ) from error
+
+
+def _lacks_package(root: str | Path, error: ImportError) -> BadInput:
+    in_s3 = str(root).startswith(("s3:", "s3a:"))
+    remedy = 'pip install "clapboard[s3]"' if in_s3 else "install the package that is named"
+    return BadInput(f"{root} needs a package: {error}", remedy=remedy)
+
+
+def _what_a_store_needs(path: Path) -> str:
+    if not str(path).startswith(("s3:", "s3a:")):
+        return "check the address, the network, and your credentials for it"
+    return (
+        "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, of somebody who may read and write there; "
+        "AWS_ENDPOINT_URL where the store is not Amazon's; check the bucket's name and the network"
+    )
 
 
 def open_snapshot(root: Path, ref: str) -> Snapshot:
@@ -108,7 +158,8 @@ def open_snapshot(root: Path, ref: str) -> Snapshot:
             f"{ref} was withdrawn: {told['reason']}", remedy=f"use {told['successor'] or 'another snapshot'}"
         )
     there = ", ".join(one.id for one in list_snapshots(root)) or "none yet"
-    raise SnapshotError(f"there is no snapshot {ref!r} in {root}", remedy=f"existing: {there}; see `clapboard curate`")
+    how = _HOW_TO_MAKE.get(name, "`clapboard curate` makes auto, `clapboard publish` curated")
+    raise SnapshotError(f"there is no snapshot {ref!r} in {root}", remedy=f"existing: {there}; {how}")
 
 
 def list_snapshots(root: Path) -> list[Snapshot]:
@@ -118,9 +169,10 @@ def list_snapshots(root: Path) -> list[Snapshot]:
 
 def names(root: Path) -> list[str]:
     """The names under `root`, in order."""
-    if not root.is_dir():
-        return []
-    return sorted(path.name for path in root.iterdir() if is_name(path.name) and path.is_dir())
+    with reaching(root):
+        if not root.is_dir():
+            return []
+        return sorted(path.name for path in root.iterdir() if is_name(path.name) and path.is_dir())
 
 
 def versions(root: Path, name: str) -> list[Snapshot]:
@@ -143,6 +195,7 @@ def is_name(name: str) -> bool:
 
 def _folders(root: Path, name: str) -> list[tuple[int, Path]]:
     folder = root / name
-    if not is_name(name) or not folder.is_dir():
-        return []
-    return sorted((int(path.name[1:]), path) for path in folder.iterdir() if re.fullmatch(r"v[1-9]\d*", path.name))
+    with reaching(root):
+        if not is_name(name) or not folder.is_dir():
+            return []
+        return sorted((int(path.name[1:]), path) for path in folder.iterdir() if re.fullmatch(r"v[1-9]\d*", path.name))

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from shards.errors import SnapshotError
 from shards.files import sync
-from shards.snapshot import MANIFEST, Snapshot, next_version
+from shards.snapshot import MANIFEST, Snapshot, next_version, reaching
 
 CLAIM = ".claim"
 
@@ -129,8 +129,9 @@ class ObjectStore:
         """Send a file; large ones in parts, which the store shows as one when all are there."""
         here, there = self.staged / file, self._final / file
         is_shard = file.endswith(".tar")
-        if not (is_shard and _size(there) == here.stat().st_size):
-            there.fs.put_file(str(here), there.path)  # type: ignore[attr-defined]
+        with reaching(there):
+            if not (is_shard and _size(there) == here.stat().st_size):
+                there.fs.put_file(str(here), there.path)  # type: ignore[attr-defined]
         if is_shard:
             here.unlink()
 
@@ -153,13 +154,18 @@ class ObjectStore:
 
 
 def _create(path: Path, data: bytes) -> bool:
-    """Make an object unless there is one; the store itself decides between two that try at once."""
+    """Make an object unless there is one; the store itself decides between two that try at once.
+
+    Raises:
+        Unavailable: the store does not let us.
+    """
     files = path.fs  # type: ignore[attr-defined]
     files.invalidate_cache()
     try:
-        if files.exists(path.path):  # type: ignore[attr-defined]
-            return False
-        files.pipe_file(path.path, data, mode="create")  # type: ignore[attr-defined]
+        with reaching(path):
+            if files.exists(path.path):  # type: ignore[attr-defined]
+                return False
+            files.pipe_file(path.path, data, mode="create")  # type: ignore[attr-defined]
     except FileExistsError:
         return False
     finally:
