@@ -21,14 +21,11 @@ from numpy.typing import NDArray
 
 from curation.encoders.base import Embeddings, best_device, half_on_gpu
 from curation.encoders.batching import Batcher
-from curation.encoders.checkpoint import read_tensors
-from shards.errors import BadInput, Unavailable
+from curation.encoders.clap_common import BATCH, RATE_HZ, VOCABULARY, in_batches, load_tokenizer, refuse_long
+from shards.checkpoint import fill, read_tensors
+from shards.errors import Unavailable
 
 CHECKPOINT = "630k-audioset-best.pt"
-VOCABULARY = 50_265
-MAX_SAMPLES = 480_000
-BATCH = 16
-TEXT_BATCH = 64
 INSTALL = "in Clapboard's checkout: uv pip install --override requirements/override.txt laion-clap"
 """Without the override NumPy would be put back below 2; see docs/decisions/0001-pins.md."""
 
@@ -46,7 +43,7 @@ class LaionClapEncoder:
         Unavailable: laion-clap is not installed.
     """
 
-    rate_hz = 48_000
+    rate_hz = RATE_HZ
 
     def __init__(self, folder: Path, *, checkpoint: str | None = CHECKPOINT, device: str | None = None) -> None:
         tokenizer = load_tokenizer(folder)
@@ -57,7 +54,7 @@ class LaionClapEncoder:
                 raise Unavailable(f"laion-clap cannot be imported: {error}", remedy=INSTALL) from error
             self.module = laion_clap.CLAP_Module(enable_fusion=False, device="cpu", amodel="HTSAT-tiny")
         if checkpoint is not None:
-            fill(self.module.model, read_checkpoint(folder / checkpoint))
+            load_weights(self.module.model, read_checkpoint(folder / checkpoint))
         self._device = device or best_device()
         self.module.model.eval().to(self._device)
         keep_exact(self.module.model.audio_branch)
@@ -70,10 +67,7 @@ class LaionClapEncoder:
         Raises:
             BadInput: longer than ten seconds, of which laion-clap would take a random part.
         """
-        if sounds.shape[1] > MAX_SAMPLES:
-            raise BadInput(
-                f"{sounds.shape[1]} samples are more than CLAP hears", remedy="give parts of ten seconds at most"
-            )
+        refuse_long(sounds)
         return self._forward(sounds)
 
     def _encode(self, sounds: NDArray[np.float32]) -> Embeddings:
@@ -84,13 +78,7 @@ class LaionClapEncoder:
 
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed n texts, each cut at 77 tokens by laion-clap."""
-        import torch
-
-        parts = []
-        for first in range(0, len(texts), TEXT_BATCH):
-            with torch.inference_mode():
-                parts.append(self.module.get_text_embedding(list(texts[first : first + TEXT_BATCH])))
-        return np.concatenate(parts).astype(np.float32)
+        return in_batches(texts, self.module.get_text_embedding)
 
 
 def keep_exact(branch: Any) -> None:
@@ -108,27 +96,6 @@ def keep_exact(branch: Any) -> None:
         part.forward = exact
 
 
-def load_tokenizer(folder: Path) -> Any:
-    """roberta-base's tokenizer from local files.
-
-    Raises:
-        BadInput: files are missing, or its vocabulary has not 50,265 entries.
-    """
-    from transformers import RobertaTokenizer
-
-    files = (folder / "vocab.json", folder / "merges.txt")
-    missing = [file.name for file in files if not file.is_file()]
-    if missing:
-        raise BadInput(f"{folder} has no {missing[0]}", remedy="clapboard weights fetch clap")
-    tokenizer = RobertaTokenizer.from_pretrained(str(folder))
-    if len(tokenizer) != VOCABULARY:
-        raise BadInput(
-            f"the tokenizer in {folder} knows {len(tokenizer)} tokens, not {VOCABULARY}",
-            remedy="clapboard weights verify clap",
-        )
-    return tokenizer
-
-
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """The tensors of a laion-clap checkpoint by their names in the model; anything but tensors and numbers is refused.
 
@@ -140,20 +107,14 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     return {name.removeprefix("module."): state[name] for name in state if not name.endswith("position_ids")}
 
 
-def fill(model: Any, state: dict[str, Any]) -> None:
-    """Load every weight of the model; a part left at random would give embeddings that look right and mean nothing.
+def load_weights(model: Any, state: dict[str, Any]) -> None:
+    """Load every weight of the model.
 
     Raises:
         BadInput: weights are missing, too many, or of another shape.
     """
-    try:
-        model.load_state_dict(state, strict=True)
-    except RuntimeError as error:
-        faults = [line.strip() for line in str(error).splitlines()[1:]] or [str(error)]
-        raise BadInput(
-            f"the checkpoint is not of HTSAT-tiny with RoBERTa: {faults[0][:200]}",
-            remedy=f"only {CHECKPOINT} of lukewys/laion_clap fits: clapboard weights verify clap",
-        ) from error
+    remedy = f"only {CHECKPOINT} of lukewys/laion_clap fits: clapboard weights verify clap"
+    fill(model, state, what="HTSAT-tiny with RoBERTa", remedy=remedy)
 
 
 @contextmanager

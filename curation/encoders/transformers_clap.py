@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from curation.encoders.base import Embeddings, best_device, half_on_gpu
 from curation.encoders.batching import Batcher
-from curation.encoders.laion_clap import BATCH, MAX_SAMPLES, TEXT_BATCH, load_tokenizer
+from curation.encoders.clap_common import BATCH, MAX_TOKENS, RATE_HZ, in_batches, load_tokenizer, refuse_long
 from shards.errors import BadInput
 
-MAX_TOKENS = 77
 PICKLED = "pytorch_model.bin"
 
 
@@ -31,7 +30,7 @@ class TransformersClapEncoder:
         BadInput: a file is missing or not what it should be.
     """
 
-    rate_hz = 48_000
+    rate_hz = RATE_HZ
 
     def __init__(self, folder: Path, *, model: Any = None, device: str | None = None) -> None:
         from transformers import ClapFeatureExtractor
@@ -50,27 +49,19 @@ class TransformersClapEncoder:
         Raises:
             BadInput: longer than ten seconds, of which a random part would be taken.
         """
-        if sounds.shape[1] > MAX_SAMPLES:
-            raise BadInput(
-                f"{sounds.shape[1]} samples are more than CLAP hears", remedy="give parts of ten seconds at most"
-            )
+        refuse_long(sounds)
         made = self._features(list(sounds), sampling_rate=self.rate_hz, return_tensors="np")
         return self._forward(np.asarray(made["input_features"], np.float32))
 
     def embed_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed n texts, each cut at 77 tokens as laion-clap does."""
-        import torch
+        return in_batches(texts, self._embed_texts)
 
-        parts = []
-        for first in range(0, len(texts), TEXT_BATCH):
-            tokens = self._tokenizer(
-                list(texts[first : first + TEXT_BATCH]),
-                padding="max_length", truncation=True, max_length=MAX_TOKENS, return_tensors="pt",
-            ).to(self._device)  # fmt: skip
-            with torch.inference_mode():
-                made = self._model.get_text_features(tokens["input_ids"], attention_mask=tokens["attention_mask"])
-            parts.append(_unit(made))
-        return np.concatenate(parts)
+    def _embed_texts(self, texts: list[str]) -> Embeddings:
+        tokens = self._tokenizer(
+            texts, padding="max_length", truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
+        ).to(self._device)
+        return _unit(self._model.get_text_features(tokens["input_ids"], attention_mask=tokens["attention_mask"]))
 
     def _encode(self, features: NDArray[np.float32]) -> Embeddings:
         import torch

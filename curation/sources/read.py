@@ -5,7 +5,7 @@ BY_CONTENT, else in `_read`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from glob import glob
 from pathlib import Path
 
@@ -43,26 +43,6 @@ BY_CONTENT: tuple[tuple[Callable[[str], bool], Reader], ...] = (
 """Lists of data sets look like tables without a header; they are known by their first lines."""
 
 HEAD_CHARACTERS = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """All usable rows, each video span once, and every fault."""
-
-    rows: list[SourceRow]
-    faults: list[RowFault]
-
-
-def read_sources(sources: Sequence[str | Path], *, settings: SourceSettings | None = None) -> Reading:
-    """Read all sources into memory; see `iter_sources`."""
-    rows: list[SourceRow] = []
-    faults: list[RowFault] = []
-    for one in iter_sources(sources, settings=settings):
-        if isinstance(one, RowFault):
-            faults.append(one)
-        else:
-            rows.append(one)
-    return Reading(rows, faults)
 
 
 def iter_sources(

@@ -17,7 +17,8 @@ from scipy.signal import resample_poly
 
 from curation.embeddings import EmbeddingStore, Track
 from curation.encoders.batching import Batcher
-from curation.encoders.laion_clap import LaionClapEncoder, fill, load_tokenizer, read_checkpoint
+from curation.encoders.clap_common import load_tokenizer
+from curation.encoders.laion_clap import LaionClapEncoder, load_weights, read_checkpoint
 from curation.encoders.open_clip import OpenClipEncoder
 from curation.encoders.semantics import Semantics
 from curation.encoders.settings import SemanticSettings, SoundModel
@@ -358,12 +359,12 @@ def test_clap_refuses_sounds_of_which_it_would_hear_a_random_part(clap):
 def test_a_checkpoint_must_hold_every_weight_of_the_model(clap):
     model = clap.module.model
     state = dict(model.state_dict()) | {"logit_scale_a": torch.tensor(2.5)}
-    fill(model, state)
+    load_weights(model, state)
     assert model.logit_scale_a.item() == 2.5
     with pytest.raises(BadInput, match="audio_projection"):
-        fill(model, {name: value for name, value in state.items() if name != "audio_projection.0.weight"})
+        load_weights(model, {name: value for name, value in state.items() if name != "audio_projection.0.weight"})
     with pytest.raises(BadInput, match="HTSAT-tiny"):
-        fill(model, state | {"audio_projection.0.weight": torch.zeros(3)})
+        load_weights(model, state | {"audio_projection.0.weight": torch.zeros(3)})
 
 
 def test_refuses_a_tokenizer_that_knows_too_few_words(tmp_path):

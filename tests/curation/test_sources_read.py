@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from curation.outcomes import Outcome
-from curation.sources.read import read_sources
 from shards.errors import BadInput
+from tests.curation.reading import read_sources
 
 
 def test_a_folder_is_read_in_order_with_the_inner_folders_as_labels(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from curation.outcomes import Outcome
 from curation.sources.base import SourceRow
-from curation.sources.read import read_sources
+from tests.curation.reading import read_sources
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from curation.encoders.checkpoint import read_tensors
 from curation.encoders.synchformer.runner import CONFIGURATION, SynchformerRunner
+from shards.checkpoint import read_tensors
 from shards.errors import BadInput, Unavailable
+from shards.weights import LOCK
 from shards.weights import add_local
 from tests.curation.synchformer_files import put, random_tensors, sure_of
 
@@ -118,6 +119,9 @@ def test_weights_of_the_other_task_are_refused(tmp_path):
 def test_two_checkpoints_in_one_place_are_refused(tmp_path):
     folder = put("synchformer", sure_of(3), tmp_path).path
     torch.save({"model": sure_of(4)}, folder / "other.pt")
+    with pytest.raises(Unavailable, match=r"other\.pt came later"):
+        runner_on_noise()
+    (folder / LOCK).unlink()
     with pytest.raises(BadInput, match="2 checkpoints"):
         runner_on_noise()
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.encoders.base import best_device
-from curation.encoders.checkpoint import read_tensors
 from curation.encoders.synchformer.network import Synchformer, network_of
 from curation.encoders.synchformer.sound import log_mel
+from shards.checkpoint import read_tensors
 from shards.errors import BadInput
 from shards.weights import require, status
 
