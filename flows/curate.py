@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from prefect import flow, task
@@ -16,15 +17,16 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
 from curation.decide.apply import Decided, decide_all
-from curation.decide.policy import Band
-from curation.decide.quota import fill_classes
-from curation.decide.verdicts import in_force
+from curation.decide.policy import Band, Policy
+from curation.decide.quota import clips_by_band, fill_classes
+from curation.decide.verdicts import in_force, lapsed
 from curation.dedup.ledger import mark_duplicates
 from curation.encoders.semantics import Semantics
 from curation.fetch.governor import Governor
 from curation.funnel import funnel
 from curation.home import Home, default_home
 from curation.ingest import fetch_video, register, videos_to_fetch
+from curation.ledger.open import Ledger
 from curation.measure import measure_video, videos_to_measure
 from curation.media.sandbox import MediaWorkers
 from curation.outcomes import Outcome
@@ -85,6 +87,7 @@ def curate(params: CurateParams) -> CurateSummary:
         with _timed(seconds, "publish"):
             published = publish_accepted(home, recipe, workers)
     with home.ledger() as ledger:
+        not_run += _lapsed_calibration(ledger, recipe.policy)
         waiting = enrol(ledger, recipe.review)
         queue = progress(ledger, recipe.review)
         leave_funnel(funnel(ledger))
@@ -190,7 +193,7 @@ def decide_windows(home: Home, recipe: Recipe) -> Decided:
         )
         mark_duplicates(ledger, recipe.dedup)
         fill_classes(ledger, most=policy.most_per_class)
-        return decided
+        return replace(decided, clips=clips_by_band(ledger))
 
 
 @task(cache_policy=NO_CACHE)
@@ -222,6 +225,13 @@ def usable_scores(recipe: Recipe, semantics: Semantics) -> tuple[list[Score], li
         except Unavailable as lack:
             not_run.append(NotRun(what=f"score {score.name}", why=lack.message, command=lack.remedy))
     return scores, not_run
+
+
+def _lapsed_calibration(ledger: Ledger, policy: Policy) -> list[NotRun]:
+    """The last calibration, where scores have changed since: the recipe's own weights decide until the next."""
+    changed = lapsed(ledger, policy)
+    why = f"it knows other versions of {', '.join(changed)}"
+    return [NotRun(what="the last calibration", why=why, command="clapboard calibrate")] if changed else []
 
 
 def _ids_to_measure(home: Home, recipe: Recipe, scores: Sequence[Score]) -> list[str]:

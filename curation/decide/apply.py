@@ -23,7 +23,7 @@ from curation.decide.merging import Judged, clips_of
 from curation.decide.policy import Band, Policy, decide
 from curation.judged import answered_spans, keep_as_judged
 from curation.ledger.open import Ledger
-from curation.ledger.tables import ClipRow, DecisionRow, ScoreRow, SourceEntry, WindowRow
+from curation.ledger.tables import ClipRow, DecisionRow, ScoreRow, SourceEntry, Video, WindowRow
 from curation.ledger.upsert import append, upsert
 from curation.outcomes import Outcome
 
@@ -117,8 +117,9 @@ def _judge(session: Session, policy: Policy) -> Iterator[tuple[dict[str, list[Ju
         chunk = videos[at : at + VIDEOS_AT_ONCE]
         first, last = chunk[0], chunk[-1]
         columns, entries = _columns(session, first, last), _entries(session, first, last)
+        length_us = _lengths_us(session, first, last)
         judged = {
-            video_id: _judge_video(_wanted(windows, entries.get(video_id, ())), columns, policy)
+            video_id: _judge_video(_wanted(windows, entries.get(video_id, ())), columns, policy, length_us[video_id])
             for video_id, windows in groupby(_windows(session, first, last), key=lambda one: one.video_id)
         }
         yield judged, answered_spans(session, first, last)
@@ -131,6 +132,12 @@ def _windows(session: Session, first: str, last: str) -> Iterator[_Window]:
         .order_by(WINDOW.c.video_id, WINDOW.c.start_us, WINDOW.c.id)
     )
     return map(_Window._make, session.execute(rows))
+
+
+def _lengths_us(session: Session, first: str, last: str) -> dict[str, int]:
+    """How long the videos are, by id."""
+    rows = select(Video.id, Video.duration_us).where(Video.id >= first, Video.id <= last)
+    return {video_id: duration_us or 0 for video_id, duration_us in session.execute(rows)}
 
 
 def _columns(session: Session, first: str, last: str) -> dict[str, dict[str, float]]:
@@ -183,15 +190,20 @@ def _covers(entry: _Entry, window: _Window) -> bool:
 
 
 def _judge_video(
-    windows: Sequence[tuple[_Window, str]], columns: Mapping[str, dict[str, float]], policy: Policy
+    windows: Sequence[tuple[_Window, str]], columns: Mapping[str, dict[str, float]], policy: Policy, length_us: int
 ) -> list[Judged]:
-    """The windows of one video, decided; a constant offset of its sound is taken out first."""
+    """The windows of one video, decided; a constant offset of its sound is taken out first.
+
+    At an end of the video a sound that is moved lacks a part: such windows are judged, and cut, as they are.
+    """
     measured = [columns.get(window.id, {}) for window, _ in windows]
     spans = [(window.start_us, window.end_us) for window, _ in windows]
     late_s = constant_offset_s(measured, spans, policy.correction)
+    late_us = round((late_s or 0.0) * 1e6)
+    whole = [window.start_us + late_us >= 0 and window.end_us + late_us <= length_us for window, _ in windows]
     return [
-        _judged(window, own, policy, label=label, late_s=late_s)
-        for (window, label), own in zip(windows, measured, strict=True)
+        _judged(window, own, policy, label=label, late_s=late_s if there else None)
+        for (window, label), own, there in zip(windows, measured, whole, strict=True)
     ]
 
 

@@ -18,6 +18,11 @@ from shards.errors import BadInput
 
 FEWEST = 20
 FEWEST_OF_EACH = 5
+FEWEST_VIDEOS = 2
+"""Of which clips of each answer come: what holds for the clips of one video need not hold for others."""
+
+LIKELIER_GOOD = 0.5
+"""No clip is accepted that is likelier bad than good, however many sure ones beside it would make up for it."""
 
 SLACK = 0.03
 """How far below its target a precision may turn out."""
@@ -99,7 +104,7 @@ def calibrate(
         review_share: the reviewers' budget: at most this share of the clips goes to them.
 
     Raises:
-        BadInput: too few answers, or all alike.
+        BadInput: too few answers, or of too few videos, or all alike.
     """
     _check(examples)
     names, fold = usable(examples, trends), folds(examples)
@@ -133,15 +138,22 @@ def edges(
     Where no edge meets the target with enough evidence, or `accepting` is off, nothing is accepted without a person
     (accept_at is 1).
     """
+    if not len(predicted):
+        return 1.0, 1.0
     order = np.argsort(-predicted, kind="stable")
     kept, last = np.cumsum(weight[order]), _last_of_equals(predicted[order])
     share, worth = _above(good[order], weight[order])
     enough = worth >= _worth_needed(share, target_precision) * (1 - 1e-9)
-    meets = np.flatnonzero(enough & last) if accepting else np.zeros(0, int)
-    accept_at = _between(predicted[order], int(meets[-1])) if len(meets) else 1.0
+    likely = predicted[order] >= LIKELIER_GOOD
+    meets = np.flatnonzero(enough & last & likely) if accepting else np.zeros(0, int)
+    accept_at = 1.0
+    if len(meets):
+        # Below the last clip that was seen nothing is known.
+        lowest = predicted[order][meets[-1]]
+        accept_at = max(_between(predicted[order], int(meets[-1]), beyond=lowest), LIKELIER_GOOD)
     accepted = kept[meets[-1]] if len(meets) else 0.0
     within = np.flatnonzero((kept - accepted <= review_share * kept[-1]) & last)
-    review_at = _between(predicted[order], int(within[-1])) if len(within) else accept_at
+    review_at = _between(predicted[order], int(within[-1]), beyond=0.0) if len(within) else accept_at
     # What is as sure to be bad as accepted clips are to be good is no question for a person.
     return accept_at, min(max(review_at, round(1 - target_precision, 6)), accept_at)
 
@@ -250,6 +262,13 @@ def _check(examples: Sequence[Example]) -> None:
             f"{len(examples)} verdicts, {good} of them accept: too few to calibrate on",
             remedy=f"review until there are {FEWEST}, {FEWEST_OF_EACH} of each: clapboard review serve",
         )
+    for answer, of in (("accepted", True), ("rejected", False)):
+        videos = {one.group for one in examples if one.good is of}
+        if len(videos) < FEWEST_VIDEOS:
+            raise BadInput(
+                f"all {answer} clips are of one video: too few to calibrate on",
+                remedy="review clips of more videos: clapboard review serve",
+            )
 
 
 def _last_of_equals(ordered: Array) -> NDArray[np.bool_]:
@@ -257,10 +276,12 @@ def _last_of_equals(ordered: Array) -> NDArray[np.bool_]:
     return np.append(ordered[1:] != ordered[:-1], True)
 
 
-def _between(ordered: Array, last: int) -> float:
-    """An edge that keeps `ordered[last]` and not what comes behind it."""
-    after = ordered[last + 1] if last + 1 < len(ordered) else 0.0
-    return round(float((ordered[last] + after) / 2), 6)
+def _between(ordered: Array, last: int, *, beyond: float) -> float:
+    """An edge that keeps `ordered[last]` and not what comes behind it; behind the last of all comes `beyond`."""
+    kept, after = float(ordered[last]), float(ordered[last + 1]) if last + 1 < len(ordered) else beyond
+    middle = (kept + after) / 2
+    # Short where that does not put it on the other side of a clip.
+    return next((edge for edge in (round(middle, 6), middle) if after < edge <= kept), kept)
 
 
 def facts(calibration: Calibration) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class CorrectionSettings(BaseModel):
     likeness: float = Field(0.7, ge=0, le=1, description="least `sync` of the middle one of the windows that agree")
     confidence: float = Field(0.8, ge=0, le=1, description="least posterior mass at a window's offset to be heard")
     share: float = Field(0.75, gt=0, le=1, description="of the confident windows, so many must agree")
-    cover_s: float = Field(4.0, gt=0, description="the windows that agree must cover so much of the video")
+    cover_s: float = Field(4.5, gt=0, description="the windows that agree must cover so much of the video")
 
 
 def constant_offset_s(

@@ -11,11 +11,13 @@ from sqlalchemy import func, select
 from curation.decide.calibrate import Calibration, Interval, calibrate, facts, weighted_share
 from curation.decide.fitting import Array, Example
 from curation.decide.odds import Odds, probability
-from curation.decide.policy import IGNORED, Band, Policy, Wanted
+from curation.decide.policy import IGNORED, Policy, Wanted
 from curation.ledger.open import Ledger
-from curation.ledger.tables import CalibrationRow, ClipRow, ReviewRow, SourceEntry, VerdictRow
+from curation.ledger.tables import CalibrationRow, ClipRow, JudgedRow, ReviewRow, SourceEntry, VerdictRow
+from curation.review.verdicts import Verdict
 from curation.scores.base import Evidence
-from curation.scores.trends import columns_of, trends
+from curation.scores.sync import NEAR_ZERO_S
+from curation.scores.trends import columns_of, trends, versions
 from shards.errors import BadInput
 
 FITTED = frozenset(Odds.model_fields)
@@ -60,12 +62,14 @@ class Fits:
 def calibrate_policy(
     ledger: Ledger, policy: Policy, *, audit_share: float, target_precision: float, review_share: float
 ) -> Fits:
-    """Fit the policy in force, and its odds of meaning, each to the verdicts on the clips that it judges.
+    """Fit the policy, and its odds of meaning, each to the verdicts on the clips that it judges.
+
+    Both are drawn towards the recipe's own weights. Those in force were fitted on the same verdicts: drawn towards
+    them, a fit would know the clips that it is judged by, and each calibration would believe the one before.
 
     Raises:
         BadInput: for neither are there enough verdicts.
     """
-    start = in_force(ledger, policy)
     fits: dict[bool, Calibration] = {}
     errors: dict[bool, BadInput] = {}
     asked = {
@@ -73,7 +77,7 @@ def calibrate_policy(
     }
     for meaning, found in asked.items():
         ways = {name: way for name, way in trends().items() if not meaning or name in columns_of(Evidence.MEANING)}
-        odds = start.meaning if meaning else start
+        odds = policy.meaning if meaning else policy
         try:
             fits[meaning] = calibrate(
                 found, odds, trends=ways, target_precision=target_precision, review_share=review_share
@@ -91,6 +95,9 @@ def examples(
 ) -> list[Example]:
     """Every clip with a verdict of an id above `after`; audited ones stand for all that were accepted unseen.
 
+    What a reviewer accepted only after moving its sound was not good as it was measured; clips that were trimmed or
+    split are left out, since nothing measured what was accepted of them.
+
     Args:
         ledger: where clips, their scores and verdicts are.
         audit_share: of the accepted clips, that people saw.
@@ -99,10 +106,11 @@ def examples(
         after: the last verdict that is not asked for.
     """
     rows = (
-        select(ClipRow, VerdictRow, SourceEntry.label)
+        select(ClipRow, VerdictRow, SourceEntry.label, ReviewRow.audit, JudgedRow.sound_late_us)
         .join(ReviewRow, ReviewRow.clip_id == ClipRow.id)
         .join(VerdictRow, VerdictRow.id == ReviewRow.verdict_id)
         .join(SourceEntry, SourceEntry.id == ClipRow.source_id)
+        .outerjoin(JudgedRow, JudgedRow.verdict_id == VerdictRow.id)
         .where(VerdictRow.reason.not_in(BESIDE_THE_POINT), VerdictRow.id > after)
         .order_by(ClipRow.id)
     )
@@ -110,14 +118,22 @@ def examples(
         return [
             Example(
                 columns={name: value for name, value in clip.scores.items() if name not in IGNORED[shown]},
-                good=verdict.verdict == "accept",
+                good=verdict.verdict == Verdict.ACCEPT
+                and not _moved(verdict, clip.sound_late_us if heard is None else heard),
                 group=clip.video_id,
-                weight=1 / audit_share if clip.band == Band.ACCEPT and audit_share else 1.0,
+                weight=1 / audit_share if audit and audit_share else 1.0,
             )
-            for clip, verdict, label in session.execute(rows).tuples()
-            if ((shown := wanted.wanted_of_class(label)) is Wanted.MEANING) is meaning
+            for clip, verdict, label, audit, heard in session.execute(rows).tuples()
+            if not verdict.parts
+            and ((shown := wanted.wanted_of_class(label)) is Wanted.MEANING) is meaning
             and (not meaning or columns_of(Evidence.MEANING) & clip.scores.keys())
         ]
+
+
+def _moved(verdict: VerdictRow, heard_late_us: int) -> bool:
+    """Whether the reviewer moved the sound by more than what counts as in step."""
+    late_us = verdict.sound_late_us
+    return late_us is not None and abs(late_us - heard_late_us) > NEAR_ZERO_S * 1e6
 
 
 def keep(ledger: Ledger, general: Calibration | None, meaning: Calibration | None = None) -> None:
@@ -131,15 +147,24 @@ def keep(ledger: Ledger, general: Calibration | None, meaning: Calibration | Non
     if meaning:
         policy["meaning"] = _fitted(meaning.odds)
         report["meaning"] = facts(meaning)
+    weighed = [name for one in (general, meaning) if one for name in one.odds.weights]
+    report["scores"] = (before.report.get("scores", {}) if before else {}) | versions(frozenset(weighed))
     with ledger.session() as session:
         newest = session.scalar(select(func.max(VerdictRow.id))) or 0
         session.add(CalibrationRow(policy=policy, report=report, newest_verdict=newest))
 
 
 def in_force(ledger: Ledger, policy: Policy) -> Policy:
-    """The policy with the weights and edges of the newest calibration, if it asks for them and there is one."""
+    """The policy with the weights and edges of the newest calibration, if it asks for them and there is one that holds
+    for what is measured now."""
     newest = _newest(ledger) if policy.calibrated else None
-    return policy if newest is None else _with(policy, newest)
+    return policy if newest is None or _changed(newest) else _with(policy, newest)
+
+
+def lapsed(ledger: Ledger, policy: Policy) -> list[str]:
+    """The scores of which another version measures now than the newest calibration was fitted on; none if it holds."""
+    newest = _newest(ledger) if policy.calibrated else None
+    return [] if newest is None else _changed(newest)
 
 
 def drift(ledger: Ledger, policy: Policy, *, audit_share: float) -> Drift | None:
@@ -164,6 +189,12 @@ def _drift(since: datetime, fresh: list[Example], predicted: Array, accepted: ND
     good, weight = np.array([one.good for one in fresh])[accepted], np.array([one.weight for one in fresh])[accepted]
     expected = float(np.average(predicted[accepted], weights=weight)) if accepted.any() else None
     return Drift(since, len(fresh), int(accepted.sum()), expected, weighted_share(good, weight))
+
+
+def _changed(calibration: CalibrationRow) -> list[str]:
+    now = versions(frozenset(trends()))
+    then: dict[str, int] = calibration.report.get("scores", {})
+    return sorted(name for name, version in then.items() if now.get(name) != version)
 
 
 def _fitted(odds: Odds) -> dict[str, Any]:

@@ -68,7 +68,10 @@ def enrol(ledger: Ledger, settings: ReviewSettings) -> int:
                 row.wanted = 2 if lot_of("double", clip.id) < settings.double_share else 1
             elif row.state == State.GONE:
                 row.state = State.WAITING
-            row.label, row.audit = label, clip.band == Band.ACCEPT
+            row.label = label
+            if not row.answers:
+                # Why it was asked about stays with the answer, whatever is decided later: so much does it stand for.
+                row.audit = clip.band == Band.ACCEPT
             row.uncertainty, row.disagreement = entropy(clip.p_good), disagreement(clip.scores)
             row.value = value_of_answer(clip.p_good, columns=clip.scores)
         for clip_id, row in known.items():

@@ -22,7 +22,7 @@ def review_row(session: Session, clip: ClipRow) -> ReviewRow:
     if row is None:
         label = session.scalar(select(SourceEntry.label).where(SourceEntry.id == clip.source_id)) or ""
         session.add(row := ReviewRow(clip_id=clip.id, label=label, shuffle=lot_of("order", clip.id), state=State.GONE))
-        row.answers, row.wanted, row.audit, row.golden = 0, 1, False, False
+        row.answers, row.wanted, row.audit, row.golden = 0, 1, clip.audit, False
     return row
 
 

@@ -25,6 +25,12 @@ def scores_of(need: Need) -> frozenset[str]:
     return frozenset(made_by.name for made_by in _classes() if need in made_by.needs)
 
 
+@cache
+def versions(columns: frozenset[str]) -> dict[str, int]:
+    """The scores that measure these columns, and the version that each has now."""
+    return {made_by.name: made_by.version for made_by in _classes() if columns & set(made_by.columns)}
+
+
 def _classes() -> list[type[Score]]:
     found: list[type[Score]] = []
     for path in SCORES.values():

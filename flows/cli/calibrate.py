@@ -18,7 +18,10 @@ def calibrate(
         float, typer.Option("--target", min=0.5, max=1, help="Precision that accepted clips shall have.")
     ] = 0.95,
     review_share: Annotated[
-        float, typer.Option("--review-share", min=0, max=1, help="The reviewers' budget, as a share of all clips.")
+        float,
+        typer.Option(
+            "--review-share", min=0, max=1, help="The reviewers' budget, as a share of clips like those with a verdict."
+        ),
     ] = 0.2,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be fitted.")] = False,
     recipe: RecipeOption = None,
@@ -108,7 +111,7 @@ def _show(fitted: "Calibration", target: float) -> None:
     typer.echo(f"{fitted.examples} verdicts, {fitted.good} accept; mean distance {fitted.calibration_error:.3f}")
     typer.echo(_accepting(fitted, odds, target))
     typer.echo(
-        f"review from {odds.review_at:.3f}: {fitted.review_share:.1%} of clips go to people, "
+        f"review from {odds.review_at:.3f}: {fitted.review_share:.1%} of clips like these go to people, "
         f"{fitted.accepted_share:.1%} are accepted without"
     )
 

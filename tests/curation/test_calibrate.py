@@ -8,16 +8,20 @@ from hypothesis.extra import numpy as arrays
 from scipy.stats import norm
 from sqlalchemy import select, update
 
-from curation.decide.calibrate import calibrate, edges, wilson
+from curation.decide.calibrate import calibrate, edges, facts, wilson
 from curation.decide.fitting import Example
 from curation.decide.odds import probability
 from curation.decide.policy import Band, Policy, Wanted, decide
-from curation.decide.quota import fill_classes
-from curation.decide.verdicts import calibrate_policy, drift, examples, in_force, keep
+from curation.decide.quota import clips_by_band, fill_classes
+from curation.decide.verdicts import calibrate_policy, drift, examples, in_force, keep, lapsed
 from curation.ledger.tables import ClipRow, SourceEntry, Video
 from curation.outcomes import Outcome
-from curation.review.answers import record
-from curation.review.verdicts import RejectReason, Verdict
+from curation.review.answers import answer, record
+from curation.review.queue import enrol
+from curation.review.settings import ReviewSettings
+from curation.review.verdicts import Answer, Edits, RejectReason, Verdict
+from curation.scores.sync import SyncScore
+from curation.scores.trends import versions
 from shards.errors import BadInput
 
 TRENDS = {"sync": 1, "noise": 1, "speech": -1}
@@ -198,6 +202,22 @@ def test_verdicts_become_examples_and_a_calibration_comes_into_force(any_ledger)
     assert in_force(any_ledger, Policy(calibrated=False)) == Policy(calibrated=False)
 
 
+def test_a_calibration_on_another_version_of_a_score_is_not_in_force(any_ledger, monkeypatch):
+    reviewed(any_ledger, [(0.9, Verdict.ACCEPT, False), (0.1, Verdict.REJECT, False)] * 20)
+    fits = fit_all(any_ledger, Policy())
+    keep(any_ledger, fits.general, fits.meaning)
+    assert lapsed(any_ledger, Policy()) == [] and in_force(any_ledger, Policy()) != Policy()
+    monkeypatch.setattr(SyncScore, "version", SyncScore.version + 1)
+    versions.cache_clear()
+    try:
+        assert lapsed(any_ledger, Policy()) == ["sync"] and in_force(any_ledger, Policy()) == Policy()
+        fits = fit_all(any_ledger, Policy())
+        keep(any_ledger, fits.general, fits.meaning)
+        assert lapsed(any_ledger, Policy()) == [] and in_force(any_ledger, Policy()) != Policy()
+    finally:
+        versions.cache_clear()
+
+
 def test_a_calibration_without_an_accept_edge_is_kept_on_any_database(any_ledger):
     yes, no = Verdict.ACCEPT, Verdict.REJECT
     reviewed(any_ledger, [(0.9, yes, False), (0.8, no, False), (0.1, no, False), (0.2, yes, False)] * 10)
@@ -244,6 +264,67 @@ def test_too_few_verdicts_on_one_kind_of_clips_do_not_hinder_the_other(any_ledge
     assert fits.lacking.startswith("1 verdicts"), "of the other one no meaning was measured"
 
 
+@pytest.mark.parametrize("videos", [1, 2])
+def test_clips_of_too_few_videos_are_no_evidence_for_others(videos):
+    """Neither a crash nor a calibration: with one video, or all good clips from one, nothing is left to judge by."""
+    some = [Example({"sync": at / 40}, at >= 20, str(at * videos // 40)) for at in range(40)]
+    with pytest.raises(BadInput, match="of one video") as refused:
+        calibrate(some, START, trends={"sync": 1})
+    assert "more videos" in refused.value.remedy
+
+
+def test_folds_that_can_tell_nothing_are_left_out_of_the_vote():
+    """All good clips from two videos: the folds that lack one or both of these still have no say of their own."""
+    some = [Example({"sync": at / 60}, at >= 40, "ab"[at % 2] if at >= 40 else str(at)) for at in range(60)]
+    fit = calibrate(some, START, trends={"sync": 1})
+    assert fit.examples <= 60 and 0 <= fit.odds.review_at <= fit.odds.accept_at <= 1
+
+
+def test_no_clip_is_accepted_that_is_likelier_bad_than_good():
+    """Sure clips by the thousand would make up for many bad ones, and each of those would be in the data."""
+    fit = calibrate(reviewer(2000, seed=3, noise=0.05), Policy(), trends={"p_in_sync": 1}, target_precision=0.95)
+    assert 0.5 <= fit.odds.accept_at < 1
+    predicted, good = np.array([0.9] * 40 + [0.8] * 40), np.ones(80, bool)
+    accept_at, _ = edges(predicted, good, np.ones(80), target_precision=0.95, review_share=0.2)
+    assert accept_at == 0.8, "below the last clip that was seen nothing is known"
+
+
+def test_calibrating_twice_is_calibrating_once(any_ledger):
+    random = np.random.default_rng(2)
+    answers = [
+        (float(random.uniform()), Verdict.ACCEPT if random.random() < 0.5 else Verdict.REJECT, False) for _ in range(60)
+    ]
+    reviewed(any_ledger, answers)
+    first = fit_all(any_ledger, Policy())
+    keep(any_ledger, first.general, first.meaning)
+    second = fit_all(any_ledger, Policy())
+    assert second.general.odds == first.general.odds, "what was fitted on these verdicts does not judge them"
+    assert facts(second.general) == facts(first.general)
+
+
+def test_a_clip_whose_sound_was_moved_was_not_good_and_one_that_was_trimmed_is_left_out(any_ledger):
+    reviewed(any_ledger, [(0.1, Verdict.ACCEPT, False)] * 4)
+    for clip, edits in (
+        ("clip0000", Edits(sound_late_us=200_000)),
+        ("clip0001", Edits(parts=((0, 1),))),
+        ("clip0002", Edits(sound_late_us=20_000)),
+    ):
+        answer(any_ledger, Answer(clip, Verdict.ACCEPT, "r", final=True, edits=edits))
+    found = {one.group: one.good for one in examples(any_ledger, audit_share=0.1, wanted=Policy())}
+    assert found == {"v0": False, "v2": True, "v3": True}
+
+
+def test_a_verdict_stands_for_as_many_clips_as_when_it_was_asked_for(any_ledger):
+    """A flagged clip that a later policy accepts stands for itself; an audited one that it turns away still for ten."""
+    reviewed(any_ledger, [(0.9, Verdict.ACCEPT, False), (0.8, Verdict.ACCEPT, True)])
+    with any_ledger.session() as session:
+        flagged, audited = (session.get_one(ClipRow, f"clip000{at}") for at in range(2))
+        flagged.band, flagged.audit, audited.band, audited.audit = Band.ACCEPT, True, Band.REJECT, False
+    enrol(any_ledger, ReviewSettings())
+    found = {one.group: one.weight for one in examples(any_ledger, audit_share=0.1, wanted=Policy())}
+    assert found == {"v0": 1.0, "v1": 10.0}
+
+
 def test_drift_is_told_when_people_stop_agreeing(any_ledger):
     yes, no = Verdict.ACCEPT, Verdict.REJECT
     reviewed(any_ledger, [(0.9, yes, False), (0.1, no, False)] * 30)
@@ -262,6 +343,16 @@ def judge_again(ledger, by_turns, count=60):
     for at in range(count):
         verdict, reason = by_turns[at % 2]
         record(ledger, [f"clip{at:04}"], verdict, reviewer="r", reason=reason)
+
+
+def test_what_people_rejected_takes_no_place_in_its_class(any_ledger):
+    reviewed(any_ledger, [(0.9, Verdict.REJECT, True), (0.8, Verdict.ACCEPT, True), (0.7, Verdict.ACCEPT, True)])
+    with any_ledger.session() as session:
+        for at, row in enumerate(session.scalars(select(ClipRow).order_by(ClipRow.id))):
+            row.p_good = 0.9 - at / 10
+    assert fill_classes(any_ledger, most=2) == 0
+    assert fill_classes(any_ledger, most=1) == 1
+    assert clips_by_band(any_ledger) == {Band.ACCEPT: 2, Band.REVIEW: 0}, "the rejected one, and the best of the others"
 
 
 def test_a_class_is_filled_with_its_best(any_ledger):

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import select
 
+from curation.decide.apply import decide_all
 from curation.decide.correction import CorrectionSettings, constant_offset_s, corrected
 from curation.decide.policy import Band, Policy, decide
+from curation.ledger.tables import ClipRow, DecisionRow, ScoreRow, SourceEntry, Video, WindowRow
 from curation.outcomes import Outcome
 
 SETTINGS = CorrectionSettings()
@@ -80,3 +83,29 @@ def test_a_window_that_disagrees_keeps_what_it_was():
 def test_never_moves_by_more_than_was_measured(late, wobble):
     found = constant_offset_s(*windows([late + one for one in wobble]), SETTINGS)
     assert found is None or np.isclose(found, late, atol=0.0101)
+
+
+@pytest.mark.parametrize(("late", "start_us", "end_us"), [(-0.7, 1_000_000, 9_000_000), (0.7, 0, 8_000_000)])
+def test_a_clip_ends_where_the_moved_sound_does(any_ledger, late, start_us, end_us):
+    """At one end of the video the moved sound has nothing left: that would be silence in the data."""
+    columns, spans = windows([late] * 13)
+    with any_ledger.session() as session:
+        session.add(Video(id="v", link="https://example.org/v", local=False, duration_us=9_000_000))
+        session.flush()
+        session.add(SourceEntry(
+            id="row", table_name="t", row=0, video_id="v", caption="", label="", licence="", outcome="ok", detail="",
+        ))  # fmt: skip
+        session.flush()
+        for at, (start, end) in enumerate(spans):
+            session.add(WindowRow(
+                id=f"w{at}", video_id="v", source_id="row", shot=0, start_us=start, end_us=end, crosses_cut=False,
+            ))  # fmt: skip
+            session.flush()
+            session.add(ScoreRow(window_id=f"w{at}", name="sync", version=3, settings="", columns=columns[at]))
+    decide_all(any_ledger, Policy(), max_clip_us=10_000_000, audit_share=0)
+    with any_ledger.session() as session:
+        (clip,) = session.scalars(select(ClipRow))
+        assert (clip.start_us, clip.end_us) == (start_us, end_us)
+        assert clip.sound_late_us == round(late * 1e6) and clip.reasons == ["offset_corrected"]
+        outside = session.scalars(select(DecisionRow.reasons).where(DecisionRow.band == Band.REJECT)).all()
+    assert len(outside) == 2 and all(reasons[0] == "sound_offset" for reasons in outside)

@@ -12,8 +12,7 @@ import torch
 from curation.encoders.synchformer.runner import CONFIGURATION, SynchformerRunner
 from shards.checkpoint import read_tensors
 from shards.errors import BadInput, Unavailable
-from shards.weights import LOCK
-from shards.weights import add_local
+from shards.weights import LOCK, add_local
 from tests.curation.synchformer_files import put, random_tensors, sure_of
 
 
