@@ -26,10 +26,11 @@ from curation.ledger.tables import ClipRow, JudgedRow, ScoreRow, SnapshotRow, So
 from curation.media.sandbox import MediaWorkers
 from curation.outcomes import Outcome
 from curation.recipe import Recipe
+from curation.takedown import withdraw_late
 from shards.errors import BadInput
 from shards.publishing import publish
 from shards.schema import Blob, ClipRecord, Sample
-from shards.snapshot import Snapshot
+from shards.snapshot import Snapshot, open_snapshot
 
 
 class Selection(StrEnum):
@@ -115,10 +116,17 @@ def publish_selection(
         recipe=recipe.publishing_settings(),
         clips_per_shard=recipe.publish.clips_per_shard,
     )
+    snapshot = published.snapshot
+    if gone := withdraw_late(ledger, {one.record.video_id for one in samples}, home=home):
+        late = [pick for pick, outcome in cut if outcome is Outcome.OK and pick.clip.video_id in gone]
+        dropped += [pick.dropped(Outcome.TAKEN_DOWN) for pick in late]
+        if len(late) == len(samples):
+            raise NothingToPublish(selection, dropped)
+        snapshot = open_snapshot(home.snapshots, selection.value)
     with ledger.session() as session:
-        content = published.snapshot.manifest["content"]
-        session.merge(SnapshotRow(id=published.snapshot.id, content=content, clips=len(samples)))
-    return Publication(published.snapshot, published.fresh, tuple(dropped))
+        content, clips = snapshot.manifest["content"], int(snapshot.manifest["counts"]["clips"])
+        session.merge(SnapshotRow(id=snapshot.id, content=content, clips=clips))
+    return Publication(snapshot, published.fresh, tuple(dropped))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ so in `unless_taken_down`, and deletes what it put on the disk where that refuse
 own rows are in, so that of the two one always comes last.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -63,6 +63,18 @@ def take_down(ledger: Ledger, item: str, *, home: Home, reason: str) -> Removed:
     done = take_down_clips(home.snapshots, video_ids, reason=reason, at=datetime.now(UTC))
     _note_snapshots(ledger, video_ids, [one for part in done for one in part.withdrawn])
     return Removed(tuple(video_ids), files, tuple(done))
+
+
+def withdraw_late(ledger: Ledger, video_ids: Collection[str], *, home: Home) -> set[str]:
+    """Take out of the snapshots again what was taken down while one was written; returns those videos' ids."""
+    with ledger.session() as session:
+        rows = select(TakedownRow.video_id, TakedownRow.reason).where(TakedownRow.video_id.in_(video_ids))
+        gone = dict(session.execute(rows).tuples().all())
+    for reason in sorted({*gone.values()}):
+        some = [video_id for video_id, why in gone.items() if why == reason]
+        done = take_down_clips(home.snapshots, some, reason=reason, at=datetime.now(UTC))
+        _note_snapshots(ledger, some, [one for part in done for one in part.withdrawn])
+    return {*gone}
 
 
 def videos_of(ledger: Ledger, item: str) -> list[str]:

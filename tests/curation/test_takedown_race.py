@@ -13,18 +13,19 @@ from curation.encoders.semantics import Semantics
 from curation.fetch.settings import FetchSettings
 from curation.home import Home
 from curation.ingest import fetch_video, register, videos_to_fetch
-from curation.ledger.tables import ClipRow, FingerprintRow, ScoreRow, Video, WindowRow
+from curation.ledger.tables import ClipRow, FingerprintRow, ScoreRow, TakedownRow, Video, WindowRow
 from curation.measure import measure_video, videos_to_measure
 from curation.media.analyse import analyse
 from curation.media.cut import cut
 from curation.media.failures import MediaFailure
 from curation.media.settings import CutSettings
 from curation.outcomes import Outcome
+from curation.publish import Selection, publish_selection
 from curation.recipe import Policy, Recipe
 from curation.scores.loudness import LoudnessScore
 from curation.scores.registry import build
 from curation.sources.read import iter_sources
-from curation.takedown import TakenDownMeanwhile, take_down, unless_taken_down
+from curation.takedown import TakenDownMeanwhile, take_down, unless_taken_down, withdraw_late
 from curation.tracks import TrackMaker
 from tests.curation import fetch_server as web
 from training.world import FilmSpec, draw, write_film
@@ -233,3 +234,16 @@ def test_a_take_down_waits_for_a_write_that_has_begun_and_takes_that_too(any_led
     assert_gone(any_ledger, video_id, home)
     with pytest.raises(TakenDownMeanwhile), unless_taken_down(any_ledger, video_id):
         pytest.fail("it may not be written any more")
+
+
+def test_what_was_taken_down_while_a_snapshot_was_written_leaves_it_again(decided, media_workers):
+    """The take-down looked through the snapshots before this one was there."""
+    home, ledger, video_id, _ = decided
+    made = publish_selection(ledger, Selection.AUTO, home=home, recipe=Recipe(), workers=media_workers)
+    assert withdraw_late(ledger, {video_id}, home=home) == set()
+    with ledger.session() as session:
+        session.add(TakedownRow(video_id=video_id, link="film.mp4", reason="asked"))
+    assert withdraw_late(ledger, {video_id}, home=home) == {video_id}
+    assert not made.snapshot.path.joinpath("snapshot.json").exists()
+    with ledger.session() as session:
+        assert session.scalars(select(TakedownRow.snapshots)).one() == [made.snapshot.id]
