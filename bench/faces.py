@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> Result:
     for size in SIZES_PX:
         faces = _counted([_put(one, size, places, random) for one in subset[1:FACES:2]])
         others = _counted([_put(one, size, places, random) for one in subset[FACES + 1 :: 2]])
-        found += faces.sum() if size >= 30 else 0
+        found += int(faces.sum()) if size >= 30 else 0
         rows.append({"px": size, "portraits found": _share(faces), "other patches taken for a face": _share(others)})
     begun = time.perf_counter()
     imagined = _counted(places)
