@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from shards.errors import BadInput
 from training.options import BackboneOptions, SiteChoice
+from training.settings_file import read_settings, settings_of
 
 
 class Stage(IntEnum):
@@ -121,7 +122,9 @@ class TrainConfig(_Strict):
     frames: int | None = Field(default=None, ge=1)
     size_px: tuple[int, int] | None = None
     sites: SiteChoice = SiteChoice.DEFAULT
-    encoders: tuple[Annotated[EncoderConfig, BeforeValidator(_named)], ...] = (EncoderConfig(name="mel"),)
+    encoders: tuple[Annotated[EncoderConfig, BeforeValidator(_named)], ...] = Field(
+        default=(EncoderConfig(name="mel"),), min_length=1
+    )
     window_radius_s: float = Field(default=0.3, ge=0)
     audio_width: int = Field(default=512, ge=1)
     heads: int = Field(default=8, ge=1)
@@ -172,9 +175,26 @@ class TrainConfig(_Strict):
             raise ValueError("patience counts probes: set probe_every as well")
         if self.replay and self.stage is Stage.ONE:
             raise ValueError("replay shows what stage one saw: it belongs to stage two")
-        if self.micro_batch and self.batch % self.micro_batch:
-            raise ValueError("micro_batch must divide batch")
         return self
+
+    @model_validator(mode="after")
+    def _can_be_dealt(self) -> "TrainConfig":
+        if self.batch % self.processes:
+            raise ValueError(
+                f"a batch of {self.batch} cannot be dealt to {self.processes} processes: `processes` may be "
+                f"{_divisors(self.batch)}, or `batch` a multiple of {self.processes}"
+            )
+        share = self.batch // self.processes
+        if self.micro_batch and share % self.micro_batch:
+            raise ValueError(
+                f"micro_batch must divide the {share} clips that a process has of each batch, and {self.micro_batch} "
+                f"does not: it may be {_divisors(share)}"
+            )
+        return self
+
+    def clips_at_once(self) -> int:
+        """How many clips a process computes at once."""
+        return self.micro_batch or self.batch // self.processes
 
     def half(self, device: str) -> bool:
         """Whether the generator computes in bf16 on a device."""
@@ -206,9 +226,6 @@ HOW = frozenset(
 """Settings that change how a run goes, but not what comes out of it: they do not name the run."""
 
 
-STAGE_TABLES = ("one", "two")
-"""Names of the tables in a file of settings that concern one stage alone."""
-
 _STAGE_TWO: dict[str, Any] = {"lr": 1e-5, "cosine": True, "steps": 2_000, "warmup_steps": 0}
 _TINY: dict[str, Any] = {
     "audio_width": 32,
@@ -229,13 +246,7 @@ def stage_config(stage: Stage | int, *, backbone: str = "tiny", **changes: Any) 
     Raises:
         BadInput: a change that the config does not know or cannot hold.
     """
-    stage = Stage(stage)
-    values: dict[str, Any] = {"stage": stage, "backbone": backbone}
-    values["snapshot"] = "auto" if stage is Stage.ONE else "curated"
-    values |= _STAGE_TWO if stage is Stage.TWO else {}
-    if backbone == "tiny":
-        values |= _TINY | (_TINY_STAGE_TWO if stage is Stage.TWO else {})
-    return _checked(values | changes)
+    return _checked(_defaults(Stage(stage), backbone) | changes)
 
 
 def load_config(path: Path | None, *, stage: Stage | int, overrides: tuple[str, ...] = ()) -> TrainConfig:
@@ -244,61 +255,31 @@ def load_config(path: Path | None, *, stage: Stage | int, overrides: tuple[str, 
     Raises:
         BadInput: the file cannot be read, or a key or value that the config does not know.
     """
-    changes = read_settings(path, overrides)
-    changes.pop("stage", None)
-    return stage_config(stage, backbone=changes.pop("backbone", "tiny"), **settings_of(stage, changes))
+    settings = read_settings(path, overrides)
+    # Which stage is asked for is the caller's affair: one file serves both.
+    settings.pop("stage", None)
+    backbone = settings.pop("backbone", "tiny")
+    return _checked(_defaults(Stage(stage), backbone) | settings_of(stage, settings))
 
 
-def settings_of(stage: Stage | int, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """What settings say of one stage: keys stand for both stages, those in the tables `one` and `two` for theirs."""
-    shared = {key: value for key, value in settings.items() if key not in STAGE_TABLES}
-    own = settings.get(STAGE_TABLES[Stage(stage) - 1]) or {}
-    if not isinstance(own, dict):
-        raise BadInput(f"{own!r} is no table of settings", remedy="write `one:` and below it `key: value` lines")
-    return shared | own
+def _defaults(stage: Stage, backbone: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {"stage": stage, "backbone": backbone}
+    values["snapshot"] = "auto" if stage is Stage.ONE else "curated"
+    values |= _STAGE_TWO if stage is Stage.TWO else {}
+    if backbone == "tiny":
+        values |= _TINY | (_TINY_STAGE_TWO if stage is Stage.TWO else {})
+    return values
 
 
-def read_settings(path: Path | None, overrides: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The tree of settings in a YAML file with overrides on top, not yet checked.
-
-    Raises:
-        BadInput: the file cannot be read.
-    """
-    import yaml
-
-    changes: dict[str, Any] = {}
-    if path is not None:
-        try:
-            changes = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except (OSError, yaml.YAMLError) as error:
-            raise BadInput(f"cannot read {path}: {error}", remedy="give a YAML file of training settings") from error
-        if not isinstance(changes, dict):
-            raise BadInput(f"{path} is no table of settings", remedy="write one `key: value` a line")
-    for override in overrides:
-        _set(changes, override)
-    return changes
+def _divisors(count: int) -> str:
+    return ", ".join(str(number) for number in range(1, count + 1) if count % number == 0)
 
 
-def _set(changes: dict[str, Any], override: str) -> None:
-    import yaml
-
-    path, equals, text = override.partition("=")
-    if not equals or not path:
-        raise BadInput(f"{override!r} sets nothing", remedy="write --set key=value or --set group.key=value")
-    *groups, key = path.split(".")
-    for group in groups:
-        changes = changes.setdefault(group, {})
-    value = yaml.safe_load(text)
-    # YAML 1.1 reads 1e-4 as text; pydantic turns such text into a number where a number belongs.
-    changes[key] = value
-
-
-def _checked(values: dict[str, Any]) -> TrainConfig:
+def _checked(values: Mapping[str, Any]) -> TrainConfig:
     try:
         return TrainConfig.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise BadInput(
-            f"training setting {where!r}: {first['msg']}", remedy="docs/training.md lists the settings there are"
-        ) from error
+        message = f"training setting {where!r}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
+        raise BadInput(message, remedy="docs/training.md lists the settings there are") from error

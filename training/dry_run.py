@@ -1,14 +1,15 @@
 """What a run would be, before anything is loaded: settings, parameters, operations, memory, cache, time."""
 
+import math
 from typing import Any
 
-from training.backbones import open_backbone, shape_of
+from training.backbones import Backbone, open_backbone, shape_of
 from training.budget import trainable_share
 from training.config import TrainConfig
 from training.encoders import open_encoder
 from training.encoding import parts_of
 from training.fitting import fitted_config
-from training.profile import DENSE_BF16_FLOPS, step_cost
+from training.profile import DENSE_BF16_FLOPS, StepCost, step_cost
 
 ASSUMED_MFU = 0.35
 """What a good run reaches; the time estimate says that it assumes it."""
@@ -21,19 +22,14 @@ def dry_run(config: TrainConfig) -> dict[str, Any]:
     """What a run would train, without weights, data or a step.
 
     Raises:
-        BadInput: an unknown backbone or encoder.
+        BadInput: an unknown backbone or encoder, or a layer that an encoder lacks.
         TrainingError: no adapter fits the budget.
     """
     backbone = open_backbone(config.backbone, config.options())
     shape = shape_of(backbone)
     adapter = fitted_config(config, shape)
-    half = config.half(config.device)
-    cost = step_cost(adapter, backbone, half=half, checkpointing=config.checkpointing)
-    trainable, at_once = adapter.parameters(), config.micro_batch or config.batch // config.processes
-    frozen_bytes = shape.parameters * (2 if half else 4) // (config.processes if config.shard_network else 1)
-    flops = cost.flops * config.batch
-    channels, latents, height, width = backbone.latent_shape
-    sounds = sum(part.bytes_per_window for part in parts_of(config, backbone))
+    cost = step_cost(adapter, backbone, half=config.half(config.device), checkpointing=config.checkpointing)
+    trainable = adapter.parameters()
     return {
         "backbone": config.backbone,
         "backbone_parameters": shape.parameters,
@@ -48,19 +44,36 @@ def dry_run(config: TrainConfig) -> dict[str, Any]:
         "audio_tokens_per_frame": adapter.slot_table()[0].shape[1],
         "encoders": {encoder.name: encoder.licence for encoder in map(open_encoder, config.encoders)},
         "tflop_per_clip": {"forward": round(cost.forward / 1e12, 4), "backward": round(cost.backward / 1e12, 4)},
-        "gib_estimate": {
-            "frozen": _gib(frozen_bytes),
-            "trained": _gib(trainable * (_ADAMW_BYTES + 4)),
-            "activations": _gib(cost.kept_bytes * at_once),
-        },
-        "cache_mib_per_window": round((2 * 2 * channels * latents * height * width + sounds) / 2**20, 3),
-        "days_estimate": {
-            name: round(flops * config.steps / (peak * ASSUMED_MFU * config.processes) / 86400, 3)
-            for name, peak in DENSE_BF16_FLOPS.items()
-        }
-        | {"assumed_mfu": ASSUMED_MFU},
+        "gib_estimate": _memory(config, frozen=shape.parameters, trained=trainable, cost=cost),
+        "cache_mib_per_window": round(_cached_bytes(config, backbone) / 2**20, 3),
+        "days_estimate": _days(config, cost),
         "config": config.model_dump(mode="json"),
     }
+
+
+def _memory(config: TrainConfig, *, frozen: int, trained: int, cost: StepCost) -> dict[str, float]:
+    """GiB on each device."""
+    frozen_bytes = frozen * (2 if config.half(config.device) else 4)
+    return {
+        "frozen": _gib(frozen_bytes // (config.processes if config.shard_network else 1)),
+        "trained": _gib(trained * (_ADAMW_BYTES + 4)),
+        "activations": _gib(cost.kept_bytes * config.clips_at_once()),
+    }
+
+
+def _cached_bytes(config: TrainConfig, backbone: Backbone) -> int:
+    """Of a window: latents, mean and spread in 2 bytes each, and its sounds."""
+    return 2 * 2 * math.prod(backbone.latent_shape) + sum(one.bytes_per_window for one in parts_of(config, backbone))
+
+
+def _days(config: TrainConfig, cost: StepCost) -> dict[str, float]:
+    """Of all steps, by device."""
+    flops = cost.flops * config.batch * config.steps
+    days = {
+        name: round(flops / (peak * ASSUMED_MFU * config.processes) / 86400, 3)
+        for name, peak in DENSE_BF16_FLOPS.items()
+    }
+    return days | {"assumed_mfu": ASSUMED_MFU}
 
 
 def _gib(count: int) -> float:

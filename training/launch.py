@@ -19,6 +19,7 @@ from shards import errors
 from shards.errors import ClapboardError, TrainingError
 from shards.files import write_atomic
 from training.config import TrainConfig
+from training.log import from_json, to_json
 from training.progress import Progress
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def launch(config: TrainConfig, *, snapshots_root: Path, runs_root: Path, progre
             raise TrainingError(
                 f"training in {config.processes} processes failed: {words}", remedy="see the lines above"
             )
-        return stage_result(json.loads(out.read_text(encoding="utf-8")))
+        return stage_result(from_json(out.read_text(encoding="utf-8")))
     finally:
         for file in (path, out, failed):
             file.unlink(missing_ok=True)
@@ -101,7 +102,7 @@ def main(path: Path) -> None:
             progress=progress if leads else None,
         )
         if leads and "result" in job:
-            write_atomic(Path(job["result"]), json.dumps(result_json(result)).encode())
+            write_atomic(Path(job["result"]), to_json(result_json(result)).encode())
         elif leads:
             sys.stdout.write(f"run: {result.run_dir}\n")
     except ClapboardError as error:

@@ -95,7 +95,10 @@ def chosen_device(wanted: str) -> str:
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if wanted != "cpu" and not torch.cuda.is_available():
-        raise Unavailable(f"this machine has no device {wanted!r}", remedy="use --set device=cpu")
+        raise Unavailable(
+            f"this machine has no device {wanted!r}: torch finds no GPU",
+            remedy="choose `device` cpu or auto: --device cpu, or --set device=cpu in training",
+        )
     return wanted
 
 

@@ -1,7 +1,7 @@
 """The inside of a stage: what `stages.train_stage` does once it knows that there is something to do."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from training.data import ClipSet, Draw, Joined, split
 from training.disk import check_room
 from training.encoding import encoded_clips
 from training.fitting import fresh_adapter
+from training.log import open_trackers
 from training.loop import Extras, LoopResult, run_loop
 from training.parallel import World, shard_network
 from training.plan import Balanced, Plan, Replayed, Shuffled
@@ -45,6 +46,10 @@ class _Ready:
     older: ClipSet | None
     held_out: ClipSet
 
+    def clips(self) -> ClipSet | Joined:
+        """What is trained on: clips of the snapshot, and where some are replayed those of stage one behind them."""
+        return Joined(self.train, self.older) if self.older else self.train
+
 
 def run_stage(
     config: TrainConfig,
@@ -58,46 +63,67 @@ def run_stage(
     progress: Progress | None,
 ) -> StageResult:
     """Cache, backbone, loop, adapter, probe; see `stages.train_stage`."""
-    ready = _prepared(config, snapshot, parent, runs_root, snapshots_root, world, progress)
-    check_room(run_dir, weights=ready.adapter.config.parameters(), keep=config.keep)
-    _place(ready, config, world)
-    notes = _notes(config, snapshot, parent, ready, run_dir)
+    # torchrun may have started another number of processes than the config says.
+    world.slice(range(config.batch))
+    # A tracker that does not start is said now, not after hours of encoding.
+    with open_trackers(config.trackers if world.leads else (), run_dir, config.model_dump(mode="json")) as trackers:
+        ready = _prepared(config, snapshot, parent, runs_root, snapshots_root, world, progress)
+        check_room(run_dir, weights=ready.adapter.config.parameters(), keep=config.keep)
+        _place(ready, config, world)
+        notes = _notes(config, snapshot, parent, ready, run_dir)
+        if world.leads:
+            _write_config(config, snapshot, run_dir)
+        extras = _extras(config, ready, snapshot, run_dir, world, trackers)
+        loop = run_loop(
+            ready.adapter,
+            ready.backbone,
+            ready.clips(),
+            _draw(config, ready),
+            config,
+            folder=run_dir,
+            world=world,
+            extras=extras,
+            progress=_named(progress, "train"),
+        )
+    said = {} if loop.stopped or extras.probe is None else extras.probe(loop.average).to_json()
+    result = _result(ready, loop, snapshot.id, run_dir, said)
     if world.leads:
-        resolved = config.model_dump(mode="json") | {"snapshot": snapshot.id, "snapshot_digest": snapshot.digest}
-        write_atomic(run_dir / "config.json", json.dumps(resolved, indent=1, sort_keys=True).encode())
+        _leave(result, ready, loop, notes)
+    world.wait()
+    return result
+
+
+def _write_config(config: TrainConfig, snapshot: Snapshot, run_dir: Path) -> None:
+    resolved = config.model_dump(mode="json") | {"snapshot": snapshot.id, "snapshot_digest": snapshot.digest}
+    write_atomic(run_dir / "config.json", json.dumps(resolved, indent=1, sort_keys=True).encode())
+
+
+def _extras(
+    config: TrainConfig, ready: _Ready, snapshot: Snapshot, run_dir: Path, world: World, trackers: Sequence[Any]
+) -> Extras:
+    """Probe, samples and meter of a loop; samples only where they are asked for."""
 
     def probe(average: dict[str, Tensor]) -> SyncProbe:
         with _with_weights(ready.adapter, average):
             return sync_probe(ready.adapter, ready.backbone, ready.held_out, count=config.probe_clips, world=world)
 
     def sample(step: int, average: dict[str, Tensor]) -> dict[str, Path]:
+        folder = run_dir / "samples" / f"{step:06d}"
         with _with_weights(ready.adapter, average):
-            folder = run_dir / "samples" / f"{step:06d}"
             return write_samples(
                 ready.adapter, ready.backbone, ready.held_out, snapshot, config.samples, folder, world=world
             )
 
     meter = Meter(training_flops(ready.adapter, ready.backbone)) if world.device.startswith("cuda") else Meter()
-    loop = run_loop(
-        ready.adapter,
-        ready.backbone,
-        Joined(ready.train, ready.older) if ready.older else ready.train,
-        _draw(config, ready),
-        config,
-        folder=run_dir,
-        world=world,
-        extras=Extras(probe, sample if config.sample_every else None, meter),
-        progress=_named(progress, "train"),
-    )
-    adapter_dir = run_dir / "adapter"
-    said = {} if loop.stopped else probe(loop.average).to_json()
-    result = _result(ready, loop, snapshot.id, run_dir, adapter_dir, said)
-    if world.leads:
-        save_adapter(adapter_dir, ready.adapter.config, loop.average, notes=notes | {"steps": len(loop.history.losses)})
-        if result.finished:
-            save_result(result)
-    world.wait()
-    return result
+    return Extras(probe, sample if config.sample_every else None, meter, trackers)
+
+
+def _leave(result: StageResult, ready: _Ready, loop: LoopResult, notes: dict[str, Any]) -> None:
+    """Write the averaged adapter, and the result where all steps are done."""
+    more = {"steps": len(loop.history.losses)}
+    save_adapter(result.adapter_dir, ready.adapter.config, loop.average, notes=notes | more)
+    if result.finished:
+        save_result(result)
 
 
 def _prepared(
@@ -223,15 +249,13 @@ def _notes(
     }
 
 
-def _result(
-    ready: _Ready, loop: LoopResult, snapshot_id: str, run_dir: Path, adapter_dir: Path, probe: dict[str, float]
-) -> StageResult:
+def _result(ready: _Ready, loop: LoopResult, snapshot_id: str, run_dir: Path, probe: dict[str, float]) -> StageResult:
     trainable, frozen = ready.adapter.config.parameters(), ready.backbone.parameter_count()
     losses = loop.history.losses
     tenth = max(len(losses) // 10, 1)
     return StageResult(
         run_dir=run_dir,
-        adapter_dir=adapter_dir,
+        adapter_dir=run_dir / "adapter",
         snapshot=snapshot_id,
         steps_done=len(losses),
         finished=not loop.stopped,

@@ -19,6 +19,7 @@ from shards.errors import BadInput, TrainingError
 from shards.files import write_atomic
 from training.config import HOW, Stage, TrainConfig
 from training.disk import disk_to_spare
+from training.log import from_json, to_json
 from training.progress import Progress
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ def newest_run(runs_root: Path) -> Path:
 def save_result(result: StageResult) -> None:
     """Write a finished run's result, and note it as the newest of its stage."""
     data = asdict(result) | {"run_dir": result.run_dir.name, "adapter_dir": result.adapter_dir.name}
-    write_atomic(result.run_dir / RESULT, json.dumps(data, indent=1, sort_keys=True).encode())
+    write_atomic(result.run_dir / RESULT, to_json(dict(sorted(data.items())), indent=1).encode())
     write_atomic(result.run_dir.parent / NEWEST, result.run_dir.name.encode())
 
 
@@ -160,7 +161,7 @@ def stage_result(data: dict[str, Any]) -> StageResult:
 
 
 def _finished(run_dir: Path) -> StageResult:
-    data = json.loads((run_dir / RESULT).read_text(encoding="utf-8"))
+    data = from_json((run_dir / RESULT).read_text(encoding="utf-8"))
     kept = data | {"run_dir": run_dir, "adapter_dir": run_dir / data["adapter_dir"], "fresh": False}
     write_atomic(run_dir.parent / NEWEST, run_dir.name.encode())
     return StageResult(**kept)

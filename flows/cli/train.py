@@ -149,9 +149,13 @@ def animate(
 def _config(
     stage: int, backbone: str | None, snapshot: str | None, config: Path | None, settings: list[str]
 ) -> "TrainConfig":
+    import json
+
     from training.config import load_config
 
-    named = [f"{key}={value}" for key, value in (("backbone", backbone), ("snapshot", snapshot)) if value is not None]
+    said = {"backbone": backbone, "snapshot": snapshot}
+    # As JSON, so that YAML takes a name such as 2024 for a name.
+    named = [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in said.items() if value is not None]
     return load_config(config, stage=stage, overrides=(*named, *settings))
 
 

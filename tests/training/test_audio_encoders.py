@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from shards.errors import BadInput, Unavailable
-from training.config import EncoderConfig
+from training.config import EncoderConfig, stage_config
+from training.dry_run import dry_run
 from training.encoders import ENCODERS, open_encoder
 from training.encoders.beats import BeatsEncoder, relative_buckets
 from training.encoders.imagebind import ImageBindEncoder
@@ -363,6 +364,41 @@ def test_a_layer_that_is_not_there_is_said(name, folders):
 
 
 # ---- all of them
+
+
+@pytest.mark.parametrize("layers", [(0,), (99,), (-1,), (2, 2)])
+@pytest.mark.parametrize("name", ["mel", "imagebind", "beats"])
+def test_layers_that_are_not_there_or_named_twice_are_refused_when_it_is_opened(name, layers):
+    with pytest.raises(BadInput, match=f"{name} has no layer|a layer twice"):
+        open_encoder(EncoderConfig(name=name, layers=layers))
+
+
+@pytest.mark.parametrize(("name", "last"), [("wav2vec2", 12), ("ast", 12), ("pe-audio", 6)])
+def test_the_librarys_layers_count_from_the_embeddings(name, last):
+    assert [spec.name for spec in open_encoder(EncoderConfig(name=name, layers=(0, last))).layers] == ["0", str(last)]
+    for layer in (-1, last + 1):
+        with pytest.raises(BadInput, match=f"no layer {layer}"):
+            open_encoder(EncoderConfig(name=name, layers=(layer,)))
+
+
+@pytest.mark.parametrize("layer", [0, 99])
+def test_a_dry_run_refuses_a_layer_that_is_not_there(layer):
+    with pytest.raises(BadInput, match=f"imagebind has no layer {layer}"):
+        dry_run(stage_config(1, encoders=[{"name": "imagebind", "layers": [layer]}]))
+
+
+def test_a_shallower_checkpoint_of_beats_is_refused_for_layers_it_lacks(tmp_path):
+    torch.save(beats_checkpoint(), tmp_path / "beats.pt")
+    with pytest.raises(BadInput, match="beats has no layer 4"):
+        BeatsEncoder((3, 4), tmp_path / "beats.pt", width=WIDTH).encode(noise(1.0), RATE_HZ)
+
+
+@pytest.mark.parametrize("name", ["wav2vec2", "ast", "pe-audio"])
+def test_a_folder_says_how_many_layers_there_are_before_anything_is_encoded(name, folders, tmp_path):
+    with pytest.raises(BadInput, match="no layer 3"):
+        open_encoder(EncoderConfig(name=name, layers=(1, 3), weights=folders / name))
+    with pytest.raises(BadInput, match=f"is no {name}"):
+        open_encoder(EncoderConfig(name=name, weights=tmp_path))
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import torch
 from shards.errors import BadInput
 from tests.training.staging import losses, quick, weights
 from training.launch import write_job
+from training.parallel import World
 from training.stages import train_stage
 
 SPREAD = {"processes": 2, "shard_network": True}
@@ -69,5 +70,13 @@ def test_sigterm_ends_all_processes_with_a_checkpoint(run, prepared, snapshots_r
 
 
 def test_a_failing_process_says_why(run):
+    with pytest.raises(BadInput, match="no tracker 'telepathy'"):
+        run(quick(processes=2, trackers=("telepathy",)))
+
+
+def test_a_batch_that_cannot_be_dealt_is_refused_before_anything_is_encoded(snapshots_root, tmp_path, monkeypatch):
+    # As where torchrun was started by hand with another number of processes than the job's.
+    monkeypatch.setattr("training.parallel.join", lambda device: World(0, 3, device))
     with pytest.raises(BadInput, match="cannot be dealt to 3 processes"):
-        run(quick(processes=3))
+        train_stage(quick(), snapshots_root=snapshots_root, runs_root=tmp_path)
+    assert not (tmp_path / "cache").exists()

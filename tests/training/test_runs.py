@@ -1,5 +1,8 @@
 """What a run leaves: a log of all of it, checkpoints, an end when it is enough, and a word before hours are spent."""
 
+import json
+import math
+import os
 import shutil
 import subprocess
 import sys
@@ -11,7 +14,7 @@ from shards.errors import BadInput, TrainingError, Unavailable
 from tests.training.staging import lines, losses, quick
 from training.adapter_files import load_adapter
 from training.config import load_config
-from training.log import read_metrics
+from training.log import METRICS, RunLog, open_trackers, read_metrics
 from training.stages import newest_run, train_stage
 
 FULL = """
@@ -28,6 +31,19 @@ try:
     train_stage(TrainConfig.model_validate(config), snapshots_root=snapshots, runs_root=runs, progress=progress)
 except TrainingError as error:
     print(error.message, error.remedy)
+"""
+
+SAID = """
+import json, sys
+from pathlib import Path
+from shards.errors import ClapboardError
+from training.config import TrainConfig
+from training.stages import train_stage
+config, snapshots, runs = json.loads(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
+try:
+    train_stage(TrainConfig.model_validate(config), snapshots_root=snapshots, runs_root=runs)
+except ClapboardError as error:
+    print(f"{type(error).__name__}: {error}")
 """
 
 
@@ -61,6 +77,57 @@ class TestTheLog:
         monkeypatch.setenv("WANDB_DIR", str(tmp_path))
         run(quick(trackers=("wandb",)))
         assert list(tmp_path.rglob("*.wandb"))
+
+    def test_a_tracker_without_a_login_is_said_before_anything_is_encoded(self, snapshots_root, tmp_path):
+        # In a process of its own: wandb remembers for a whole process how it was first set up.
+        known = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+        known |= {"NETRC": str(tmp_path / "netrc"), "WANDB_DIR": str(tmp_path)}
+        config = quick(trackers=("wandb",)).model_dump_json()
+        command = [sys.executable, "-c", SAID, config, str(snapshots_root), str(tmp_path / "runs")]
+        done = subprocess.run(command, env=known, capture_output=True, text=True, timeout=200)
+        assert "Unavailable: the tracker wandb does not start" in done.stdout, done.stderr
+        assert "wandb login" in done.stdout and not (tmp_path / "runs" / "cache").exists()
+
+    def test_an_unknown_tracker_is_said_before_anything_is_encoded(self, snapshots_root, tmp_path):
+        with pytest.raises(BadInput, match="no tracker"):
+            train_stage(quick(trackers=("telepathy",)), snapshots_root=snapshots_root, runs_root=tmp_path)
+        assert not (tmp_path / "cache").exists()
+
+    def test_trackers_finish_whatever_happens(self, tmp_path, monkeypatch):
+        finished = []
+
+        class Recorder:
+            requires_logging_directory = False
+
+            def __init__(self, _name): ...
+
+            def store_init_configuration(self, _config): ...
+
+            def finish(self):
+                finished.append(True)
+
+        monkeypatch.setattr("accelerate.tracking.LOGGER_TYPE_TO_CLASS", {"recorder": Recorder})
+        with pytest.raises(BadInput), open_trackers(("recorder", "telepathy"), tmp_path, {}):
+            pass
+        with pytest.raises(ValueError), open_trackers(("recorder",), tmp_path, {}):
+            raise ValueError
+        assert finished == [True, True]
+
+    def test_numbers_that_are_not_finite_are_null_in_valid_json(self, tmp_path):
+        for first_step in (0, 2):
+            RunLog(tmp_path, first_step=first_step).write(
+                1, {"probe": {"shift_gap_error": math.inf, "also": [math.nan]}}
+            )
+            for line in (tmp_path / METRICS).read_text().splitlines():
+                said = json.loads(line, parse_constant=pytest.fail)
+                assert said == {"step": 1, "probe": {"shift_gap_error": None, "also": [None]}}
+        assert read_metrics(tmp_path / METRICS)[0]["probe"]["shift_gap_error"] == math.inf
+
+    def test_a_probe_of_a_single_video_leaves_valid_json(self, run):
+        result = run(quick(probe_every=6, probe_clips=1))
+        text = (result.run_dir / METRICS).read_text()
+        probes = [json.loads(line, parse_constant=pytest.fail) for line in text.splitlines() if "probe" in line]
+        assert [line["probe"]["shift_gap_error"] for line in probes] == [None]
 
     def test_a_line_that_a_kill_cut_off_is_left_out(self, tmp_path):
         (tmp_path / "m.jsonl").write_text('{"step": 1}\n{"step": 2}\n{"ste')

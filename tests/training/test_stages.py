@@ -12,7 +12,7 @@ import pytest
 from shards.errors import BadInput, SnapshotError, TrainingError, Unavailable
 from training.config import TrainConfig, stage_config
 from training.dry_run import dry_run
-from training.stages import StageResult, train_stage
+from training.stages import StageResult, _finished, save_result, train_stage
 
 QUICK = {
     "batch": 4,
@@ -145,3 +145,19 @@ def test_a_dry_run_counts_a_wan_exactly_without_its_weights(backbone, backbone_p
     )
     assert report["trainable_share"] <= 0.019
     assert report["latent_frames"] in (13, 9)
+
+
+def test_a_result_of_which_nobody_knows_the_error_is_valid_json_and_the_same_again(tmp_path):
+    """A probe of one held-out video has an error of infinity, which JSON does not know."""
+    probe = {"shift_gap": 0.1, "shift_gap_error": math.inf}
+    run = tmp_path / "stage-one" / "digest"
+    run.mkdir(parents=True)
+    result = StageResult(
+        run_dir=run, adapter_dir=run / "adapter", snapshot="auto/v1", steps_done=1, finished=True, fresh=True,
+        resumed_from=0, first_loss=1.0, last_loss=0.5, trainable_parameters=1, backbone_parameters=2,
+        trainable_share=0.5, clips_encoded=1, clips_reused=0, clips_trained=1, probe=probe,
+    )  # fmt: skip
+    save_result(result)
+    text = (run / "result.json").read_text()
+    assert "Infinity" not in text and json.loads(text)["probe"]["shift_gap_error"] is None
+    assert _finished(run).probe == probe

@@ -15,15 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from shards.errors import Unavailable
 from training.adapter_config import Site
 from training.backbones.base import Latents
 from training.backbones.diffusion import NoiseSchedule
 from training.backbones.folder import load_part, pixels_of, read_json, to_pixels, version_of
-from training.config import PretrainConfig
-from training.data import ClipSet
+from training.backbones.published import FolderOfParts, FrozenNetwork
 from training.options import BackboneOptions, SiteChoice
-from training.progress import Progress
 from training.timing import VideoTiming
 
 _SD15: dict[str, Any] = {"cross_attention_dim": 768, "motion_max_seq_length": 32}
@@ -32,13 +29,14 @@ _CODEC_STEP_PX = 64
 _TEXT_TOKENS = 77
 
 
-class AnimateDiff(NoiseSchedule):
+class AnimateDiff(FolderOfParts, FrozenNetwork, NoiseSchedule):
     """From a folder with `unet/` (a motion UNet, or an image UNet beside `motion_adapter/`), `vae/`, `text_encoder/`,
     `tokenizer/`, and `scheduler/` where that is not AnimateDiff's own."""
 
     name = "animatediff"
     text_tokens = _TEXT_TOKENS
     usual_steps, usual_guidance = 25, 7.5
+    remedy = "name a folder with unet, motion_adapter, vae, text_encoder, tokenizer: --set weights=FOLDER"
 
     def __init__(self, options: BackboneOptions) -> None:
         self.folder, self.half, self.device = options.weights, options.half, options.device
@@ -46,9 +44,6 @@ class AnimateDiff(NoiseSchedule):
         super().__init__(read_json(scheduler) if scheduler and scheduler.is_file() else {})
         self.video = options.video(VideoTiming(frames=16, fps=8))
         self.size_px = options.size((256, 256), step_px=_CODEC_STEP_PX)
-        self._network: Any = None
-        self._codec: Any = None
-        self._words: tuple[Any, Any] | None = None
         with torch.device("meta"):
             shape = self._new_network()
         self._text_width: int = int(shape.config.cross_attention_dim)
@@ -68,7 +63,7 @@ class AnimateDiff(NoiseSchedule):
     def blank(self) -> "AnimateDiff":
         """A copy with a new network."""
         twin = copy.copy(self)
-        twin._network = self._new_network().requires_grad_(False)
+        twin.network = self._new_network()
         return twin
 
     @property
@@ -80,14 +75,6 @@ class AnimateDiff(NoiseSchedule):
     def text_version(self) -> str:
         """The text encoder's files."""
         return f"clip-1 {version_of(self._folder / 'text_encoder')}"
-
-    @property
-    def network(self) -> nn.Module:
-        """The motion UNet."""
-        if self._network is None:
-            raise RuntimeError("the backbone's weights were not loaded: call provide_weights or load_weights")
-        network: nn.Module = self._network
-        return network
 
     def parameter_count(self) -> int:
         """Parameters of the UNet."""
@@ -141,22 +128,6 @@ class AnimateDiff(NoiseSchedule):
             rows: Tensor = encoder(given.input_ids).last_hidden_state[0]
         return rows.float().cpu()
 
-    def release_codec(self) -> None:
-        """Forget VAE and text encoder."""
-        self._codec = self._words = None
-
-    def provide_weights(
-        self,
-        clips: ClipSet,  # noqa: ARG002 (published weights depend on nothing of ours)
-        *,
-        store: Path,  # noqa: ARG002
-        config: PretrainConfig,  # noqa: ARG002
-        progress: Progress | None,  # noqa: ARG002
-    ) -> Path:
-        """Load the published UNet and motion adapter."""
-        self.load_weights(self._folder)
-        return self._folder
-
     def load_weights(self, folder: Path) -> None:
         """Load the frozen UNet, joined with the motion adapter where that lies beside it."""
         from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
@@ -165,31 +136,19 @@ class AnimateDiff(NoiseSchedule):
         if (folder / "motion_adapter").is_dir():
             still = load_part(UNet2DConditionModel, folder / "unet", half=self.half)
             motion = load_part(MotionAdapter, folder / "motion_adapter", half=self.half)
-            self._network = UNetMotionModel.from_unet2d(still, motion)
+            self.network = UNetMotionModel.from_unet2d(still, motion)
         else:
-            self._network = load_part(UNetMotionModel, folder / "unet", half=self.half)
-        self._network.requires_grad_(False).eval()
+            self.network = load_part(UNetMotionModel, folder / "unet", half=self.half)
 
     def to(self, device: str) -> None:
         """Move UNet and schedule to a device."""
         self.network.to(device)
         self.kept = self.kept.to(device)
 
-    @property
-    def _folder(self) -> Path:
-        if self.folder is None:
-            raise Unavailable(
-                "the weights of animatediff are not on this machine",
-                remedy="name a folder with unet, motion_adapter, vae, text_encoder, tokenizer: --set weights=FOLDER",
-            )
-        return self.folder
+    def _codec_kind(self) -> Any:
+        from diffusers import AutoencoderKL
 
-    def _vae(self) -> Any:
-        if self._codec is None:
-            from diffusers import AutoencoderKL
-
-            self._codec = load_part(AutoencoderKL, self._folder / "vae", device=self.device)
-        return self._codec
+        return AutoencoderKL
 
     def _new_network(self) -> Any:
         """A UNet of the folder's shape, or of AnimateDiff's own."""

@@ -11,15 +11,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from training.adapter_config import Site
+from training.backbones.published import FrozenNetwork
 from training.timing import VideoTiming
 
 TIME_STEPS = 1000
 
 
-class WanFlow:
+class WanFlow(FrozenNetwork):
     """Flow matching around a diffusers `WanTransformer3DModel`.
 
     Attributes:
@@ -30,22 +31,9 @@ class WanFlow:
     video: VideoTiming
     time_shift: float
     own_times = True
-    _network: Any = None
 
     def __init__(self, architecture: Mapping[str, Any], *, blocks: list[int]) -> None:
         self._architecture, self._blocks = architecture, blocks
-
-    @property
-    def network(self) -> nn.Module:
-        """The transformer."""
-        if self._network is None:
-            raise RuntimeError("the backbone's weights were not loaded: call provide_weights or load_weights")
-        network: nn.Module = self._network
-        return network
-
-    @network.setter
-    def network(self, network: nn.Module) -> None:
-        self._network = network.requires_grad_(False).eval()
 
     @property
     def text_width(self) -> int:

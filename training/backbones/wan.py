@@ -17,14 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from shards.errors import Unavailable
 from training.backbones.base import Latents
 from training.backbones.flow import WanFlow
 from training.backbones.folder import load_part, pixels_of, read_json, to_pixels, version_of
-from training.config import PretrainConfig
-from training.data import ClipSet
+from training.backbones.published import FolderOfParts
 from training.options import BackboneOptions, SiteChoice
-from training.progress import Progress
 from training.timing import VideoTiming
 
 _FAMILY: dict[str, Any] = {
@@ -79,7 +76,7 @@ PRESETS = {
 _TEXT_TOKENS = 512
 
 
-class WanBackbone(WanFlow):
+class WanBackbone(FolderOfParts, WanFlow):
     """A Wan model in a folder of diffusers' layout; parts are loaded when they are first needed."""
 
     text_tokens = _TEXT_TOKENS
@@ -97,9 +94,8 @@ class WanBackbone(WanFlow):
         self.video = options.video(preset.video)
         self.size_px = options.size(preset.size_px, step_px=space * architecture["patch_size"][1])
         self.time_shift, self.own_times = preset.time_shift, preset.own_times
+        self.remedy = f"clapboard weights fetch {preset.name}, or name a folder: --set weights=FOLDER"
         self._space = space
-        self._codec: Any = None
-        self._words: tuple[Any, Any] | None = None
 
     @property
     def latent_shape(self) -> tuple[int, int, int, int]:
@@ -161,22 +157,6 @@ class WanBackbone(WanFlow):
             rows: Tensor = encoder(given.input_ids, given.attention_mask).last_hidden_state[0]
         return rows.float().cpu()
 
-    def release_codec(self) -> None:
-        """Forget VAE and text encoder."""
-        self._codec = self._words = None
-
-    def provide_weights(
-        self,
-        clips: ClipSet,  # noqa: ARG002 (published weights depend on nothing of ours)
-        *,
-        store: Path,  # noqa: ARG002
-        config: PretrainConfig,  # noqa: ARG002
-        progress: Progress | None,  # noqa: ARG002
-    ) -> Path:
-        """Load the published transformer."""
-        self.load_weights(self._folder)
-        return self._folder
-
     def load_weights(self, folder: Path) -> None:
         """Load the frozen transformer (diffusers' layout, sharded safetensors)."""
         from diffusers import WanTransformer3DModel
@@ -184,21 +164,10 @@ class WanBackbone(WanFlow):
         self.folder = folder
         self.network = load_part(WanTransformer3DModel, folder / "transformer", half=self.half)
 
-    @property
-    def _folder(self) -> Path:
-        if self.folder is None:
-            raise Unavailable(
-                f"the weights of {self.name} are not on this machine",
-                remedy=f"clapboard weights fetch {self.name}, or name a folder: --set weights=FOLDER",
-            )
-        return self.folder
+    def _codec_kind(self) -> Any:
+        from diffusers import AutoencoderKLWan
 
-    def _vae(self) -> Any:
-        if self._codec is None:
-            from diffusers import AutoencoderKLWan
-
-            self._codec = load_part(AutoencoderKLWan, self._folder / "vae", device=self.device)
-        return self._codec
+        return AutoencoderKLWan
 
 
 def wan(name: str, options: BackboneOptions) -> WanBackbone:

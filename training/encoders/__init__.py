@@ -49,7 +49,8 @@ def open_encoder(config: EncoderConfig, *, device: str = "cpu") -> AudioEncoder:
     """The encoder that is asked for; its weights are loaded onto the device at its first sound.
 
     Raises:
-        BadInput: there is none of that name.
+        BadInput: there is none of that name, or it has no such layer.
+        Unavailable: weights are named that are not there and would say which layers it has.
     """
     if config.name not in ENCODERS:
         raise BadInput(

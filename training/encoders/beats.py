@@ -17,12 +17,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from shards.checkpoint import fill, read_tensors
 from shards.errors import BadInput
 from training.encoders.base import FeatureBank, LayerSpec, unit_scale
-from training.encoders.checkpoint import digest_of, fill, found, read_checkpoint
 from training.encoders.sound import FRAME_S, SHIFT_S, kaldi_filter_bank, kaldi_frames, resampled
+from training.encoders.weighted import WeightedEncoder, checked_layers
 
-SOURCE = "https://github.com/microsoft/unilm/tree/master/beats (BEATs_iter3+ AS2M)"
 _BANDS = 128
 _MEAN, _STD = 15.41663, 6.55582
 _FULL_SCALE = 2.0**15
@@ -138,10 +138,11 @@ def relative_buckets(distance: Tensor, *, buckets: int, furthest: int) -> Tensor
     return (distance > 0).long() * half + torch.where(size < exact, size, log.clamp(max=half - 1))
 
 
-class BeatsEncoder:
+class BeatsEncoder(WeightedEncoder[BeatsNetwork]):
     """Columns of 175 ms every 160 ms, 8 tokens each."""
 
     name = "beats"
+    source = "https://github.com/microsoft/unilm/tree/master/beats (BEATs_iter3+ AS2M)"
     licence = "MIT"
     rate_hz = 16_000
     hop_s = 16 * SHIFT_S
@@ -151,14 +152,9 @@ class BeatsEncoder:
     def __init__(
         self, layers: tuple[int, ...] = (), weights: Path | None = None, *, device: str = "cpu", width: int = 768
     ) -> None:
-        self._chosen = layers or (4, 8, 12)
-        self._weights, self._width, self._device = weights, width, device
-        self._model: BeatsNetwork | None = None
-
-    @property
-    def version(self) -> str:
-        """The checkpoint's digest."""
-        return f"beats-1 {digest_of(found(self._weights, name=self.name, source=SOURCE))}"
+        there = range(1, _USUAL["encoder_layers"] + 1)
+        super().__init__(layers or (4, 8, 12), weights, device=device, there=there)
+        self._width = width
 
     @property
     def layers(self) -> tuple[LayerSpec, ...]:
@@ -183,22 +179,18 @@ class BeatsEncoder:
         }
         return FeatureBank(layers, self.hop_s, self.width_s)
 
-    def release(self) -> None:
-        """Forget the weights."""
-        self._model = None
-
-    def _loaded(self) -> BeatsNetwork:
-        if self._model is None:
-            checkpoint = read_checkpoint(self._weights, name=self.name, source=SOURCE)
-            if not {"cfg", "model"} <= checkpoint.keys():
-                raise BadInput("this is no checkpoint of beats: it has no `cfg` and `model`", remedy=f"see {SOURCE}")
-            cfg = _USUAL | {name: value for name, value in checkpoint["cfg"].items() if name in _USUAL}
-            if {name: cfg[name] for name in _ONLY} != _ONLY:
-                raise BadInput("this checkpoint is another kind of BEATs than was published", remedy=f"see {SOURCE}")
-            model = BeatsNetwork(cfg)
-            fill(model, tensors_of(checkpoint["model"]), name=self.name)
-            self._model = model.to(self._device)
-        return self._model
+    def _load(self) -> BeatsNetwork:
+        checkpoint = read_tensors(self._place, remedy=self._remedy)
+        if not {"cfg", "model"} <= checkpoint.keys():
+            raise BadInput("this is no checkpoint of beats: it has no `cfg` and `model`", remedy=self._remedy)
+        cfg = _USUAL | {name: value for name, value in checkpoint["cfg"].items() if name in _USUAL}
+        if {name: cfg[name] for name in _ONLY} != _ONLY:
+            raise BadInput("this checkpoint is another kind of BEATs than was published", remedy=self._remedy)
+        # A checkpoint may have fewer layers than the published ones.
+        checked_layers(self.name, self._chosen, range(1, cfg["encoder_layers"] + 1))
+        model = BeatsNetwork(cfg)
+        fill(model, tensors_of(checkpoint["model"]), what=self.name, remedy=self._remedy)
+        return model
 
 
 def tensors_of(theirs: dict[str, Tensor]) -> dict[str, Tensor]:

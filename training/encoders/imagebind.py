@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from shards.checkpoint import fill, read_tensors
 from training.encoders.base import FeatureBank, LayerSpec, unit_scale
-from training.encoders.checkpoint import digest_of, fill, found, read_checkpoint
 from training.encoders.sound import FRAME_S, SHIFT_S, kaldi_filter_bank, resampled
+from training.encoders.weighted import WeightedEncoder
 
-SOURCE = "https://github.com/facebookresearch/ImageBind (imagebind_huge.pth)"
 _FRAMES, _BANDS, _PATCH, _STRIDE = 204, 128, 16, 10
 _TIMES, _FREQUENCIES = (_FRAMES - _PATCH) // _STRIDE + 1, (_BANDS - _PATCH) // _STRIDE + 1
 _MEAN, _STD = -4.268, 9.138
@@ -71,10 +71,11 @@ class ImageBindAudio(nn.Module):
         return said
 
 
-class ImageBindEncoder:
+class ImageBindEncoder(WeightedEncoder[ImageBindAudio]):
     """Columns of 175 ms every 100 ms, 12 tokens each."""
 
     name = "imagebind"
+    source = "https://github.com/facebookresearch/ImageBind (imagebind_huge.pth)"
     licence = "CC BY-NC-SA 4.0: not for commercial use"
     rate_hz = 16_000
     hop_s = _STRIDE * SHIFT_S
@@ -83,15 +84,8 @@ class ImageBindEncoder:
     def __init__(
         self, layers: tuple[int, ...] = (), weights: Path | None = None, *, device: str = "cpu", **shape: int
     ) -> None:
-        self._chosen = layers or (4, 8, 12)
-        self._weights, self._shape = weights, {"width": 768, "blocks": 12, "heads": 12} | shape
-        self._device = device
-        self._model: ImageBindAudio | None = None
-
-    @property
-    def version(self) -> str:
-        """The checkpoint's digest."""
-        return f"imagebind-1 {digest_of(found(self._weights, name=self.name, source=SOURCE))}"
+        self._shape = {"width": 768, "blocks": 12, "heads": 12} | shape
+        super().__init__(layers or (4, 8, 12), weights, device=device, there=range(1, self._shape["blocks"] + 1))
 
     @property
     def layers(self) -> tuple[LayerSpec, ...]:
@@ -117,17 +111,11 @@ class ImageBindEncoder:
             layers[str(layer)] = unit_scale(grid.flatten(0, 1)[:columns])
         return FeatureBank(layers, self.hop_s, self.width_s)
 
-    def release(self) -> None:
-        """Forget the weights."""
-        self._model = None
-
-    def _loaded(self) -> ImageBindAudio:
-        if self._model is None:
-            tensors = audio_tensors(read_checkpoint(self._weights, name=self.name, source=SOURCE))
-            model = ImageBindAudio(**self._shape)
-            fill(model, tensors, name=self.name)
-            self._model = model.to(self._device)
-        return self._model
+    def _load(self) -> ImageBindAudio:
+        tensors = audio_tensors(read_tensors(self._place, remedy=self._remedy))
+        model = ImageBindAudio(**self._shape)
+        fill(model, tensors, what=self.name, remedy=self._remedy)
+        return model
 
 
 def audio_tensors(checkpoint: dict[str, Any]) -> dict[str, Tensor]:

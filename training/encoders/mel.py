@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from shards.errors import BadInput
 from training.encoders.base import FeatureBank, LayerSpec
 from training.encoders.sound import resampled
+from training.encoders.weighted import checked_layers
 
 _FFT = 512
 _FLOOR = 1e-4
@@ -38,9 +38,8 @@ class MelEncoder:
     bands = 48
 
     def __init__(self, layers: tuple[int, ...] = ()) -> None:
-        if any(not 1 <= layer <= len(_VIEWS) for layer in layers):
-            raise BadInput(f"mel has the layers 1 to {len(_VIEWS)}, not {layers}", remedy="1 fine, 2 onset, 3 smooth")
-        self._chosen = tuple(_VIEWS[layer - 1] for layer in layers) or _VIEWS
+        chosen = checked_layers(self.name, layers, range(1, len(_VIEWS) + 1))
+        self._chosen = tuple(_VIEWS[layer - 1] for layer in chosen) or _VIEWS
         self._filters = mel_filters(bands=self.bands, fft=_FFT, rate_hz=self.rate_hz)
         self._taper = torch.hann_window(_FFT, periodic=True)
 

@@ -7,7 +7,8 @@ Layer n is the n-th of the library's `hidden_states`, counted from the embedding
 - `pe-audio` (Perception Encoder audio, Apache-2.0): columns of 40 ms, from 48 kHz.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from torch import Tensor
 
 from shards.errors import BadInput
 from training.encoders.base import FeatureBank, LayerSpec, unit_scale
-from training.encoders.checkpoint import digest_of, found
+from training.encoders.checkpoint import found
 from training.encoders.sound import kaldi_frames, resampled
+from training.encoders.weighted import WeightedEncoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Family:
         source: a repository of the hub with published weights.
         licence: of those weights.
         layers: the usual ones.
+        blocks: the last layer of the published weights.
         width, tokens: numbers in a row, and rows in a column, of the published weights.
         rate_hz, hop_s, width_s: its clock.
         columns: seconds -> columns.
@@ -42,6 +45,7 @@ class Family:
     source: str
     licence: str
     layers: tuple[int, ...]
+    blocks: int
     width: int
     tokens: int
     rate_hz: int
@@ -72,43 +76,42 @@ def _stretched(rows: Tensor, columns: int) -> Tensor:
 
 FAMILIES = {
     "wav2vec2": Family(
-        "Wav2Vec2Model", "facebook/wav2vec2-base", "Apache-2.0", (4, 8, 12), 768, 1, 16_000, 0.02, 0.025,
+        "Wav2Vec2Model", "facebook/wav2vec2-base", "Apache-2.0", (4, 8, 12), 12, 768, 1, 16_000, 0.02, 0.025,
         columns=lambda seconds: max((round(seconds * 16_000) - 400) // 320 + 1, 1), grid=_strip,
     ),
     "ast": Family(
-        "ASTModel", "MIT/ast-finetuned-audioset-10-10-0.4593", "BSD-3-Clause", (4, 8, 12), 768, 12, 16_000, 0.1, 0.175,
-        columns=lambda seconds: min(max((kaldi_frames(round(seconds * 16_000)) - 16) // 10 + 1, 1), 101), grid=_patches,
+        "ASTModel", "MIT/ast-finetuned-audioset-10-10-0.4593", "BSD-3-Clause", (4, 8, 12), 12, 768, 12, 16_000, 0.1,
+        0.175, grid=_patches,
+        columns=lambda seconds: min(max((kaldi_frames(round(seconds * 16_000)) - 16) // 10 + 1, 1), 101),
     ),
     "pe-audio": Family(
-        "PeAudioEncoder", "facebook/pe-av-base", "Apache-2.0", (2, 4, 6), 1792, 1, 48_000, 0.04, 0.04,
+        "PeAudioEncoder", "facebook/pe-av-base", "Apache-2.0", (2, 4, 6), 6, 1792, 1, 48_000, 0.04, 0.04,
         columns=lambda seconds: max(-(-round(seconds * 48_000) // 1920), 1), grid=_behind_class_token,
     ),
 }  # fmt: skip
 
 
-class TransformersEncoder:
+class TransformersEncoder(WeightedEncoder[Any]):
     """One of `FAMILIES`, from a folder as `save_pretrained` writes it."""
 
     def __init__(
         self, name: str, layers: tuple[int, ...] = (), weights: Path | None = None, *, device: str = "cpu"
     ) -> None:
-        self.name, self._family, self._weights = name, FAMILIES[name], weights
-        self._chosen, self._device = layers or self._family.layers, device
+        self.name, self._family = name, FAMILIES[name]
+        self.source = f"the hub ({self._family.source})"
         self.licence, self.rate_hz = self._family.licence, self._family.rate_hz
         self.hop_s, self.width_s = self._family.hop_s, self._family.width_s
-        self._model: Any = None
+        self._width, blocks = self._family.width, self._family.blocks
+        if weights is not None:
+            config = self._read_config(found(weights, name=name, source=self.source))
+            self._width, blocks = config.hidden_size, config.num_hidden_layers
+        super().__init__(layers or self._family.layers, weights, device=device, there=range(blocks + 1))
         self._extract: Any = None
-
-    @property
-    def version(self) -> str:
-        """The folder's digest."""
-        return f"{self.name}-1 {digest_of(self._folder)}"
 
     @property
     def layers(self) -> tuple[LayerSpec, ...]:
         """The chosen layers; their width is the folder's where one is named."""
-        width = self._config().hidden_size if self._weights else self._family.width
-        return tuple(LayerSpec(str(layer), self._family.tokens, width) for layer in self._chosen)
+        return tuple(LayerSpec(str(layer), self._family.tokens, self._width) for layer in self._chosen)
 
     def columns(self, duration_s: float) -> int:
         """Columns that lie within the sound."""
@@ -122,40 +125,33 @@ class TransformersEncoder:
         given = self._extract(sound, sampling_rate=self.rate_hz, return_tensors="pt")
         with torch.no_grad():
             states = model(given["input_values"].to(self._device), output_hidden_states=True).hidden_states
-        if max(self._chosen) >= len(states):
-            raise BadInput(
-                f"{self.name} has no layer {max(self._chosen)}", remedy=f"choose layers from 0 to {len(states) - 1}"
-            )
         layers = {str(layer): unit_scale(self._family.grid(states[layer], columns)) for layer in self._chosen}
         return FeatureBank(layers, self.hop_s, self.width_s)
 
-    def release(self) -> None:
-        """Forget the weights."""
-        self._model = self._extract = None
-
-    @property
-    def _folder(self) -> Path:
-        return found(self._weights, name=self.name, source=f"the hub ({self._family.source})")
-
-    def _config(self) -> Any:
+    def _read_config(self, folder: Path) -> Any:
         import transformers
 
-        kind = getattr(transformers, self._family.model).config_class
-        return kind.from_pretrained(self._folder, local_files_only=True)
+        if not (folder / "config.json").is_file():
+            # The library would take its own defaults instead.
+            raise BadInput(f"{folder} is no {self.name}: it has no config.json", remedy=self._remedy)
+        with self._refusing(folder):
+            kind = getattr(transformers, self._family.model).config_class
+            return kind.from_pretrained(folder, local_files_only=True)
 
-    def _loaded(self) -> Any:
-        if self._model is None:
-            import transformers
+    def _load(self) -> Any:
+        import transformers
 
-            transformers.utils.logging.disable_progress_bar()
-            kind = getattr(transformers, self._family.model)
-            try:
-                model = kind.from_pretrained(self._folder, local_files_only=True, use_safetensors=True)
-                self._model = model.eval().to(self._device)
-                self._extract = transformers.AutoFeatureExtractor.from_pretrained(self._folder, local_files_only=True)
-            except (OSError, ValueError) as error:
-                said = str(error).splitlines()[0]
-                raise BadInput(
-                    f"{self._folder} is no {self.name}: {said}", remedy=f"fetch {self._family.source} anew"
-                ) from error
-        return self._model
+        transformers.utils.logging.disable_progress_bar()
+        kind, folder = getattr(transformers, self._family.model), self._place
+        with self._refusing(folder):
+            self._extract = transformers.AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
+            return kind.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+
+    @contextmanager
+    def _refusing(self, folder: Path) -> Iterator[None]:
+        """Say in our words what the library says of a folder."""
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            said = str(error).splitlines()[0]
+            raise BadInput(f"{folder} is no {self.name}: {said}", remedy=self._remedy) from error

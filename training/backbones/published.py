@@ -1,0 +1,86 @@
+"""What published backbones share: a network that is there and frozen, and a folder of parts, each loaded when asked."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from shards.errors import Unavailable
+from training.backbones.folder import load_part
+from training.config import PretrainConfig
+from training.data import ClipSet
+from training.progress import Progress
+
+
+class FrozenNetwork:
+    """A generator: nothing in it learns, and it is there or said to be missing."""
+
+    _network: Any = None
+
+    @property
+    def network(self) -> nn.Module:
+        """The generator itself."""
+        if self._network is None:
+            raise RuntimeError("the backbone's weights were not loaded: call provide_weights or load_weights")
+        network: nn.Module = self._network
+        return network
+
+    @network.setter
+    def network(self, network: nn.Module) -> None:
+        self._network = network.requires_grad_(False).eval()
+
+
+class FolderOfParts(ABC):
+    """Published weights in a folder; the network is loaded by `load_weights`, codec and words when they are asked.
+
+    Attributes:
+        name: of the backbone.
+        folder: where its parts lie, if that is known.
+        half: whether its network computes in bf16.
+        device: of codec and words.
+        remedy: where to get the weights.
+    """
+
+    name: str
+    folder: Path | None
+    half: bool
+    device: str
+    remedy: str
+    _codec: Any = None
+    _words: tuple[Any, Any] | None = None
+
+    @abstractmethod
+    def load_weights(self, folder: Path) -> None:
+        """Load the frozen network."""
+
+    def provide_weights(
+        self,
+        clips: ClipSet,  # noqa: ARG002 (published weights depend on nothing of ours)
+        *,
+        store: Path,  # noqa: ARG002
+        config: PretrainConfig,  # noqa: ARG002
+        progress: Progress | None,  # noqa: ARG002
+    ) -> Path:
+        """Load the published network."""
+        self.load_weights(self._folder)
+        return self._folder
+
+    def release_codec(self) -> None:
+        """Forget VAE and text encoder."""
+        self._codec = self._words = None
+
+    @property
+    def _folder(self) -> Path:
+        if self.folder is None:
+            raise Unavailable(f"the weights of {self.name} are not on this machine", remedy=self.remedy)
+        return self.folder
+
+    @abstractmethod
+    def _codec_kind(self) -> Any:
+        """The class of the VAE."""
+
+    def _vae(self) -> Any:
+        if self._codec is None:
+            self._codec = load_part(self._codec_kind(), self._folder / "vae", device=self.device)
+        return self._codec
