@@ -4,6 +4,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
 from curation.embeddings import EmbeddingStore
 from curation.ledger.open import Ledger, open_ledger
 from shards.errors import BadInput
@@ -64,9 +67,22 @@ class Home:
         """The report of the last run."""
         return self.root / "report.html"
 
-    def ledger(self) -> Ledger:
-        """Open this home's ledger, making the folder and the schema when they are not there."""
-        self.make()
+    def ledger(self, *, must_exist: bool = False) -> Ledger:
+        """Open this home's ledger, making the folder and the schema when they are not there.
+
+        Args:
+            must_exist: make neither; whoever only looks at a home means one in which something was done.
+
+        Raises:
+            BadInput: it cannot be made or opened, or it must exist and does not.
+        """
+        if not must_exist:
+            self.make()
+        elif (file := file_of(self.ledger_url)) and not file.is_file():
+            raise BadInput(
+                f"there is no home at {self.root}: {file} is missing",
+                remedy="clapboard curate SOURCES --home FOLDER makes one; or name another --home",
+            )
         return open_ledger(self.ledger_url)
 
     def make(self) -> None:
@@ -85,3 +101,12 @@ class Home:
             raise BadInput(
                 f"the home {self.root} cannot be written to", remedy="check its rights, or name another --home"
             )
+
+
+def file_of(ledger_url: str) -> Path | None:
+    """The file that a ledger's URL names; None for a database server, and for what is no URL."""
+    try:
+        url = make_url(ledger_url)
+    except ArgumentError:
+        return None
+    return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None

@@ -4,7 +4,6 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from curation.decide.policy import Policy
@@ -15,6 +14,7 @@ from curation.media.settings import AnalysisSettings, CutSettings, SandboxSettin
 from curation.review.settings import ReviewSettings
 from curation.sources.settings import SourceSettings
 from shards.errors import BadInput
+from shards.yaml_files import read_yaml
 
 
 class ClipSettings(BaseModel):
@@ -76,13 +76,9 @@ def load_recipe(path: Path) -> Recipe:
     Raises:
         BadInput: no such file, not YAML, or a setting that does not exist or has a wrong value.
     """
+    settings = read_yaml(path)
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         return Recipe.model_validate(settings)
-    except OSError as error:
-        raise BadInput(f"the recipe {path} cannot be read: {error.strerror}", remedy="check the path") from error
-    except yaml.YAMLError as error:
-        raise BadInput(f"the recipe {path} is not YAML: {error}", remedy="mend the line it names") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the file"

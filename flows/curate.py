@@ -68,6 +68,9 @@ class CurateParams(BaseModel):
 def curate(params: CurateParams) -> CurateSummary:
     """Read, fetch, measure, decide, publish; every step only what is not done yet."""
     home, recipe, seconds = Home(params.home.absolute()), params.recipe, dict[str, float]()
+    # Before anything is fetched: a recipe that cannot run says so here. All threads share one set of models.
+    semantics = Semantics(recipe.semantics)
+    scores, not_run = usable_scores(recipe, semantics)
     with home.ledger() as ledger:
         # One governor for lists and all batches: a host counts what the whole run asks of it, not a thread.
         governor = governor_of(ledger, recipe.fetch)
@@ -77,9 +80,6 @@ def curate(params: CurateParams) -> CurateSummary:
         later_rows, fetched = _fetch_all(home, params, governor)
     with MediaWorkers(settings=recipe.sandbox, analysis=recipe.analysis) as workers:
         with _timed(seconds, "measure"):
-            # One set of models for all threads; what several ask for at once becomes one batch.
-            semantics = Semantics(recipe.semantics)
-            scores, not_run = usable_scores(recipe, semantics)
             stale = _ids_to_measure(home, recipe, scores)
             measured = _in_batches(measure_batch, stale, home, recipe, "measuring", scores, workers, semantics)
         with _timed(seconds, "decide"):

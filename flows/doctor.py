@@ -111,8 +111,14 @@ def _disk(home: Home) -> Finding:
 
 
 def _server(home: Home) -> Finding:
-    from flows.server import running_server
+    from flows.server import named_server, running_server
 
+    try:
+        if named_server():
+            return Finding("Prefect server", State.OK, "the one that PREFECT_API_URL names answers")
+    except Unavailable as lack:
+        # Every command that needs a server would stop there.
+        return Finding("Prefect server", State.BLOCKED, lack.message, lack.remedy)
     if url := running_server(home):
         return Finding("Prefect server", State.OK, url)
     return Finding("Prefect server", State.OK, "none runs; commands start their own", "to keep one: clapboard serve")

@@ -3,6 +3,7 @@
 A home keeps the server's database in `HOME/prefect`; it only remembers runs, so it may be deleted at any time.
 """
 
+import errno
 import json
 import os
 import signal
@@ -13,10 +14,11 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 
 from curation.home import Home
-from shards.errors import Unavailable
+from shards.errors import BadInput, Unavailable
 from shards.files import write_atomic
 
 START_TIMEOUT_S = 90
@@ -27,9 +29,11 @@ DEPLOYING = (
     "prefect work-pool create curation --type process",
     "prefect work-pool create training --type process",
     "prefect deploy --all",
-    "prefect worker start --pool curation",
 )
-"""How a server gets our deployments, in the folder of prefect.yaml, and somebody who runs them."""
+"""How a server gets our deployments, in the folder of prefect.yaml."""
+
+WORKERS = ("prefect worker start --pool curation", "prefect worker start --pool training")
+"""Who runs them: each pool needs a worker, and a worker does not end by itself."""
 
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -51,7 +55,7 @@ def prefect_server(home: Home) -> Iterator[str]:
     port of the loopback and stopped at the end.
 
     Raises:
-        Unavailable: a server was started and did not answer in time.
+        Unavailable: the server that is named does not answer, or one was started and did not answer in time.
     """
     with known_server(home) as known:
         if known:
@@ -68,10 +72,14 @@ def prefect_server(home: Home) -> Iterator[str]:
 
 @contextmanager
 def known_server(home: Home) -> Iterator[str | None]:
-    """Have the Prefect API that is named or already runs for the length of the block; yields None where none does."""
+    """Have the Prefect API that is named or already runs for the length of the block; yields None where none does.
+
+    Raises:
+        Unavailable: `PREFECT_API_URL` names a server that does not answer.
+    """
     os.environ.update({name: os.environ.get(name, value) for name, value in QUIET.items()})
     os.environ["PREFECT_HOME"] = str(home.prefect)
-    url = os.environ.get("PREFECT_API_URL") or running_server(home)
+    url = named_server() or running_server(home)
     if url is None:
         yield None
         return
@@ -79,20 +87,49 @@ def known_server(home: Home) -> Iterator[str | None]:
         yield url
 
 
-def running_server(home: Home) -> str | None:
-    """The API URL of the server that runs for this home, if one answers."""
-    note = home.prefect / NOTE
-    if not note.is_file():
+def named_server() -> str | None:
+    """The API URL in `PREFECT_API_URL`, whose server was asked what Prefect asks it before a run; None without one.
+
+    Raises:
+        Unavailable: it is no URL, no Prefect server answers there, or one that this Prefect cannot talk to.
+    """
+    import httpx
+
+    url = os.environ.get("PREFECT_API_URL")
+    if not url:
         return None
-    url = str(json.loads(note.read_text())["url"])
-    return url if _is_healthy(url) else None
+    try:
+        with _client_settings(url):
+            _ask_for_version()
+    except (RuntimeError, ValueError, httpx.HTTPError) as error:
+        # Pydantic's words about a URL that is none are a page long, and hold all settings.
+        why = "it is no URL" if isinstance(error, ValueError) else str(error).partition("\n")[0]
+        raise Unavailable(
+            f"the Prefect server that PREFECT_API_URL names cannot be used: {why}",
+            remedy="unset PREFECT_API_URL, or start that server",
+        ) from error
+    return url
+
+
+def running_server(home: Home) -> str | None:
+    """The API URL of the server that runs for this home, if one answers; a damaged note is no note."""
+    try:
+        url = json.loads((home.prefect / NOTE).read_bytes())["url"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+    return url if isinstance(url, str) and _is_healthy(url) else None
 
 
 def start_server(home: Home, *, port: int, host: str = "127.0.0.1") -> tuple[subprocess.Popen[bytes], str]:
-    """Start a server as a child process and wait until it answers; its words go to `HOME/prefect/server.log`."""
+    """Start a server as a child process and wait until it answers; its words go to `HOME/prefect/server.log`.
+
+    Raises:
+        BadInput: the port is taken, or not ours to take.
+        Unavailable: the server ended, or did not answer in time.
+    """
+    _check_port(host, port)
     home.prefect.mkdir(parents=True, exist_ok=True)
-    url = f"http://{host}:{port}/api"
-    log = home.prefect / "server.log"
+    url, log = f"http://{host}:{port}/api", log_of(home)
     # The UI runs in the browser and must be told where the API is; it would look for it on port 4200.
     environment = os.environ | QUIET | {"PREFECT_HOME": str(home.prefect), "PREFECT_UI_API_URL": url}
     environment.pop("PREFECT_API_URL", None)
@@ -102,15 +139,20 @@ def start_server(home: Home, *, port: int, host: str = "127.0.0.1") -> tuple[sub
             command, stdin=subprocess.DEVNULL, stdout=words, stderr=words, env=environment, start_new_session=True
         )
     deadline = time.monotonic() + START_TIMEOUT_S
-    while not _is_healthy(url):
+    while not _is_healthy(url) or process.poll() is not None or _is_another_s(url, home):
         if process.poll() is not None or time.monotonic() > deadline:
             stop_server(process, home)
             raise Unavailable(
-                f"the Prefect server did not start: {_last_line(log)}", remedy=f"read {log}; or set PREFECT_API_URL"
+                f"the Prefect server did not start: {last_line(log)}", remedy=f"read {log}; or set PREFECT_API_URL"
             )
         time.sleep(0.2)
     write_atomic(home.prefect / NOTE, json.dumps({"url": url, "pid": process.pid}).encode())
     return process, url
+
+
+def log_of(home: Home) -> Path:
+    """Where a home's server writes its words."""
+    return home.prefect / "server.log"
 
 
 def next_commands(url: str) -> list[str]:
@@ -155,14 +197,47 @@ def send_what_waits() -> None:
         worker.drain_all(timeout=DRAIN_TIMEOUT_S, at_exit=False)
 
 
-def _is_healthy(url: str) -> bool:
+def _ask_for_version() -> None:
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        client.raise_for_api_version_mismatch()
+
+
+def _check_port(host: str, port: int) -> None:
+    """Whoever listens there would answer in our server's place."""
     try:
-        with urllib.request.urlopen(f"{url}/health", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        if taken or error.errno == errno.EACCES:
+            raise BadInput(
+                f"port {port} is {'taken' if taken else 'not ours to take'}",
+                remedy="--port 0 takes a free one, or name another",
+            ) from error
 
 
-def _last_line(log: Path) -> str:
+def _is_healthy(url: str) -> bool:
+    return _answer(f"{url}/health") is not None
+
+
+def _is_another_s(url: str, home: Home) -> bool:
+    """Whether another home's server answers: it may have taken the port while ours was starting."""
+    settings = _answer(f"{url}/admin/settings")
+    return isinstance(settings, dict) and Path(settings.get("home", home.prefect)).resolve() != home.prefect.resolve()
+
+
+def _answer(url: str) -> object | None:
+    """The JSON at a URL, None where nobody answers with any."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            found: object = json.load(answer)
+            return found
+    except (OSError, ValueError, HTTPException):
+        return None
+
+
+def last_line(log: Path) -> str:
+    """The last thing that was said in a log."""
     lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
     return next((line for line in reversed(lines) if line.strip()), "it said nothing")

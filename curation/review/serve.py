@@ -85,7 +85,8 @@ def serve(
         on_enough: called when enough is known to stop; in the background, and again when it is known anew.
 
     Raises:
-        BadInput: the port is taken, or other machines could reach the page and nobody would be asked who they are.
+        BadInput: the port is taken, the certificate or its key cannot be used, or other machines could reach the page
+            and nobody would be asked who they are.
     """
     where = place or Place()
     with home.ledger() as ledger:
@@ -106,11 +107,12 @@ def serve(
                 next_commands=next_commands,
                 on_enough=lambda queue: behind.submit(on_enough, queue).add_done_callback(Future.result),
             )
+            config = _loaded(app, where)
             if where.in_the_open and isinstance(access, Accounts):
                 warn(IN_THE_OPEN)
             announce(link(where, listener.getsockname()[1], link_path))
             with suppress(KeyboardInterrupt):
-                uvicorn.Server(_quiet(app, where)).run(sockets=[listener])
+                uvicorn.Server(config).run(sockets=[listener])
 
 
 def link(where: Place, port: int, path: str) -> str:
@@ -137,6 +139,22 @@ def _way_in(where: Place, ledger: Ledger, reviewer: str) -> tuple[Access, str]:
         )
     token = secrets.token_urlsafe(32)
     return OneTimeLink(token, reviewer), entry_path(token)
+
+
+def _loaded(app: FastAPI, where: Place) -> uvicorn.Config:
+    """The server's settings with its certificate loaded: nobody is sent to an address that will not answer."""
+    if where.key and not where.certificate:
+        raise BadInput("a key without its certificate is of no use", remedy="add --tls-certificate")
+    config = _quiet(app, where)
+    try:
+        config.load()
+    except OSError as error:
+        named = " and ".join(str(one) for one in (where.certificate, where.key) if one)
+        raise BadInput(
+            f"{named} cannot be used for https: {error.strerror or error}",
+            remedy="give two PEM files that belong together: --tls-certificate and --tls-key",
+        ) from error
+    return config
 
 
 def _quiet(app: FastAPI, where: Place) -> uvicorn.Config:

@@ -103,7 +103,7 @@ def explain(
     from curation.explain import explain as story_of
     from flows.cli.show import print_json
 
-    with home_of(home).ledger() as ledger:
+    with home_of(home).ledger(must_exist=True) as ledger:
         story = story_of(ledger, item)
     if json:
         print_json(story)
@@ -120,9 +120,15 @@ def protect(
     from curation.dedup.ledger import add_benchmark
     from curation.media.sandbox import MediaWorkers
     from curation.sources.folder import SUFFIXES
+    from shards.errors import BadInput
 
     found = [path for one in files for path in (sorted(one.rglob("*")) if one.is_dir() else [one])]
     videos = [path for path in found if path.suffix.lower() in SUFFIXES or path in files]
+    if not videos:
+        raise BadInput(
+            f"there is no video in {', '.join(map(str, files))}",
+            remedy=f"name videos, or folders of files that end in {', '.join(sorted(SUFFIXES))}",
+        )
     with home_of(home).ledger() as ledger, MediaWorkers(count=1) as workers:
         kept = add_benchmark(
             ledger,
@@ -172,7 +178,7 @@ def funnel(home: HomeOption = None, json: JsonOption = False) -> None:
     from curation.funnel import funnel as stages_of
     from flows.cli.show import print_json
 
-    with place.ledger() as ledger:
+    with place.ledger(must_exist=True) as ledger:
         for stage in stages_of(ledger):
             print_json(asdict(stage))
 
@@ -184,7 +190,7 @@ def show_funnel(home: Path) -> None:
     from curation.outcomes import remedy_of
     from flows.cli.show import table
 
-    with Home(home).ledger() as ledger:
+    with Home(home).ledger(must_exist=True) as ledger:
         stages = stages_of(ledger)
     rows = []
     for stage in stages:

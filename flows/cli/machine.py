@@ -1,5 +1,6 @@
 """`clapboard demo`, `doctor`, `serve`."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -43,18 +44,29 @@ def doctor(home: HomeOption = None, json: JsonOption = False) -> None:
 
 def serve(
     home: HomeOption = None,
-    port: Annotated[int, typer.Option("--port", help="Port of the loopback; 0 takes a free one.")] = 4200,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port of the loopback; 0 takes a free one.")
+    ] = 4200,
 ) -> None:
     """The Prefect server of a home, with its UI; Ctrl-C stops it. Other commands use it while it runs."""
-    from flows.server import free_port, next_commands, start_server, stop_server
+    from flows.server import WORKERS, free_port, last_line, log_of, next_commands, start_server, stop_server
+    from shards.errors import Unavailable
 
     place = home_of(home)
     process, url = start_server(place, port=port or free_port())
     typer.echo(f"Prefect UI: {url.removesuffix('/api')}   (Ctrl-C stops)")
     typer.echo("\nIts deployments, from another terminal in the folder of prefect.yaml:\n")
-    for command in next_commands(url):
-        typer.echo(f"    {command}")
+    _say(next_commands(url))
+    typer.echo("\nWho runs them, each in a terminal of its own after that first line; the second where the GPU is:\n")
+    _say(WORKERS)
     try:
         process.wait()
     finally:
         stop_server(process, place)
+    log = log_of(place)
+    raise Unavailable(f"the Prefect server ended by itself: {last_line(log)}", remedy=f"read {log}")
+
+
+def _say(commands: Iterable[str]) -> None:
+    for command in commands:
+        typer.echo(f"    {command}")

@@ -4,11 +4,15 @@ import getpass
 import shlex
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.options import HomeOption, JsonOption, RecipeOption, home_of, recipe_of
+
+if TYPE_CHECKING:
+    from curation.home import Home
+    from curation.review.progress import Progress
 
 app = typer.Typer(no_args_is_help=True, help="Look at flagged clips and say yes or no.")
 
@@ -29,7 +33,7 @@ def list_(
     from curation.review.queue import enrol, flagged
     from flows.cli.show import print_json, table
 
-    with home_of(home).ledger() as ledger:
+    with home_of(home).ledger(must_exist=True) as ledger:
         enrol(ledger, recipe_of(recipe).review)
         items = flagged(ledger, waiting_only=not every)
     if json:
@@ -106,7 +110,7 @@ def progress(home: HomeOption = None, recipe: RecipeOption = None, json: JsonOpt
     from flows.cli.show import print_json, table
 
     settings = recipe_of(recipe).review
-    with home_of(home).ledger() as ledger:
+    with home_of(home).ledger(must_exist=True) as ledger:
         enrol(ledger, settings)
         found = read(ledger, settings)
     if json:
@@ -137,7 +141,7 @@ def export_(
     from curation.review.queue import enrol
     from curation.review.tables import export_answers
 
-    with home_of(home).ledger() as ledger:
+    with home_of(home).ledger(must_exist=True) as ledger:
         enrol(ledger, recipe_of(recipe).review)
         count = export_tasks(ledger, file, media=media) if file.suffix == ".json" else export_answers(ledger, file)
     typer.echo(f"{count} written to {file}")
@@ -186,7 +190,7 @@ def list_accounts(home: HomeOption = None) -> None:
     """Who may sign in."""
     from curation.review.access import account_names
 
-    with home_of(home).ledger() as ledger:
+    with home_of(home).ledger(must_exist=True) as ledger:
         for name in account_names(ledger):
             typer.echo(name)
 
@@ -220,7 +224,6 @@ def serve(
     """The review page in a browser. On this machine the printed link lets you in once; a team signs in."""
     from curation.review.serve import Place
     from curation.review.serve import serve as run_server
-    from flows.events import tell_target_reached
 
     place_of_work, named = home_of(home), ["--recipe", recipe] if recipe else []
     where = ["--home", str(place_of_work.root), *named]
@@ -229,8 +232,19 @@ def serve(
         reviewer=reviewer or getpass.getuser(),
         recipe=recipe_of(recipe),
         next_commands=[shlex.join(["clapboard", command, *where]) for command in ("publish", "calibrate")],
-        on_enough=partial(tell_target_reached, place_of_work),
+        on_enough=partial(_tell, place_of_work),
         announce=lambda url: typer.echo(f"open {url}   (Ctrl-C stops)"),
         warn=partial(typer.echo, err=True),
         place=Place(host, port, proxy_header, tuple(proxy or ()), certificate, key),
     )
+
+
+def _tell(home: "Home", queue: "Progress") -> None:
+    """Emit that enough is known; where the server that is named does not hear it, the page goes on."""
+    from flows.events import tell_target_reached
+    from shards.errors import Unavailable
+
+    try:
+        tell_target_reached(home, queue)
+    except Unavailable as lack:
+        typer.echo(f"warning: enough is known, and no flow was told: {lack}", err=True)

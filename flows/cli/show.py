@@ -1,6 +1,7 @@
 """What a command shows: tables and bars on a terminal, plain lines in a log, JSON where asked for."""
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,8 +29,8 @@ def complain(error: ClapboardError) -> None:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on one line; NaN becomes null."""
-    sys.stdout.write(json.dumps(_without_nan(value), sort_keys=True, default=str) + "\n")
+    """One JSON document on one line; NaN and the infinities, which JSON does not have, become null."""
+    sys.stdout.write(json.dumps(_finite(value), sort_keys=True, default=str, allow_nan=False) + "\n")
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -95,9 +96,9 @@ def _plain(text: str) -> str:
     return escape(text)
 
 
-def _without_nan(value: Any) -> Any:
+def _finite(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _without_nan(one) for key, one in value.items()}
+        return {key: _finite(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_nan(one) for one in value]
-    return None if isinstance(value, float) and value != value else value
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -34,6 +34,7 @@ from flows.artifacts import leave_queue
 from flows.events import CURATED_TARGET_REACHED, tell_published, tell_target_reached
 from flows.server import (
     NOTE,
+    WORKERS,
     free_port,
     next_commands,
     prefect_server,
@@ -116,12 +117,13 @@ def test_what_serve_says_to_type_puts_every_deployment_on_its_own_server(tmp_pat
     with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True, env=plain) as served:
         try:
             shown = []
-            while len(shown) < len(next_commands("")):
+            while len(shown) < len(next_commands("")) + len(WORKERS):
                 line = served.stdout.readline()
                 assert line, "it ended"
                 shown += [line.strip()] if line.startswith("    ") else []
-            assert shown[-1].startswith("prefect worker start"), "which does not end by itself"
-            script = "set -e\n" + "\n".join(shown[:-1])
+            workers = shown[len(next_commands("")) :]
+            assert workers == [f"prefect worker start --pool {pool}" for pool in ("curation", "training")]
+            script = "set -e\n" + "\n".join(one for one in shown if one not in workers)
             done = subprocess.run(["sh", "-c", script], cwd=ROOT, env=terminal, capture_output=True, timeout=240)
             assert done.returncode == 0, done.stdout + done.stderr
             with httpx.Client(base_url=shown[0].partition("=")[2]) as api:
@@ -133,8 +135,9 @@ def test_what_serve_says_to_type_puts_every_deployment_on_its_own_server(tmp_pat
 def test_the_readme_says_what_serve_says():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     header = (ROOT / "prefect.yaml").read_text(encoding="utf-8")
-    for command in next_commands("http://127.0.0.1:4200/api"):
+    for command in (*next_commands("http://127.0.0.1:4200/api"), *WORKERS):
         assert f"    {command}" in readme
+    for command in (*next_commands("http://127.0.0.1:4200/api"), WORKERS[0]):
         assert f"#   {command}" in header
 
 
