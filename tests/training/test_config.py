@@ -1,6 +1,8 @@
 """Settings come from defaults, a file and overrides, and unknown ones are refused."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,7 +10,7 @@ from typer.testing import CliRunner
 
 from flows.cli.app import app
 from shards.errors import BadInput, Unavailable
-from training.config import Stage, load_config, settings_of, stage_config
+from training.config import PretrainConfig, Stage, TrainConfig, WindowConfig, load_config, settings_of, stage_config
 from training.parallel import chosen_device
 
 
@@ -131,3 +133,14 @@ def test_a_missing_gpu_is_said_in_words_that_hold_for_every_command(monkeypatch)
 def test_a_snapshot_named_on_the_command_line_is_taken_as_it_is(name):
     said = CliRunner().invoke(app, ["train", "--stage", "1", "--snapshot", name, "--dry-run", "--json"])
     assert json.loads(said.stdout)["config"]["snapshot"] == name
+
+
+def test_the_page_on_training_names_every_setting():
+    """Errors send people there."""
+    page = (Path(__file__).parents[2] / "docs" / "training.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([a-z_.]+)(?::[^`]*)?`", page))
+    parts = {"windows": WindowConfig, "pretrain": PretrainConfig}
+    wanted = set(TrainConfig.model_fields) | {
+        f"{name}.{key}" for name, part in parts.items() for key in part.model_fields
+    }
+    assert wanted <= named, f"docs/training.md lacks {sorted(wanted - named)}"
