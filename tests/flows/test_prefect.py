@@ -137,7 +137,6 @@ def test_the_readme_says_what_serve_says():
     header = (ROOT / "prefect.yaml").read_text(encoding="utf-8")
     for command in (*next_commands("http://127.0.0.1:4200/api"), *WORKERS):
         assert f"    {command}" in readme
-    for command in (*next_commands("http://127.0.0.1:4200/api"), WORKERS[0]):
         assert f"#   {command}" in header
 
 
