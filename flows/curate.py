@@ -89,14 +89,9 @@ def curate(params: CurateParams) -> CurateSummary:
     with home.ledger() as ledger:
         not_run += _lapsed_calibration(ledger, recipe.policy)
         waiting = enrol(ledger, recipe.review)
-        queue = progress(ledger, recipe.review)
-        leave_funnel(funnel(ledger))
-        leave_scores(ledger, recipe.policy)
-        leave_sheet(ledger, home=home, settings=recipe.cut)
+        _leave_artifacts(ledger, home, recipe)
     leave_cost(seconds, decided.clips[Band.ACCEPT])
     leave_not_run(not_run)
-    leave_queue(queue, home=home.root, page=recipe.review.page)
-    tell_target_reached(home, queue)
     return CurateSummary(
         new_rows=new_rows + later_rows,
         fetched=fetched,
@@ -109,6 +104,16 @@ def curate(params: CurateParams) -> CurateSummary:
         not_run=not_run,
         seconds=seconds,
     )
+
+
+def _leave_artifacts(ledger: Ledger, home: Home, recipe: Recipe) -> None:
+    """What the home looks like after the run, for people in Prefect's UI."""
+    queue = progress(ledger, recipe.review)
+    leave_funnel(funnel(ledger))
+    leave_scores(ledger, recipe.policy)
+    leave_sheet(ledger, home=home, settings=recipe.cut)
+    leave_queue(queue, home=home.root, page=recipe.review.page)
+    tell_target_reached(home, queue)
 
 
 def _fetch_all(home: Home, params: CurateParams, governor: Governor) -> tuple[int, int]:
