@@ -102,9 +102,11 @@ def _video_stream(out: Any, fps: Fraction, settings: CutSettings) -> Any:
     video.pix_fmt, video.time_base = "yuv420p", CLOCK
     video.codec_context.time_base = CLOCK
     video.codec_context.thread_count = 1
+    # With its macroblock tree x264 gave other bytes in 4 of 100 cuts, though in one thread: it must look at memory that
+    # nobody wrote.
     video.options = {
         "crf": str(settings.crf), "preset": settings.preset, "bf": "0", "g": str(settings.keyframe_every),
-        "x264-params": "scenecut=0", "flags": "+bitexact",
+        "x264-params": "scenecut=0:mbtree=0", "flags": "+bitexact",
     }  # fmt: skip
     return video
 

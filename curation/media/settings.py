@@ -4,7 +4,7 @@ import hashlib
 
 from pydantic import BaseModel, ConfigDict, Field
 
-CUTTER_VERSION = 4
+CUTTER_VERSION = 5
 """Goes up whenever the cutter, or what is noted about its files, changes: what was cut before is then cut anew."""
 
 
