@@ -5,12 +5,17 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class WeightFile:
-    """A file of a hub repository at a revision; `sha256` where it is pinned. A pattern ("vae/*") is many files."""
+    """A file of a hub repository at a revision; `sha256` where it is pinned. A pattern ("vae/*") is many files.
+
+    With a `url` it comes from there and no hub is asked. `md5` is the beginning of a digest that its authors give.
+    """
 
     repo: str
     name: str
     revision: str
     sha256: str | None = None
+    url: str = ""
+    md5: str = ""
 
     @property
     def is_pattern(self) -> bool:
@@ -20,20 +25,17 @@ class WeightFile:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A set of files that belong together; `source` is where a person gets them, if no hub is asked for them."""
+    """A set of files that belong together."""
 
     name: str
     purpose: str
     licence: str
     size_mb: int
     files: tuple[WeightFile, ...]
-    source: str = ""
 
     @property
     def remedy(self) -> str:
         """The command that brings them here."""
-        if self.source:
-            return f"clapboard weights add {self.name} PATH (the file is at {self.source})"
         return f"clapboard weights fetch {self.name}"
 
 
@@ -47,7 +49,17 @@ _WAN = (
     ("wan2.1-1.3b", "Wan-AI/Wan2.1-T2V-1.3B-Diffusers", "0fad780a534b6463e45facd96134c9f345acfa5b", 29_000),
     ("wan2.2-ti2v-5b", "Wan-AI/Wan2.2-TI2V-5B-Diffusers", "b8fff7315c768468a5333511427288870b2e9635", 34_000),
 )
-_SYNCHFORMER = "https://github.com/v-iashin/Synchformer"
+_PE_AV = (
+    ("pe-av", "facebook/pe-av-small", 2_300),
+    ("pe-av-base", "facebook/pe-av-base", 3_000),
+    ("pe-av-large", "facebook/pe-av-large", 8_000),
+)
+"""No commit's full name was to be had when this was written: `main` is asked for, and the digests of the first fetch
+are noted. Sizes are estimates."""
+
+_SYNCHFORMER = "https://a3s.fi/swift/v1/AUTH_a235c0f452d648828f745589cde1219a/sync/sync_models"
+"""As the authors' README and `utils/utils.py` have it (github.com/v-iashin/Synchformer at 1b47d68)."""
+
 _WAN_PARTS = ("model_index.json", "transformer/*", "vae/*", "text_encoder/*", "tokenizer/*", "scheduler/*")
 
 
@@ -57,6 +69,11 @@ def _file(source: tuple[str, str], name: str, sha256: str | None = None) -> Weig
 
 def _files(source: tuple[str, str], names: tuple[str, ...]) -> tuple[WeightFile, ...]:
     return tuple(_file(source, name) for name in names)
+
+
+def _synchformer(run: str, md5: str) -> tuple[WeightFile]:
+    """One of the authors' checkpoints, under whatever name it is added by path."""
+    return (WeightFile("", "*.pt*", "", url=f"{_SYNCHFORMER}/{run}/{run}.pt", md5=md5),)
 
 
 KNOWN: tuple[Weights, ...] = (
@@ -98,19 +115,23 @@ KNOWN: tuple[Weights, ...] = (
     ),
     Weights(
         "synchformer",
-        "synchronisation score (Synchformer, any of the released offset models)",
+        "synchronisation score (Synchformer, 24-01-04T16-39-21; by path any of the released offset models)",
         "MIT",
         950,
-        (WeightFile("", "*.pt*", ""),),
-        source=_SYNCHFORMER,
+        _synchformer("24-01-04T16-39-21", "54037d2"),
     ),
     Weights(
         "synchformer_synchronisable",
         "its column of synchronisability (the released model 24-01-22T20-34-52)",
         "MIT",
         950,
-        (WeightFile("", "*.pt*", ""),),
-        source=_SYNCHFORMER,
+        _synchformer("24-01-22T20-34-52", "b1cb346"),
+    ),
+    *(
+        Weights(
+            name, f"picture-sound score ({repo})", "Apache-2.0", size, _files((repo, "main"), ("config.json", "model*"))
+        )
+        for name, repo, size in _PE_AV
     ),
     *(
         Weights(name, f"frozen video generator ({repo})", "Apache-2.0", size, _files((repo, at), _WAN_PARTS))

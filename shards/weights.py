@@ -11,11 +11,13 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from shards.errors import BadInput, Unavailable
 from shards.files import sha256_of, write_atomic
+from shards.url_files import fetch_url
 from shards.weight_sets import KNOWN, WeightFile, Weights
 
 LOCK = "weights.lock.json"
@@ -93,24 +95,23 @@ def noted_digest(name: str) -> str:
 
 
 def fetch(name: str, *, progress: Progress | None = None) -> Path:
-    """Bring a set from the hub into the cache and note its digests; files that are there are kept.
+    """Bring a set from the hub, or its authors' server, into the cache and note its digests; files there are kept.
 
     So files put into the folder by hand are checked and noted by the same command, without the hub.
 
     Raises:
         BadInput: no such set.
-        Unavailable: the hub cannot be reached or is not asked for this set, or a digest is not the one pinned or noted.
+        Unavailable: hub or server cannot be reached, or a digest is not the one pinned or noted.
     """
     weights, folder = find(name), folder_of(name)
-    if weights.source and _missing(weights, folder):
-        raise Unavailable(f"no hub is asked for {name}", remedy=weights.remedy)
     for done, one in enumerate(weights.files):
-        if progress:
-            progress(done, len(weights.files), one.name)
+        tell = partial(_tell, progress, done, len(weights.files))
+        tell(one.name)
         if one.repo and (one.is_pattern or not (folder / one.name).is_file()):
             _fetch_file(one, folder)
-    if progress:
-        progress(len(weights.files), len(weights.files), "checking")
+        elif one.url and not any(folder.glob(one.name)):
+            _fetch_url(one, weights, folder, tell)
+    _tell(progress, len(weights.files), len(weights.files), "checking")
     return _note(weights, folder)
 
 
@@ -209,6 +210,24 @@ def _take(source: Path, target: Path, *, link: bool) -> None:
     else:
         shutil.copyfile(source, aside)
     aside.replace(target)
+
+
+def _tell(progress: Progress | None, done: int, total: int, note: str) -> None:
+    if progress:
+        progress(done, total, note)
+
+
+def _fetch_url(one: WeightFile, weights: Weights, folder: Path, tell: Callable[[str], object]) -> None:
+    name = one.url.rpartition("/")[2]
+    fetch_url(
+        one.url,
+        folder / name,
+        # Sizes are rounded; what is twice as large is something else.
+        most_bytes=2 * weights.size_mb * 10**6,
+        md5=one.md5,
+        remedy=f"check the network and run it again, or by hand: clapboard weights add {weights.name} PATH",
+        told=lambda here, total: tell(f"{name}, {here >> 20} of {total >> 20} MiB"),
+    )
 
 
 def _fetch_file(one: WeightFile, folder: Path) -> None:

@@ -128,4 +128,4 @@ def test_two_checkpoints_in_one_place_are_refused(tmp_path):
 def test_missing_weights_are_said_with_what_mends_it():
     with pytest.raises(Unavailable) as lack:
         runner_on_noise()
-    assert lack.value.remedy.startswith("clapboard weights add synchformer PATH")
+    assert lack.value.remedy == "clapboard weights fetch synchformer"

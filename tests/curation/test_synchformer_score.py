@@ -131,9 +131,7 @@ def test_without_weights_it_says_why_and_which_command_mends_it():
     [score] = build(["synchformer"])
     with pytest.raises(Unavailable, match="weights absent") as lack:
         score.check()
-    assert lack.value.remedy == (
-        "clapboard weights add synchformer PATH (the file is at https://github.com/v-iashin/Synchformer)"
-    )
+    assert lack.value.remedy == "clapboard weights fetch synchformer"
 
 
 def test_it_is_asked_for_by_name_and_by_nobody_else():
