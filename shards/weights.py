@@ -217,7 +217,7 @@ def _tell(progress: Progress | None, done: int, total: int, note: str) -> None:
         progress(done, total, note)
 
 
-def _fetch_url(one: WeightFile, weights: Weights, folder: Path, tell: Callable[[str], object]) -> None:
+def _fetch_url(one: WeightFile, weights: Weights, folder: Path, tell: Callable[[str], None]) -> None:
     name = one.url.rpartition("/")[2]
     fetch_url(
         one.url,

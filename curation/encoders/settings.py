@@ -19,6 +19,14 @@ class SoundModel(StrEnum):
     TRANSFORMERS_CLAP = "transformers_clap"
 
 
+class PairModel(StrEnum):
+    """Who compares pictures with sounds directly; the names are those of the weights."""
+
+    PE_AV_SMALL = "pe-av"
+    PE_AV_BASE = "pe-av-base"
+    PE_AV_LARGE = "pe-av-large"
+
+
 class SemanticSettings(BaseModel):
     """What the semantic scores compare, and by which models."""
 
@@ -26,6 +34,7 @@ class SemanticSettings(BaseModel):
 
     image_model: ImageModel = Field(ImageModel.OPEN_CLIP, description="who embeds pictures")
     sound_model: SoundModel = Field(SoundModel.LAION_CLAP, description="who embeds sounds")
+    pair_model: PairModel = Field(PairModel.PE_AV_SMALL, description="who compares pictures with sounds directly")
     image_template: str = Field("a video of {}", description="words around a caption, for pictures")
     sound_template: str = Field("the sound of {}", description="words around a caption, for sounds")
     vocabulary: list[str] = Field(default=[], description="classes between which picture and sound shall agree")

@@ -138,6 +138,7 @@ _SAY: dict[str, tuple[str, str | Callable[[float], str]]] = {
     "unseen_speech": ("Speech of nobody in the picture", percent),
     "face_presence": ("A face near the speech", percent),
     "agreement": ("Picture and sound agree on the class", percent),
+    "picture_sound": ("Sound fits picture", "{:.1f}"),
     "image_text_min": ("Picture fits caption", "{:.2f}"),
     "audio_text_min": ("Sound fits caption", "{:.2f}"),
     "image_jump_max": ("Largest jump in the picture", "{:.2f}"),

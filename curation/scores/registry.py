@@ -18,6 +18,7 @@ SCORES = {
     "speech": "curation.scores.speech:SpeechScore",
     "clip": "curation.scores.clip:ClipScore",
     "clap": "curation.scores.clap:ClapScore",
+    "pe_av": "curation.scores.pe_av:PeAvScore",
     "agreement": "curation.scores.agreement:AgreementScore",
 }
 

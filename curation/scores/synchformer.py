@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.media.timeline import Timeline, Window
+from curation.media.timeline import Window
 from curation.scores.base import Columns, Evidence, Need
+from curation.scores.sounds import sound_of
 from shards.weights import noted_digest, require
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class SynchformerScore:
             start_us, end_us = places[0] * STEP_US, places[-1] * STEP_US + SEGMENT_US
             assert window.look is not None
             frames = window.look(start_us=start_us, end_us=end_us, hz=HZ, short_px=SHORT_PX, side_px=SIDE_PX).images
-            sound = _sound(window.timeline, start_us, end_us)
+            sound = sound_of(window.timeline, start_us, end_us, RATE_HZ)
             seen, heard = self.runner.features(_parts(frames, HZ), _parts(sound, RATE_HZ))
             made |= dict(zip(places, zip(seen, heard, strict=True), strict=True))
         return made
@@ -135,19 +136,6 @@ def stretch(window: Window) -> range:
     first = round(((window.start_us + window.end_us) / 2 - length_us / 2) / STEP_US)
     first = min(max(first, 0), fitting - count)
     return range(first, first + count)
-
-
-def _sound(line: Timeline, start_us: int, end_us: int) -> NDArray[np.float32]:
-    """(samples,) of a span at 16 kHz."""
-    sound = Window(line, start_us, end_us).sound()
-    if line.rate_hz == RATE_HZ:
-        return sound
-    from scipy.signal import resample_poly
-
-    divisor = math.gcd(RATE_HZ, line.rate_hz)
-    wide = np.asarray(resample_poly(sound, RATE_HZ // divisor, line.rate_hz // divisor), np.float32)
-    count = (end_us - start_us) * RATE_HZ // 1_000_000
-    return np.pad(wide, (0, max(count - len(wide), 0)))[:count]
 
 
 def _parts(rows: NDArray[Any], hz: int) -> NDArray[Any]:
