@@ -33,14 +33,14 @@ MAX_ROWS = 500
 WINDOWS_SHOWN, CLIPS_SHOWN = 20_000, 12
 
 
-def leave_funnel(stages: Sequence[Stage]) -> None:
-    """The funnel as a table: a row for every outcome of every stage, with its remedy."""
+def leave_funnel(stages: Sequence[Stage], *, decided: str) -> None:
+    """The funnel as a table: a row for every outcome of every stage, with its remedy; and what decided."""
     rows = [
         {"stage": stage.name, "in": stage.entered, "outcome": name, "count": count, "remedy": remedy_of(name)}
         for stage in stages
         for name, count in sorted(stage.outcomes.items())
     ]
-    create_table_artifact(key="funnel", table=rows[:MAX_ROWS], description="What came in, and how it left.")
+    create_table_artifact(key="funnel", table=rows[:MAX_ROWS], description=f"What came in, and how it left. {decided}")
 
 
 def leave_cost(seconds: Mapping[str, float], clips: int) -> None:

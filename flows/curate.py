@@ -32,6 +32,7 @@ from curation.media.sandbox import MediaWorkers
 from curation.outcomes import Outcome
 from curation.politeness import governor_of, lists_to_read_again, seconds_to_next_try
 from curation.publish import NothingToPublish, Publication, Selection, publish_selection
+from curation.published import World, note, world_of
 from curation.recipe import Recipe
 from curation.review.progress import progress
 from curation.review.queue import enrol
@@ -41,6 +42,7 @@ from curation.sources.read import iter_sources
 from curation.tracks import TrackMaker
 from flows.artifacts import leave_cost, leave_funnel, leave_not_run, leave_queue, leave_scores, leave_sheet
 from flows.events import tell_target_reached
+from flows.presets import default_recipe
 from flows.progress import Step
 from flows.summary import CurateSummary, NotRun
 from shards.errors import Unavailable
@@ -60,7 +62,7 @@ class CurateParams(BaseModel):
         description="tables, folders, media files, tars, links, lists, prefixes of object stores"
     )
     home: Path = Field(default_factory=default_home, description="folder of the ledger, videos and snapshots")
-    recipe: Recipe = Field(default_factory=Recipe, description="every setting of the run")
+    recipe: Recipe = Field(default_factory=default_recipe, description="every setting of the run")
     retry: bool = Field(False, description="try again what failed for good")
 
 
@@ -88,8 +90,10 @@ def curate(params: CurateParams) -> CurateSummary:
             published = publish_accepted(home, recipe, workers)
     with home.ledger() as ledger:
         not_run += _lapsed_calibration(ledger, recipe.policy)
+        world = world_of([score.name for score in scores], in_force(ledger, recipe.policy), recipe.semantics)
+        note(home.root, world)
         waiting = enrol(ledger, recipe.review)
-        _leave_artifacts(ledger, home, recipe)
+        _leave_artifacts(ledger, home, recipe, world)
     leave_cost(seconds, decided.clips[Band.ACCEPT])
     leave_not_run(not_run)
     return CurateSummary(
@@ -102,14 +106,17 @@ def curate(params: CurateParams) -> CurateSummary:
         snapshot=published.snapshot.id if published else None,
         fresh_snapshot=bool(published and published.fresh),
         not_run=not_run,
+        measured_by=list(world.measured),
+        decided_by=list(world.deciding),
+        decided=world.told,
         seconds=seconds,
     )
 
 
-def _leave_artifacts(ledger: Ledger, home: Home, recipe: Recipe) -> None:
+def _leave_artifacts(ledger: Ledger, home: Home, recipe: Recipe, world: World) -> None:
     """What the home looks like after the run, for people in Prefect's UI."""
     queue = progress(ledger, recipe.review)
-    leave_funnel(funnel(ledger))
+    leave_funnel(funnel(ledger), decided=world.told)
     leave_scores(ledger, recipe.policy)
     leave_sheet(ledger, home=home, settings=recipe.cut)
     leave_queue(queue, home=home.root, page=recipe.review.page)

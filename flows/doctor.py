@@ -46,7 +46,7 @@ def examine(home: Home) -> list[Finding]:
         lambda: _disk(home),
         lambda: _server(home),
     ]
-    return [check() for check in checks] + _weights()
+    return [check() for check in checks] + [_networks(), *_weights()]
 
 
 def _python() -> Finding:
@@ -122,6 +122,20 @@ def _server(home: Home) -> Finding:
     if url := running_server(home):
         return Finding("Prefect server", State.OK, url)
     return Finding("Prefect server", State.OK, "none runs; commands start their own", "to keep one: clapboard serve")
+
+
+def _networks() -> Finding:
+    from curation.published import NETWORKS, lacks
+
+    found = lacks()
+    if not found:
+        here = f"{', '.join(NETWORKS.values())} are here: `published` is the recipe of whoever names none"
+        return Finding("published networks", State.OK, here)
+    remedies = "; ".join(dict.fromkeys(lack.remedy for lack in found))
+    missing = (
+        f"{len(found)} things lack for the recipe `published`: runs take `default`, which decides by signal scores"
+    )
+    return Finding("published networks", State.LACKING, missing, remedies)
 
 
 def _weights() -> list[Finding]:

@@ -2,9 +2,21 @@
 
 from pathlib import Path
 
+from curation.published import lacks
+from curation.recipe import Recipe, load_recipe
 from shards.errors import BadInput
 
 _HERE = Path(__file__).resolve().parent
+
+
+def default_preset() -> str:
+    """The preset of whoever names none: `published` once the weights of its networks are all here."""
+    return "default" if lacks() else "published"
+
+
+def default_recipe() -> Recipe:
+    """The recipe of whoever names none, on the command line and in a deployment."""
+    return load_recipe(preset_path(default_preset()))
 
 
 def preset_path(name: str) -> Path:

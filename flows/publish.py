@@ -12,6 +12,7 @@ from curation.recipe import Recipe
 from curation.review.progress import progress
 from flows.artifacts import leave_dropped, leave_queue
 from flows.events import tell_published
+from flows.presets import default_recipe
 from flows.progress import Step
 from flows.summary import DroppedClip, PublishSummary
 
@@ -22,7 +23,7 @@ class PublishParams(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     home: Path = Field(default_factory=default_home, description="folder of the ledger, videos and snapshots")
-    recipe: Recipe = Field(default_factory=Recipe, description="the recipe that the clips were curated with")
+    recipe: Recipe = Field(default_factory=default_recipe, description="the recipe that the clips were curated with")
 
 
 @flow(name="publish-curated")

@@ -14,7 +14,11 @@ class NotRun(BaseModel):
 
 
 class CurateSummary(BaseModel):
-    """What a curation run did."""
+    """What a curation run did.
+
+    `measured_by`: the published networks that looked at its clips; `decided_by`: those of them whose numbers count in
+    the policy; `decided`: the same in words.
+    """
 
     new_rows: int
     fetched: int
@@ -25,6 +29,9 @@ class CurateSummary(BaseModel):
     snapshot: str | None
     fresh_snapshot: bool
     not_run: list[NotRun]
+    measured_by: list[str]
+    decided_by: list[str]
+    decided: str
     seconds: dict[str, float]
 
 

@@ -36,6 +36,8 @@ def curate(
     from flows.run import run_curate
 
     chosen = recipe_of(recipe)
+    if not (recipe or json):
+        _say_default()
     if accept_all:
         chosen = chosen.model_copy(update={"policy": chosen.policy.model_copy(update={"accept_all": True})})
     if allow_loopback:
@@ -184,10 +186,11 @@ def funnel(home: HomeOption = None, json: JsonOption = False) -> None:
 
 
 def show_funnel(home: Path) -> None:
-    """Print a home's funnel with the remedy of each loss."""
+    """Print a home's funnel with the remedy of each loss, and what decided."""
     from curation.funnel import funnel as stages_of
     from curation.home import Home
     from curation.outcomes import remedy_of
+    from curation.published import noted
     from flows.cli.show import table
 
     with Home(home).ledger(must_exist=True) as ledger:
@@ -198,6 +201,18 @@ def show_funnel(home: Path) -> None:
         ordered = sorted(stage.outcomes.items(), key=lambda one: -one[1])
         rows += [["", f"  {count}", name, remedy_of(name)] for name, count in ordered]
     table("funnel", ["stage", "items", "outcome", "remedy"], rows)
+    if world := noted(home):
+        typer.echo(world.told)
+
+
+def _say_default() -> None:
+    """Which recipe it is that nobody named, where that depends on the machine."""
+    from curation.published import NETWORKS
+    from flows.presets import default_preset
+
+    if default_preset() == "published":
+        here = ", ".join(NETWORKS.values())
+        typer.echo(f"recipe: published, since the weights of {here} are here; without them: --recipe default")
 
 
 def show_dropped(dropped: Sequence["DroppedClip"], most: int = 20) -> None:

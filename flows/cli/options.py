@@ -17,7 +17,8 @@ HomeOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one document a line.")]
 RecipeOption = Annotated[
-    str | None, typer.Option("--recipe", help="A YAML file, or the name of a preset (default, demo, offline).")
+    str | None,
+    typer.Option("--recipe", help="A YAML file, or the name of a preset (default, published, demo, offline)."),
 ]
 
 
@@ -29,9 +30,10 @@ def home_of(option: Path | None) -> "Home":
 
 
 def recipe_of(option: str | None) -> "Recipe":
-    """The recipe that was named (a file or a preset), or the default preset."""
+    """The recipe that was named (a file or a preset), or the default one."""
     from curation.recipe import load_recipe
-    from flows.presets import preset_path
+    from flows.presets import default_recipe, preset_path
 
-    path = Path(option) if option and Path(option).suffix in (".yaml", ".yml") else preset_path(option or "default")
-    return load_recipe(path)
+    if not option:
+        return default_recipe()
+    return load_recipe(Path(option) if Path(option).suffix in (".yaml", ".yml") else preset_path(option))

@@ -36,6 +36,7 @@ def write_demo_report(
         made_with=versions(),
         funnel=stages_of_funnel,
         published=published.clips,
+        decided=curated.decided,
         not_run=tuple(curated.not_run),
         clips=clips,
         histograms=spread,

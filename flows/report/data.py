@@ -141,6 +141,7 @@ class Report:
         made_with: versions, by name.
         funnel: the stages as `curation.funnel.funnel` gives them.
         published: clips in the snapshot; None where nothing was published.
+        decided: whether published networks or signal scores alone decided, in words.
         not_run: what this machine could not do, and the command that mends it.
         clips: contact sheet entries; they are grouped by band, in the order given.
         truth: what was planted and found; None where nobody knows the truth.
@@ -154,6 +155,7 @@ class Report:
     made_with: dict[str, str]
     funnel: tuple[Stage, ...]
     published: int | None = None
+    decided: str = ""
     not_run: tuple[NotRun, ...] = ()
     clips: tuple[ClipCard, ...] = ()
     histograms: tuple[Histogram, ...] = ()

@@ -108,7 +108,7 @@ def test_a_folder_of_something_else_is_refused(fault, saved, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"} if fault == "another model" else config))
     if fault != "no weights":
         save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(BadInput, match="PE-AV|lacks weights") as error:
+    with pytest.raises(BadInput, match=r"PE-AV|lacks weights") as error:
         PeAv("pe-av", tmp_path, device="cpu").see(np.zeros((1, 336, 336, 3), np.uint8))
     assert error.value.remedy == "clapboard weights verify pe-av"
 
