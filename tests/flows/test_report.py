@@ -192,6 +192,12 @@ def luminance(colour: str) -> float:
     return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
 
 
+def test_the_page_says_whether_networks_or_signal_scores_decided():
+    said = text_of(render(a_report(decided="This run was decided by signal scores alone: `why`.")))
+    assert "This run was decided by signal scores alone: why." in said
+    assert "decided by" not in text_of(render(a_report()))
+
+
 def test_every_reason_of_the_funnel_comes_with_its_remedy():
     every = {f"reject: {one}" if i % 2 else str(one): 1 for i, one in enumerate(Outcome)}
     said = text_of(render(a_report(funnel=(Stage("windows decided", len(every), every),))))

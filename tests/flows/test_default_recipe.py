@@ -1,0 +1,71 @@
+"""Who names no recipe gets `published` once its weights are here, in a deployment too; and it is said."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from curation.home import Home
+from curation.published import World, note
+from curation.recipe import Recipe, load_recipe
+from curation.scores.registry import build
+from flows.artifacts import leave_funnel
+from flows.cli.app import app
+from flows.cli.options import recipe_of
+from flows.curate import CurateParams
+from flows.doctor import State, _networks
+from flows.pipeline import PipelineParams
+from flows.presets import default_preset, preset_path
+from flows.publish import PublishParams
+from shards.errors import Unavailable
+
+LACK = Unavailable("weights absent", remedy="clapboard weights fetch pe-av")
+
+
+@pytest.fixture(params=[[], [LACK]], ids=["all here", "one lacks"])
+def lacking(request, monkeypatch):
+    monkeypatch.setattr("flows.presets.lacks", lambda: request.param)
+    monkeypatch.setattr("curation.published.lacks", lambda: request.param)
+    return request.param
+
+
+def test_the_command_line_and_every_deployment_take_the_same(lacking):
+    wanted = load_recipe(preset_path("default" if lacking else "published"))
+    asked = {"sources": ["links.csv"]}
+    for params in (CurateParams(**asked), PipelineParams(**asked), PublishParams()):
+        assert params.recipe == wanted
+    assert recipe_of(None) == wanted
+    assert default_preset() == ("default" if lacking else "published")
+
+
+def test_a_recipe_that_is_named_is_taken_whatever_is_here(lacking, tmp_path):
+    (tmp_path / "mine.yaml").write_text("scores: [motion]")
+    assert recipe_of(str(tmp_path / "mine.yaml")).scores == ["motion"]
+    assert recipe_of("default") == Recipe()
+    assert CurateParams(sources=[], recipe=Recipe(scores=["sync"])).recipe.scores == ["sync"]
+
+
+def test_the_doctor_says_which_it_is_and_what_to_fetch(lacking):
+    found = _networks()
+    assert found.state is (State.LACKING if lacking else State.OK)
+    assert found.remedy == (LACK.remedy if lacking else "")
+    assert "published" in found.found
+
+
+def test_the_preset_demands_the_four_networks_and_names_scores_that_exist():
+    recipe = load_recipe(preset_path("published"))
+    assert {"clip", "clap", "pe_av", "synchformer"} <= set(recipe.scores)
+    assert len(build([*recipe.scores, *recipe.optional_scores])) == len(recipe.scores) + len(recipe.optional_scores)
+
+
+def test_the_funnel_says_what_decided(tmp_path, monkeypatch):
+    Home(tmp_path).ledger()
+    note(tmp_path, World((), ()))
+    said = CliRunner().invoke(app, ["funnel", "--home", str(tmp_path)]).output
+    assert "This run was decided by signal scores alone" in said
+    lines = CliRunner().invoke(app, ["funnel", "--home", str(tmp_path), "--json"]).output.splitlines()
+    assert all("entered" in json.loads(line) for line in lines)
+    kept = {}
+    monkeypatch.setattr("flows.artifacts.create_table_artifact", lambda **what: kept.update(what))
+    leave_funnel([], decided=World((), ()).told)
+    assert "decided by signal scores alone" in kept["description"]
