@@ -6,7 +6,7 @@ costs nearly all. All else is the library's own code.
 """
 
 import contextlib
-import sys
+import io
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -62,7 +62,7 @@ class PeAv:
         with self._loading:
             if self._towers is None:
                 # Of its own methods, transformers prints what they lack to standard output, where results belong.
-                with contextlib.redirect_stdout(sys.stderr):
+                with contextlib.redirect_stdout(io.StringIO()):
                     self._towers = _Towers(_load(self._name, self._folder)).eval().to(device)
             return self._towers, device
 
