@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
@@ -90,8 +91,7 @@ def curate(params: CurateParams) -> CurateSummary:
             published = publish_accepted(home, recipe, workers)
     with home.ledger() as ledger:
         not_run += _lapsed_calibration(ledger, recipe.policy)
-        world = world_of([score.name for score in scores], in_force(ledger, recipe.policy), recipe.semantics)
-        note(home.root, world)
+        world = _noted_world(ledger, home, recipe, scores)
         waiting = enrol(ledger, recipe.review)
         _leave_artifacts(ledger, home, recipe, world)
     leave_cost(seconds, decided.clips[Band.ACCEPT])
@@ -100,17 +100,32 @@ def curate(params: CurateParams) -> CurateSummary:
         new_rows=new_rows + later_rows,
         fetched=fetched,
         measured=measured,
-        windows={band.value: count for band, count in decided.windows.items()},
-        clips={band.value: count for band, count in decided.clips.items()},
+        **_bands(decided),
         waiting=waiting,
         snapshot=published.snapshot.id if published else None,
         fresh_snapshot=bool(published and published.fresh),
         not_run=not_run,
-        measured_by=list(world.measured),
-        decided_by=list(world.deciding),
-        decided=world.told,
+        **_told(world),
         seconds=seconds,
     )
+
+
+def _bands(decided: Decided) -> dict[str, dict[str, int]]:
+    """Windows and clips by band."""
+    counted = {"windows": decided.windows, "clips": decided.clips}
+    return {of: {band.value: count for band, count in counts.items()} for of, counts in counted.items()}
+
+
+def _told(world: World) -> dict[str, Any]:
+    """What the summary says of it."""
+    return {"measured_by": list(world.measured), "decided_by": list(world.deciding), "decided": world.told}
+
+
+def _noted_world(ledger: Ledger, home: Home, recipe: Recipe, scores: Sequence[Score]) -> World:
+    """Whether published networks had a say in what was decided; noted for whoever asks later."""
+    world = world_of([score.name for score in scores], in_force(ledger, recipe.policy), recipe.semantics)
+    note(home.root, world)
+    return world
 
 
 def _leave_artifacts(ledger: Ledger, home: Home, recipe: Recipe, world: World) -> None:

@@ -132,9 +132,7 @@ def _networks() -> Finding:
         here = f"{', '.join(NETWORKS.values())} are here: `published` is the recipe of whoever names none"
         return Finding("published networks", State.OK, here)
     remedies = "; ".join(dict.fromkeys(lack.remedy for lack in found))
-    missing = (
-        f"{len(found)} things lack for the recipe `published`: runs take `default`, which decides by signal scores"
-    )
+    missing = f"{len(found)} things lack for the recipe `published`: runs take `default` instead"
     return Finding("published networks", State.LACKING, missing, remedies)
 
 

@@ -9,7 +9,7 @@ import typer
 from flows.cli.options import HomeOption, JsonOption, RecipeOption, home_of, recipe_of
 
 if TYPE_CHECKING:
-    from flows.summary import DroppedClip
+    from flows.summary import CurateSummary, DroppedClip
 
 
 def curate(
@@ -47,13 +47,17 @@ def curate(
     if json:
         print_json(summary.model_dump(mode="json"))
         return
-    show_funnel(place.root)
+    _show(summary, place.root)
+
+
+def _show(summary: "CurateSummary", home: Path) -> None:
+    show_funnel(home)
     for lack in summary.not_run:
         typer.echo(f"not run: {lack.what}: {lack.why}; mend: {lack.command}")
     word = "published" if summary.fresh_snapshot else "unchanged"
     typer.echo(f"snapshot: {summary.snapshot or 'none, nothing was accepted'} ({word})")
     if summary.waiting:
-        typer.echo(f"{summary.waiting} clips wait for a person: clapboard review serve --home {place.root}")
+        typer.echo(f"{summary.waiting} clips wait for a person: clapboard review serve --home {home}")
 
 
 def publish(home: HomeOption = None, recipe: RecipeOption = None, json: JsonOption = False) -> None:
