@@ -6,6 +6,6 @@ or music laid over, the picture frozen. bench/natural/doubts.csv names clips who
 same.
 """
 
-from bench.natural.run import add_arguments, run
+from bench.natural.running import add_arguments, run
 
 __all__ = ["add_arguments", "run"]
