@@ -38,6 +38,8 @@ P_GOOD, POLICY, NAIVE = "P(good)", "policy", "naive"
 """No columns of a score: the policy's probability, that with what it rejects ranked below the rest, the baseline."""
 
 TOO_SHORT = "too short"
+MISPLACED = "its sound does not lie where it was put"
+PLACED_S = 0.002
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def measure(job: Job) -> list[Found]:
             if twin.kind == FROZEN:
                 found.append(_found(twin, path, analyse(path), moves(path), job.scores))
             else:
-                found.append(_found(twin, path, with_sound_of(line, path), seen, job.scores))
+                found.append(_sounding(twin, path, line, seen, job.scores))
         except MediaFailure as failure:
             found.append(_lost(twin, failure))
     return found
@@ -99,6 +101,24 @@ def with_sound_of(line: Timeline, path: Path) -> Timeline:
     """A film's curves with the sound of a file that shows the same picture: times count from either's first frame."""
     heard = analyse(path, thumbnails=False, pictures=False)
     return replace(line, waveform=heard.waveform, audio_start_us=heard.audio_start_us)
+
+
+def late_by_s(line: Timeline, other: Timeline) -> float:
+    """How much later the sound of one film lies in another that has it too: where the two waveforms agree best."""
+    rate = line.rate_hz
+    places = [round(one.audio_start_us * rate / 1e6) for one in (line, other)]
+    size = 2 ** int(len(line.waveform) + len(other.waveform)).bit_length()
+    one, moved = (np.fft.rfft(each.waveform, size) for each in (line, other))
+    late = int(np.fft.irfft(moved * np.conj(one), size).argmax())
+    return ((late if late < size // 2 else late - size) + places[1] - places[0]) / rate
+
+
+def _sounding(twin: Twin, path: Path, line: Timeline, seen: Moves, scores: Sequence[str]) -> Found:
+    """What is found of a twin with its clip's picture; a moved one is looked at first, whether it is moved so."""
+    own = with_sound_of(line, path)
+    if twin.late_s and abs(late_by_s(line, own) - twin.late_s) > PLACED_S:
+        return Found(twin.clip, twin.kind, twin.late_s, MISPLACED)
+    return _found(twin, path, own, seen, scores)
 
 
 def _found(twin: Twin, path: Path, line: Timeline, seen: Moves, scores: Sequence[str]) -> Found:

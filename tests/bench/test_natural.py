@@ -9,7 +9,7 @@ import pytest
 from bench.natural import corpus, running
 from bench.natural.baseline import heard, moves, naive
 from bench.natural.corpus import Camera, Filmed, Side, Truth, donor, natural_clips, side_of
-from bench.natural.measure import Job, measure, with_sound_of
+from bench.natural.measure import MISPLACED, Job, late_by_s, measure, with_sound_of
 from bench.natural.table import Table
 from bench.natural.twins import FROZEN, MUSIC, NARRATED, RIGHT, SHIFTS_S, SWAPPED, Twin, made, twins_of
 from curation.media.analyse import analyse
@@ -75,7 +75,7 @@ def test_a_moved_twin_has_its_sound_just_so_much_later(clips, folder, kind):
     path = made(Twin(kind, clips[0]), folder)
     right, twin = analyse(clips[0].path), analyse(path)
     assert np.array_equal(twin.frame_us, right.frame_us) and np.array_equal(twin.motion, right.motion)
-    assert abs(_late_s(right, twin) - SHIFTS_S[kind]) <= 0.001
+    assert abs(late_by_s(right, twin) - SHIFTS_S[kind]) <= 0.001
     assert np.array_equal(with_sound_of(right, path).waveform, twin.waveform)
     assert with_sound_of(right, path).audio_start_us == twin.audio_start_us
 
@@ -88,7 +88,7 @@ def test_the_sound_of_a_late_twin_ends_with_its_picture(clips, folder):
 def test_a_swapped_twin_has_the_others_sound_until_its_picture_ends(clips, folder):
     short = clips[1]
     twin = analyse(made(Twin(SWAPPED, clips[0], short), folder))
-    assert _late_s(analyse(short.path), twin) == pytest.approx(0, abs=0.03)
+    assert late_by_s(analyse(short.path), twin) == pytest.approx(0, abs=0.03)
     assert len(twin.waveform) / twin.rate_hz == pytest.approx(4.0, abs=0.05)
 
 
@@ -102,14 +102,14 @@ def test_a_twin_with_something_laid_over_keeps_its_own_sound_beneath(clips, fold
     size = min(len(over), len(twin.waveform), len(right.waveform))
     gain = np.dot(twin.waveform[:size], over[:size]) / np.dot(over[:size], over[:size])
     beneath = replace(twin, waveform=twin.waveform[:size] - np.float32(gain) * over[:size])
-    assert _late_s(right, beneath) == pytest.approx(0, abs=0.002)
+    assert late_by_s(right, beneath) == pytest.approx(0, abs=0.002)
 
 
 def test_a_frozen_twin_shows_its_first_frame_and_sounds_as_before(clips, folder):
     right, twin = analyse(clips[0].path), analyse(made(Twin(FROZEN, clips[0]), folder))
     assert np.array_equal(twin.frame_us, right.frame_us)
     assert twin.motion.max() < 0.005 < right.motion.max()
-    assert abs(_late_s(right, twin)) <= 0.001
+    assert abs(late_by_s(right, twin)) <= 0.001
 
 
 def test_the_naive_score_is_highest_where_the_sound_belongs(clips, folder):
@@ -141,14 +141,11 @@ def test_what_cannot_be_measured_is_told_and_counts_nowhere(clips, folder, tmp_p
     assert table.unmeasured and not table.right(lambda _: True) and table.of(broken, RIGHT) is None
 
 
-def _late_s(right, twin):
-    """How late the sound of one film is in another, by correlating the two."""
-    size = 1 << 18
-    one, other = (np.zeros(size, np.float32) for _ in range(2))
-    rate = right.rate_hz
-    for out, line in ((one, right), (other, twin)):
-        first = round(line.audio_start_us * rate / 1e6) + 2 * rate
-        out[first : first + len(line.waveform)] = line.waveform
-    together = np.fft.irfft(np.fft.rfft(other) * np.conj(np.fft.rfft(one)))
-    late = int(together.argmax())
-    return (late if late < size // 2 else late - size) / rate
+def test_a_twin_that_is_not_moved_as_it_says_counts_nowhere(clips, folder, monkeypatch):
+    monkeypatch.setitem(SHIFTS_S, "late 0.3 s", 0.2)
+    found = measure(Job(clips[0], [Twin("late 0.3 s", clips[0])], folder, ("motion",)))
+    assert [one.outcome for one in found][1:] == [MISPLACED]
+
+
+def test_every_doubted_clip_has_a_reason():
+    assert all(name and why for name, why in running.doubted().items())
