@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ DUCKED = 0.25
 """Root mean square of what lies over a film's sound, and how much quieter that is beneath it (12 dB), as editors do."""
 
 CLOCK = Fraction(1, 90_000)
-X264 = {"preset": "ultrafast", "crf": "18", "threads": "1"}
+X264 = {"preset": "ultrafast", "crf": "18", "threads": "1", "bf": "0"}
 
 
 def laid_over(film: Path, over: Path, out: Path) -> None:
@@ -90,10 +91,14 @@ def _encoded_still(frame: Any, times_us: Sequence[int], place: Extent) -> Track:
         still = frame.reformat(stream.width, stream.height, "yuv420p")
         still.pict_type = 0
         packets = list[Any]()
-        for at in sorted({at for at in times_us if at >= place.first_us}):
+        shown = sorted({at for at in times_us if at >= place.first_us})
+        for at in shown:
             still.pts, still.time_base = round(at * 1e-6 / CLOCK), CLOCK
             packets += stream.encode(still)
         packets += stream.encode(None)
+        # The encoder does not say how long frames last, and the last one's length is the film's.
+        for packet, (at, until) in zip(packets, pairwise([*shown, place.end_us]), strict=True):
+            packet.duration = max(1, round((until - at) * 1e-6 / packet.time_base))
         return packets
 
     return track

@@ -107,7 +107,7 @@ def test_a_twin_with_something_laid_over_keeps_its_own_sound_beneath(clips, fold
 
 def test_a_frozen_twin_shows_its_first_frame_and_sounds_as_before(clips, folder):
     right, twin = analyse(clips[0].path), analyse(made(Twin(FROZEN, clips[0]), folder))
-    assert np.array_equal(twin.frame_us, right.frame_us)
+    assert np.array_equal(twin.frame_us, right.frame_us) and twin.duration_us == right.duration_us
     assert twin.motion.max() < 0.005 < right.motion.max()
     assert abs(late_by_s(right, twin)) <= 0.001
 
