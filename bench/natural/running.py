@@ -84,6 +84,8 @@ def _notes(options: argparse.Namespace, corpus: Sequence[Filmed], table: Table, 
         "windows of the shot that has most, window: the middle one of these; naive: of the whole file, of that window",
         "intervals: clips drawn by lot 400 times, each with its twins",
         f"the goals are about the column {GOAL_COLUMN}; {NAIVE} is plain arithmetic without weights",
+        "a moved sound leaves a hole at one end of its film, as in files that people upload: silence_ratio over a take "
+        "hears that hole and nothing else, so what is fitted on takes of twins must not look at it",
         "labels come from looking and from where clips were published; nobody listened. Doubted, and counted as "
         "labelled: " + ("; ".join(doubts) or "none"),
         "not measured: " + ("; ".join(lost) or "none"),
