@@ -89,7 +89,9 @@ def decide_all(
     return Decided(dict(windows), dict(clips))
 
 
-class _Window(NamedTuple):
+class PlacedWindow(NamedTuple):
+    """A window as the ledger has it."""
+
     id: str
     video_id: str
     source_id: str
@@ -119,19 +121,19 @@ def _judge(session: Session, policy: Policy) -> Iterator[tuple[dict[str, list[Ju
         columns, entries = _columns(session, first, last), _entries(session, first, last)
         length_us = _lengths_us(session, first, last)
         judged = {
-            video_id: _judge_video(_wanted(windows, entries.get(video_id, ())), columns, policy, length_us[video_id])
+            video_id: judge_video(_wanted(windows, entries.get(video_id, ())), columns, policy, length_us[video_id])
             for video_id, windows in groupby(_windows(session, first, last), key=lambda one: one.video_id)
         }
         yield judged, answered_spans(session, first, last)
 
 
-def _windows(session: Session, first: str, last: str) -> Iterator[_Window]:
+def _windows(session: Session, first: str, last: str) -> Iterator[PlacedWindow]:
     rows = (
-        select(*(WINDOW.c[name] for name in _Window._fields))
+        select(*(WINDOW.c[name] for name in PlacedWindow._fields))
         .where(WINDOW.c.video_id >= first, WINDOW.c.video_id <= last)
         .order_by(WINDOW.c.video_id, WINDOW.c.start_us, WINDOW.c.id)
     )
-    return map(_Window._make, session.execute(rows))
+    return map(PlacedWindow._make, session.execute(rows))
 
 
 def _lengths_us(session: Session, first: str, last: str) -> dict[str, int]:
@@ -174,7 +176,7 @@ def _entries(session: Session, first: str, last: str) -> Mapping[str, list[_Entr
     return found
 
 
-def _wanted(windows: Iterable[_Window], entries: Sequence[_Entry]) -> list[tuple[_Window, str]]:
+def _wanted(windows: Iterable[PlacedWindow], entries: Sequence[_Entry]) -> list[tuple[PlacedWindow, str]]:
     """The windows that lie in a wanted row, with the class of that; a window's own row comes first."""
     own = {entry.id: entry for entry in entries}
     found = []
@@ -185,16 +187,22 @@ def _wanted(windows: Iterable[_Window], entries: Sequence[_Entry]) -> list[tuple
     return found
 
 
-def _covers(entry: _Entry, window: _Window) -> bool:
+def _covers(entry: _Entry, window: PlacedWindow) -> bool:
     return (entry.start_us or 0) <= window.start_us and (entry.end_us is None or window.end_us <= entry.end_us)
 
 
-def _judge_video(
-    windows: Sequence[tuple[_Window, str]], columns: Mapping[str, dict[str, float]], policy: Policy, length_us: int
+def judge_video(
+    windows: Sequence[tuple[PlacedWindow, str]], columns: Mapping[str, dict[str, float]], policy: Policy, length_us: int
 ) -> list[Judged]:
     """The windows of one video, decided; a constant offset of its sound is taken out first.
 
     At an end of the video a sound that is moved lacks a part: such windows are judged, and cut, as they are.
+
+    Args:
+        windows: each with its class.
+        columns: what was measured, by window id.
+        policy: the rules.
+        length_us: how long the video is.
     """
     measured = [columns.get(window.id, {}) for window, _ in windows]
     spans = [(window.start_us, window.end_us) for window, _ in windows]
@@ -207,7 +215,9 @@ def _judge_video(
     ]
 
 
-def _judged(window: _Window, columns: dict[str, float], policy: Policy, *, label: str, late_s: float | None) -> Judged:
+def _judged(
+    window: PlacedWindow, columns: dict[str, float], policy: Policy, *, label: str, late_s: float | None
+) -> Judged:
     moved = columns if late_s is None else corrected(columns, late_s, policy.correction)
     mended = late_s is not None and moved != columns
     decision = decide(moved, policy, crosses_cut=window.crosses_cut, label=label, offset_corrected=mended)
