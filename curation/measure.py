@@ -9,12 +9,13 @@ A video may be taken down while it is measured: every write asks for that first,
 
 from collections.abc import Callable, Sequence, Set
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from sqlalchemy import Exists, Select, delete, exists, select
 from sqlalchemy.orm import Session
 
-from curation.clips import clip_id, propose
+from curation.clips import Span, clip_id, propose
 from curation.dedup.fingerprint import fingerprint
 from curation.dedup.ledger import remember
 from curation.ledger.open import Ledger
@@ -116,8 +117,9 @@ def _look_and_measure(
                 remember(session, video_id, marks)
                 _propose_all(session, video_id, timeline, shots, recipe)
         looker = partial(viewer, path, settings=recipe.analysis)
+        window = _windows_of(timeline, found, looker, _takes(ledger, video_id, timeline))
         for score in scores:
-            _measure(ledger, video_id, score, _windows_of(timeline, found, looker))
+            _measure(ledger, video_id, score, window)
     except MediaFailure as failure:
         return _record_failure(ledger, video_id, failure, key)
     return Outcome.OK
@@ -217,10 +219,24 @@ def _propose_windows(
     return Outcome.OK
 
 
-def _windows_of(timeline: Timeline, tracks: Tracks, looker: Looker) -> Callable[[int, int, str], Window]:
+def _takes(ledger: Ledger, video_id: str, timeline: Timeline) -> list[Span]:
+    """The shots of a video, as they were found when it was decoded."""
+    with ledger.session() as session:
+        cuts_us = session.get_one(Video, video_id).cuts_us or []
+    return list(pairwise([0, *cuts_us, timeline.duration_us]))
+
+
+def _windows_of(
+    timeline: Timeline, tracks: Tracks, looker: Looker, takes: Sequence[Span]
+) -> Callable[[int, int, str], Window]:
     """Makes the windows of one video: of start, end and words."""
     seen, heard = tracks.get(Need.PICTURE_TRACK), tracks.get(Need.SOUND_TRACK)
-    return lambda start_us, end_us, words: Window(timeline, start_us, end_us, words, seen, heard, looker)
+
+    def window(start_us: int, end_us: int, words: str) -> Window:
+        take = next((one for one in takes if one[0] <= start_us < one[1]), None)
+        return Window(timeline, start_us, end_us, words, seen, heard, looker, take)
+
+    return window
 
 
 def _measure(ledger: Ledger, video_id: str, score: Score, window: Callable[[int, int, str], Window]) -> None:

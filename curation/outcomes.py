@@ -80,6 +80,7 @@ class Outcome(StrEnum):
     OFFSET = "sound_offset"
     UNSYNCHRONISED = "unsynchronised"
     WEAK_SYNC = "weak_synchrony"
+    NO_CUES = "no_cues"
     MISMATCH = "meaning_mismatch"
     WEAK_MEANING = "weak_meaning"
     OFFSET_CORRECTED = "offset_corrected"
@@ -154,11 +155,12 @@ REMEDIES: dict[Outcome, str] = {
     Outcome.TOO_MUCH_MEMORY: "raise `sandbox.memory_gib` or drop the file",
     Outcome.SHOT_CHANGE: "the window runs over a cut; its parts inside one shot are windows of their own",
     Outcome.SILENT: "peak amplitude below `policy.min_peak`; nothing to mend",
-    Outcome.STATIC_PICTURE: "motion below `policy.min_motion`; nothing to mend",
-    Outcome.TOO_MUCH_MOTION: "motion above `policy.max_motion`: shaking camera or flicker",
+    Outcome.STATIC_PICTURE: "nothing moves in any region (`policy.min_local_motion`, `policy.min_motion`)",
+    Outcome.TOO_MUCH_MOTION: "the camera shakes, or all flickers (`policy.max_camera_motion`, `policy.max_motion`)",
     Outcome.OFFSET: "sound and picture agree at another offset; `clapboard explain` shows which",
-    Outcome.UNSYNCHRONISED: "no offset makes sound and motion agree; swapped, added or off-screen sound",
+    Outcome.UNSYNCHRONISED: "there are cues, and they speak against this sound: swapped, added, moved or off-screen",
     Outcome.WEAK_SYNC: "sound and motion agree, but not surely; a reviewer decides",
+    Outcome.NO_CUES: "nothing tells the timing, as in steady sound; a reviewer, or `policy.wanted_of` its class, decides",
     Outcome.MISMATCH: "picture or sound does not fit the caption; a reviewer decides",
     Outcome.WEAK_MEANING: "whether picture, sound and words agree is not sure, or was not measured; a reviewer decides",
     Outcome.OFFSET_CORRECTED: "the sound is out of step by a constant amount and is moved at the cut; nothing to mend",

@@ -15,7 +15,7 @@ import numpy as np
 from bench.natural.baseline import Moves, heard, moves, naive
 from bench.natural.corpus import Filmed
 from bench.natural.twins import FROZEN, RIGHT, Twin, made
-from curation.clips import clip_id, propose
+from curation.clips import Span, clip_id, propose
 from curation.decide.apply import PlacedWindow, judge_video
 from curation.decide.merging import Judged, clips_of
 from curation.decide.odds import probability
@@ -31,7 +31,7 @@ from curation.scores.registry import build
 GOAL_COLUMN = "p_in_sync"
 """The column that the goals are about."""
 
-OFFSET, SURE, SURE_FROM = "offset_s", "sync_confidence", 0.8
+OFFSET, SURE, SURE_FROM = "offset_s", "offset_confidence", 0.6
 """The column that says how late the sound is, the one that says how sure that is, and from where on it counts."""
 
 P_GOOD, POLICY, NAIVE = "P(good)", "policy", "naive"
@@ -123,8 +123,9 @@ def _sounding(twin: Twin, path: Path, line: Timeline, seen: Moves, scores: Seque
 
 def _found(twin: Twin, path: Path, line: Timeline, seen: Moves, scores: Sequence[str]) -> Found:
     recipe = Recipe()
-    placed = _placed(twin.clip.name, line, recipe)
-    columns = _columns(placed, path, line, scores)
+    shots = find_shots(line, recipe.shots)
+    placed = _placed(twin.clip.name, line, shots, recipe)
+    columns = _columns(placed, path, line, shots, scores)
     judged = judge_video([(one, "") for one in placed], columns, recipe.policy, line.duration_us)
     shot = _longest([one for one in judged if one.window_id in columns])
     sound = heard(path)
@@ -147,10 +148,10 @@ def _found(twin: Twin, path: Path, line: Timeline, seen: Moves, scores: Sequence
     )
 
 
-def _placed(video: str, line: Timeline, recipe: Recipe) -> list[PlacedWindow]:
+def _placed(video: str, line: Timeline, shots: Sequence[Span], recipe: Recipe) -> list[PlacedWindow]:
     """The windows that curation would propose of a whole video."""
     proposals = propose(
-        find_shots(line, recipe.shots),
+        shots,
         window_us=round(recipe.clips.window_s * 1e6),
         stride_us=round(recipe.clips.stride_s * 1e6),
         frame_us=line.frame_us,
@@ -164,11 +165,15 @@ def _placed(video: str, line: Timeline, recipe: Recipe) -> list[PlacedWindow]:
 
 
 def _columns(
-    placed: Sequence[PlacedWindow], path: Path, line: Timeline, scores: Sequence[str]
+    placed: Sequence[PlacedWindow], path: Path, line: Timeline, shots: Sequence[Span], scores: Sequence[str]
 ) -> dict[str, dict[str, float]]:
     """The score columns of each window that no cut runs through, by its id, as curation measures them."""
     looker = partial(look, path)
-    windows = {one.id: Window(line, one.start_us, one.end_us, look=looker) for one in placed if not one.crosses_cut}
+    windows = {
+        one.id: Window(line, one.start_us, one.end_us, look=looker, take_us=shots[one.shot])
+        for one in placed
+        if not one.crosses_cut
+    }
     found: dict[str, dict[str, float]] = {key: {} for key in windows}
     for score in build(scores) if windows else ():
         for own, measured in zip(found.values(), score.score(list(windows.values())), strict=True):

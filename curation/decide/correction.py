@@ -1,8 +1,8 @@
 """A sound that is late by the same amount all through a video is not wrong, only misplaced: find that amount.
 
-One window can agree with itself at a wrong lag by chance. So the offset must be found, confidently, by windows that
-together cover more than any of them; they must agree to within half a frame, and sound and motion must be much alike
-there: of all lags within a second, one fits foreign sound by chance [ours].
+One take can agree with itself at a wrong lag by chance. So the offset must be sure, by a posterior that is calibrated
+on film; most windows of their own must say the same and together cover more than any of them; and a sound that
+resembles itself, as beats do, is left alone: a beat's neighbour fits as well as the beat [ours].
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,11 +24,11 @@ class CorrectionSettings(BaseModel):
 
     enabled: bool = Field(True, description="mend constant offsets at the cut; otherwise reject large ones")
     from_s: float = Field(0.04, gt=0, description="leave smaller offsets as they are (a frame at 24 fps)")
-    spread_s: float = Field(0.02, gt=0, description="windows must agree on the offset to within this")
-    likeness: float = Field(0.7, ge=0, le=1, description="least `sync` of the middle one of the windows that agree")
-    confidence: float = Field(0.8, ge=0, le=1, description="least posterior mass at a window's offset to be heard")
-    share: float = Field(0.75, gt=0, le=1, description="of the confident windows, so many must agree")
+    confidence: float = Field(0.9, ge=0, le=1, description="least `offset_confidence` of a take to be heard")
+    spread_s: float = Field(0.04, gt=0, description="takes and windows must agree on the offset to within this")
+    share: float = Field(0.75, gt=0, le=1, description="of the windows heard, so many must say the same on their own")
     cover_s: float = Field(4.5, gt=0, description="the windows that agree must cover so much of the video")
+    repeats: float = Field(0.5, ge=0, le=1, description="leave sounds alone that are more like themselves than this")
 
 
 def constant_offset_s(
@@ -44,17 +44,21 @@ def constant_offset_s(
     told = [
         (columns, span)
         for columns, span in zip(windows, spans_us, strict=True)
-        if columns.get("sync_confidence", 0.0) >= settings.confidence
+        if columns.get("offset_confidence", 0.0) >= settings.confidence
+        and columns.get("repeats", 1.0) <= settings.repeats
     ]
     if not settings.enabled or not told:
         return None
     offset_s = float(np.median([columns["offset_s"] for columns, _ in told]))
-    agreeing = [(columns, span) for columns, span in told if abs(columns["offset_s"] - offset_s) <= settings.spread_s]
+    agreeing = [
+        span
+        for columns, span in told
+        if all(abs(columns[name] - offset_s) <= settings.spread_s for name in ("offset_s", "window_offset_s"))
+    ]
     if (
         abs(offset_s) < settings.from_s
         or len(agreeing) < settings.share * len(told)
-        or _covered_us([span for _, span in agreeing]) < settings.cover_s * 1e6
-        or float(np.median([columns["sync"] for columns, _ in agreeing])) < settings.likeness
+        or _covered_us(agreeing) < settings.cover_s * 1e6
     ):
         return None
     return offset_s
@@ -68,11 +72,11 @@ def corrected(columns: Columns, offset_s: float, settings: CorrectionSettings) -
     rest_s = columns.get("offset_s", float("nan")) - offset_s
     if not abs(rest_s) < settings.from_s:
         return dict(columns)
-    in_place = columns_of(Evidence.SYNCHRONY) - frozenset(SyncScore.columns)
+    in_place = columns_of(Evidence.SYNCHRONY) - frozenset(SyncScore.columns) | {"window_sync"}
     return {name: value for name, value in columns.items() if name not in in_place} | {
         "offset_s": rest_s,
-        "sync_at_zero": columns["sync"],
-        "p_in_sync": columns["sync_confidence"],
+        "sync_at_zero": columns["sync_peak"],
+        "p_in_sync": columns["offset_confidence"],
     }
 
 

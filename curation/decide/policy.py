@@ -24,7 +24,6 @@ from curation.scores.base import Evidence
 from curation.scores.trends import columns_of
 
 PRIOR = Path(__file__).with_name("prior.json")
-EVEN = 0.5
 _PRIOR: dict[str, Any] = json.loads(PRIOR.read_text(encoding="utf-8"))["policy"]
 
 
@@ -63,9 +62,13 @@ class Policy(Odds):
     )
     calibrated: bool = Field(True, description="take weights and edges of the last `clapboard calibrate`, if any")
     min_peak: float = Field(0.03, ge=0, le=1, description="reject as silent below this peak amplitude [pred]")
-    min_motion: float = Field(0.01, ge=0, le=1, description="reject as static below this motion [pred]")
-    max_motion: float = Field(0.15, ge=0, le=1, description="reject as shaking above this motion [pred]")
+    min_local_motion: float = Field(0.002, ge=0, le=1, description="reject as static where no region moves more")
+    max_camera_motion: float = Field(0.8, ge=0, description="reject as shaking above this, in pictures a second")
+    min_motion: float = Field(0.0, ge=0, le=1, description="reject as static below this mean motion; 0.01 [pred]")
+    max_motion: float = Field(1.0, ge=0, le=1, description="reject as shaking above this mean motion; 0.15 [pred]")
     max_offset_s: float = Field(0.12, ge=0, description="sound may lead or lag this much (about 3 frames at 24 fps)")
+    sure_at: float = Field(0.6, ge=0, le=1, description="from this `offset_confidence` a larger offset rejects")
+    no_cues_at: float = Field(0.5, ge=0, le=1, description="from this `p_no_cues` a doubt is called `no_cues`")
     correction: CorrectionSettings = Field(default_factory=CorrectionSettings)
     min_image_text: float | None = Field(None, description="send to review below this CLIP cosine, if measured")
     min_audio_text: float | None = Field(None, description="send to review below this CLAP cosine, if measured")
@@ -128,14 +131,14 @@ def decide(
         return Decision(Band.ACCEPT, (), p_good)
     if failed := _failed_gates(columns, policy):
         return Decision(Band.REJECT, failed, p_good)
-    if wanted is not Wanted.MEANING and abs(columns.get("offset_s", 0.0)) > policy.max_offset_s:
-        return Decision(Band.REJECT, (_why_offset(columns, policy, wanted),), p_good)
+    if wanted is not Wanted.MEANING and _lies_elsewhere(columns, policy):
+        return Decision(Band.REJECT, (Outcome.OFFSET,), p_good)
     known = wanted is not Wanted.MEANING or _tells_meaning(columns, odds)
     if known and p_good < odds.review_at:
         return Decision(Band.REJECT, (_why_bad(wanted),), p_good)
     doubts = _doubts(columns, policy)
     if not known or p_good < odds.accept_at:
-        doubts = (Outcome.WEAK_SYNC if wanted is not Wanted.MEANING else Outcome.WEAK_MEANING, *doubts)
+        doubts = (_why_doubtful(columns, policy, wanted), *doubts)
     band = Band.REVIEW if doubts else Band.ACCEPT
     return Decision(band, (*doubts, Outcome.OFFSET_CORRECTED) if offset_corrected else doubts, p_good)
 
@@ -156,26 +159,29 @@ def _tells_meaning(columns: Mapping[str, float], odds: Odds) -> bool:
 
 
 def _failed_gates(columns: Mapping[str, float], policy: Policy) -> tuple[Outcome, ...]:
-    motion = columns.get("motion_mean", math.nan)
+    peak, motion, local, camera = (
+        columns.get(name, math.nan) for name in ("peak_amplitude", "motion_mean", "local_motion", "camera_motion")
+    )
     failed = []
-    if columns.get("peak_amplitude", math.nan) < policy.min_peak:
+    if peak < policy.min_peak:
         failed.append(Outcome.SILENT)
-    if motion < policy.min_motion:
+    if motion < policy.min_motion or local < policy.min_local_motion:
         failed.append(Outcome.STATIC_PICTURE)
-    if motion > policy.max_motion:
+    if motion > policy.max_motion or camera > policy.max_camera_motion:
         failed.append(Outcome.TOO_MUCH_MOTION)
     return tuple(failed)
 
 
-def _why_offset(columns: Mapping[str, float], policy: Policy, wanted: Wanted) -> Outcome:
-    """A late sound is one that would be accepted if it were moved; otherwise nothing makes the two agree.
+def _lies_elsewhere(columns: Mapping[str, float], policy: Policy) -> bool:
+    """Whether it is sure that the sound lies at another offset; that an offset is the likeliest says little."""
+    far = abs(columns.get("offset_s", 0.0)) > policy.max_offset_s
+    return far and columns.get("offset_confidence", 0.0) >= policy.sure_at
 
-    Where nothing is accepted without a person, it is one that would more likely be good than not.
-    """
-    moved = {"sync_at_zero": columns.get("sync", math.nan), "p_in_sync": columns.get("sync_confidence", math.nan)}
-    edge = policy.accept_at if policy.accept_at < 1 else EVEN
-    good = probability({**columns, **moved}, policy, ignored=IGNORED[wanted]) >= edge
-    return Outcome.OFFSET if good else Outcome.UNSYNCHRONISED
+
+def _why_doubtful(columns: Mapping[str, float], policy: Policy, wanted: Wanted) -> Outcome:
+    if wanted is Wanted.MEANING:
+        return Outcome.WEAK_MEANING
+    return Outcome.NO_CUES if columns.get("p_no_cues", 0.0) >= policy.no_cues_at else Outcome.WEAK_SYNC
 
 
 def _why_bad(wanted: Wanted) -> Outcome:

@@ -16,7 +16,7 @@ from curation.ledger.open import Ledger
 from curation.ledger.tables import CalibrationRow, ClipRow, JudgedRow, ReviewRow, SourceEntry, VerdictRow
 from curation.review.verdicts import Verdict
 from curation.scores.base import Evidence
-from curation.scores.sync import NEAR_ZERO_S
+from curation.scores.synchrony.posterior import IN_SYNC_S
 from curation.scores.trends import columns_of, trends, versions
 from shards.errors import BadInput
 
@@ -133,7 +133,7 @@ def examples(
 def _moved(verdict: VerdictRow, heard_late_us: int) -> bool:
     """Whether the reviewer moved the sound by more than what counts as in step."""
     late_us = verdict.sound_late_us
-    return late_us is not None and abs(late_us - heard_late_us) > NEAR_ZERO_S * 1e6
+    return late_us is not None and abs(late_us - heard_late_us) > IN_SYNC_S * 1e6
 
 
 def keep(ledger: Ledger, general: Calibration | None, meaning: Calibration | None = None) -> None:

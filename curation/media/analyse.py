@@ -15,7 +15,7 @@ from curation.media.settings import AnalysisSettings
 from curation.media.timeline import Timeline
 from curation.media.waveform import Waveform, WaveformBuilder
 from curation.outcomes import Outcome
-from shards.synchrony.features import cells_of
+from shards.synchrony.features import CELLS, cell_sums, cells_of
 
 STILL_HZ = 4
 """Stills a second, for fingerprints."""
@@ -72,6 +72,7 @@ class _Curves:
         self._stills: list[Any] = []
         self._rows: list[tuple[float, float, float]] = []
         self._cells: list[Any] = []
+        self._cell_motion: list[Any] = []
         self._usual_us = self._last_us = frame_us
         self.origin_us = 0
         self.times_us: list[int] = []
@@ -90,8 +91,10 @@ class _Curves:
         self.times_us.append(at)
         self._last_us = time_us(frame.duration, frame.time_base) if frame.duration else self._usual_us
         planes = self._lens.look(frame)
-        self._rows.append((_mean(planes[0]), *self._difference(planes)))
+        motion, moved, change = self._difference(planes)
+        self._rows.append((_mean(planes[0]), motion, change))
         self._cells.append(upright(cells_of(planes[0]), frame.rotation))
+        self._cell_motion.append(upright(moved, frame.rotation))
         self._planes = planes
         self._thumbs.add(frame, at)
         if at >= self._next_still_us:
@@ -99,22 +102,24 @@ class _Curves:
             self._still_at.append(at)
             self._stills.append(self._lens.still(frame))
 
-    def _difference(self, planes: tuple[Any, Any, Any]) -> tuple[float, float]:
-        """Mean luma difference and colour change to the frame before.
+    def _difference(self, planes: tuple[Any, Any, Any]) -> tuple[float, Any, float]:
+        """Mean luma difference to the frame before, of all and of each cell, and colour change.
 
         Colours are compared only where the luma moves: a cut moves it, and most frames of most videos do not.
         """
         before, known = self._planes, self._colours
         self._colours = None
         if before is None or before[0].shape != planes[0].shape:
-            return 0.0, 0.0
+            return 0.0, np.zeros((CELLS, CELLS), np.float16), 0.0
         luma, old = planes[0], before[0]
-        motion = _mean(np.maximum(luma, old) - np.minimum(luma, old))
+        sums, areas = cell_sums(np.maximum(luma, old) - np.minimum(luma, old))
+        moved = (sums / (255 * areas)).astype(np.float16)
+        motion = float(sums.sum(dtype=np.float64)) / (255 * float(areas.sum()))
         if motion < STILL_MOTION:
-            return motion, 0.0
+            return motion, moved, 0.0
         known = colour_histogram(*before) if known is None else known
         self._colours = colour_histogram(*planes)
-        return motion, float(np.abs(self._colours - known).sum()) / 4
+        return motion, moved, float(np.abs(self._colours - known).sum()) / 4
 
     def timeline(self, sound: Waveform) -> Timeline:
         """The finished timeline."""
@@ -128,6 +133,7 @@ class _Curves:
             motion=motion,
             colour_change=change,
             cells=np.stack(self._cells),
+            cell_motion=np.stack(self._cell_motion),
             thumb_us=np.array(self._thumbs.at_us, np.int64),
             thumbs=self._thumbs.stacked(),
             audio_start_us=sound.start_us - self.origin_us,

@@ -4,7 +4,7 @@ The planes of 8-bit YUV are read where they lie; only thumbnails and rarer forma
 scaler is made once: making one for every frame costs ten times what it does.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ STILL_PX = 32
 _TINTS = 8
 
 Plane = NDArray[np.uint8]
+Pixels = TypeVar("Pixels", bound=NDArray[Any])
 
 
 class Lens:
@@ -81,9 +82,11 @@ def plane_view(frame: Any, index: int) -> Plane:
     return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
 
 
-def upright(image: Plane, rotation_deg: int) -> Plane:
+def upright(image: Pixels, rotation_deg: int) -> Pixels:
     """An image turned as its display matrix asks (counter-clockwise, multiples of 90 degrees)."""
-    return np.ascontiguousarray(np.rot90(image, k=round(rotation_deg / 90) % 4))
+    if not rotation_deg:
+        return image
+    return np.ascontiguousarray(np.rot90(image, k=round(rotation_deg / 90) % 4))  # type: ignore[return-value]
 
 
 def _even(length: float) -> int:

@@ -27,7 +27,9 @@ class Timeline:
         luma: (frames,) float32 in [0, 1], mean brightness of each frame.
         motion: (frames,) float32 in [0, 1], mean absolute luma difference to the frame before; motion[0] == 0.
         colour_change: (frames,) float32 in [0, 1], distance of the colour histograms of a frame and the one before.
-        cells: (frames, 12, 12) uint8, mean luma of each cell of the upright picture; the learned sync score sees them.
+        cells: (frames, 12, 12) uint8, mean luma of each cell of the upright picture.
+        cell_motion: (frames, 12, 12) float16 in [0, 1], mean absolute luma difference to the frame before in each cell;
+            what makes a sound is often a twentieth of the picture.
         thumb_us: (thumbs,) int64, times of the thumbnails.
         thumbs: (thumbs, height, width, 3) uint8 RGB, sampled at the rate the recipe asks for.
         audio_start_us: where the first sample of `waveform` lies.
@@ -51,6 +53,7 @@ class Timeline:
     waveform: NDArray[np.float32]
     still_us: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     cells: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 12, 12), np.uint8))
+    cell_motion: NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 12, 12), np.float16))
     stills: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 32, 32), np.uint8))
 
 
@@ -79,6 +82,7 @@ class Window:
         text: caption or class name; empty where the source gives none.
         picture_track, sound_track: embeddings of the whole video over time, where a score asked for them.
         look: decodes frames of the video, where a score looks closely (`Need.FRAMES`); they are not kept.
+        take_us: start and end of the shot around the window, which some scores judge it by; None is the whole video.
     """
 
     timeline: Timeline
@@ -88,6 +92,7 @@ class Window:
     picture_track: Track | None = None
     sound_track: Track | None = None
     look: Looker | None = None
+    take_us: tuple[int, int] | None = None
 
     def frames(self) -> slice:
         """The frames whose presentation time lies in [start, end)."""

@@ -12,7 +12,7 @@ from typing import IO, Any, TypeVar
 import numpy as np
 
 MAX_HEAD_BYTES = 1 << 20
-DTYPES = frozenset({"int64", "float32", "uint8", "int16", "bool"})
+DTYPES = frozenset({"int64", "float32", "float16", "uint8", "int16", "bool"})
 _LENGTH_BYTES = 8
 
 Made = TypeVar("Made")

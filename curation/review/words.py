@@ -11,6 +11,7 @@ from curation.review.verdicts import RejectReason
 
 WHY: dict[Outcome, str] = {
     Outcome.WEAK_SYNC: "Sound and motion agree, but not surely.",
+    Outcome.NO_CUES: "Nothing in picture or sound tells the timing.",
     Outcome.MISMATCH: "Picture or sound may not fit the caption.",
     Outcome.OFFSET: "The sound seems shifted against the picture.",
     Outcome.UNSYNCHRONISED: "No shift makes sound and motion agree.",
@@ -61,7 +62,7 @@ def lag(offset_s: float) -> str:
 
 def timing(scores: Mapping[str, float]) -> str:
     """What the signal says about the timing, as a sentence; empty where it was not measured."""
-    offset_s, sure = (scores.get(name, math.nan) for name in ("offset_s", "sync_confidence"))
+    offset_s, sure = (scores.get(name, math.nan) for name in ("offset_s", "offset_confidence"))
     if offset_s is None or not math.isfinite(offset_s):
         return ""
     surely = "" if sure is None or not math.isfinite(sure) else f", {_how_sure(sure)}"
@@ -124,14 +125,18 @@ def _clock(time_us: int) -> str:
 
 
 _SAY: dict[str, tuple[str, str | Callable[[float], str]]] = {
+    "p_in_sync": ("In sync", percent),
     "offset_s": ("Timing", lag),
-    "sync": ("Synchrony, shifted to fit", "{:.2f}"),
-    "sync_at_zero": ("Synchrony as it is", "{:.2f}"),
-    "sync_confidence": ("Confidence in the timing", percent),
-    "p_in_sync": ("In sync, says the signal", percent),
-    "net_p_in_sync": ("In sync, says the network", percent),
-    "sync_worst": ("Synchrony where it is worst", "{:.2f}"),
-    "synchronisability": ("Cues to tell timing by", percent),
+    "offset_confidence": ("Confidence in the timing", percent),
+    "p_no_cues": ("Nothing tells the timing", percent),
+    "sync_at_zero": ("Agreement as it is, over chance", "{:.1f} σ"),
+    "sync_peak": ("Agreement, shifted to fit", "{:.1f} σ"),
+    "window_sync": ("Agreement of these seconds alone", "{:.1f} σ"),
+    "window_offset_s": ("Timing of these seconds alone", lag),
+    "repeats": ("Sound like itself, as beats are", percent),
+    "net_p_in_sync": ("In sync, says the small network", percent),
+    "synchformer_p_in_sync": ("In sync, says Synchformer", percent),
+    "synchformer_offset_s": ("Timing, says Synchformer", lag),
     "unexplained_sound": ("Sound without motion", percent),
     "unexplained_music": ("Music without motion", percent),
     "speech_presence": ("Speech", percent),

@@ -1,150 +1,168 @@
-"""Do sound and motion happen together, and if not, how far apart are they? A signal score without weights [ours].
+"""Do sound and motion happen together, and if not, how far apart are they? A signal score for filmed video [ours].
 
-How much the sound changes and how much the picture moves (`curation.scores.curves`) are correlated at every lag within
-a second. Events at irregular times agree at one lag only, so the best lag is the offset, and the softmax of the
-correlations is a posterior over offsets. Regular beats agree at many lags, and steady sound at none: both spread the
-posterior, as they should.
+Three seconds hold too few events to tell chance from cause, so a window is judged by its take, the shot around it (up
+to twenty seconds of it): which region of the picture moves with the sound at which lag (`curation.scores.synchrony`).
+What is said of the window's own three seconds alone has `window` in its name. Events at irregular times agree at one
+lag only; regular beats agree at many and steady sound at none, and both spread the posterior, as they should.
 """
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.media.timeline import Window
+from curation.media.timeline import Timeline, Window
 from curation.scores.base import Columns, Evidence, Need
-from curation.scores.curves import CLOCK_HZ, Curve, motion_and_sound
+from curation.scores.synchrony.clock import CLOCK_HZ
+from curation.scores.synchrony.lags import Agreement, agreement, repeats, standing_out
+from curation.scores.synchrony.posterior import IN_SYNC_S, MAX_OFFSET_S, offsets
+from curation.scores.synchrony.regions import Seen, boxes, seen
+from curation.scores.synchrony.sounds import Heard, heard
 
-MAX_LAG_S = 1.0
-NEAR_ZERO_S = 0.06
-TEMPERATURE = 0.06
-CUE_PROMINENCE = 1.0
-NOTHING = 1e-20
-PART_S, PART_HOP_S, WORST_SHARE = 1.5, 0.25, 0.4
-"""Parts of a window, and the share of the worst of them that is averaged (as JavisScore does with frames)."""
+MAX_TAKE_S = 20.0
+"""Longer takes are judged in equal parts: twenty seconds tell enough, and an offset may drift."""
 
 RECOGNISED_S = 0.15
-"""Further off than this a curve must look unlike itself for an offset to be told."""
+"""Further off than this a sound must be unlike itself for an offset to be told."""
+
+CUE_PROMINENCE = 1.0
+NOTHING: Columns = {
+    "p_in_sync": 0.0, "offset_s": 0.0, "offset_confidence": 0.0, "p_no_cues": 1.0, "sync_at_zero": 0.0,
+    "sync_peak": 0.0, "repeats": 0.0, "where_x": math.nan, "where_y": math.nan, "where_side": math.nan,
+}  # fmt: skip
+"""What is said of a take in which nothing moves, or nothing sounds."""
 
 
 class SyncScore:
-    """Cross-correlation of the sound's changes and motion over +-1 s.
+    """The posterior over offsets of the sound, and where in the picture it was found.
 
-    `sync`: correlation at the best lag. `sync_at_zero`: best correlation within 60 ms of no offset. `p_in_sync`:
-    posterior mass there. `offset_s`: the best lag, positive when the sound is late. `sync_confidence`: posterior mass
-    within 60 ms of the best lag. `sync_worst`: mean agreement at that lag over the worst 40 % of 1.5 s parts.
-    `synchronisability`: 1 less how alike motion, or sound, is to itself more than 0.15 s away; 0 without cues, low for
-    regular beats. `cues`: onsets a second that stand out.
+    `p_in_sync`: probability that picture and sound are within 60 ms of each other. `offset_s`: the likeliest offset
+    within a second, positive when the sound is late. `offset_confidence`: probability within 60 ms of it. `p_no_cues`:
+    probability that no offset can be told. `sync_at_zero`, `sync_peak`: by how many standard deviations agreement
+    stands out at no offset, and at the likeliest (high for a film that is one second out of sync). `window_sync`,
+    `window_offset_s`: agreement at no offset, and the lag of most agreement, of the window's own seconds alone.
+    `repeats`: the sound's likeness to itself more than 0.15 s away; 1 for regular beats. `cues`: onsets a second that
+    stand out. `where_x`, `where_y`, `where_side`: left, top and side of the square region that agreed best, as shares
+    of the picture's width, height, and of both.
     """
 
     name = "sync"
-    version = 3
+    version = 4
     settings = ""
     needs = frozenset({Need.CURVES, Need.WAVEFORM})
     columns = (
-        "sync", "sync_at_zero", "p_in_sync", "offset_s", "sync_confidence", "sync_worst", "synchronisability", "cues",
+        "p_in_sync", "offset_s", "offset_confidence", "p_no_cues", "sync_at_zero", "sync_peak", "window_sync",
+        "window_offset_s", "repeats", "cues", "where_x", "where_y", "where_side",
     )  # fmt: skip
     evidence = Evidence.SYNCHRONY
-    trends: ClassVar[Mapping[str, int]] = {"sync_at_zero": 1, "p_in_sync": 1, "sync_worst": 1, "synchronisability": 1}
+    trends: ClassVar[Mapping[str, int]] = {"p_in_sync": 1, "sync_at_zero": 1, "window_sync": 1}
 
     def check(self) -> None:
         """Always available."""
 
     def score(self, batch: Sequence[Window]) -> list[Columns]:
-        """One entry per window."""
-        return [measured(*motion_and_sound(window)) for window in batch]
+        """One entry per window; what windows of one take share is measured once."""
+        known: dict[tuple[int, int, int], _Take] = {}
+        found = []
+        for window in batch:
+            start_us, end_us = part_of_take(window)
+            key = (id(window.timeline), start_us, end_us)
+            if key not in known:
+                known[key] = _take(window.timeline, start_us, end_us)
+            found.append(known[key].columns | _own(known[key], window))
+        return found
 
 
-def measured(motion: Curve, changes: Curve) -> Columns:
-    """The columns of `SyncScore` from two (ticks,) curves on the 100 Hz clock."""
-    lags_s, values = correlations(motion, changes)
-    if not len(values) or values.max() <= 0:
-        return dict.fromkeys(SyncScore.columns, 0.0) | {"cues": cues(changes)}
-    best = int(values.argmax())
-    posterior = np.exp((values - values[best]) / TEMPERATURE)
-    posterior /= posterior.sum()
-    near_zero = np.abs(lags_s) <= NEAR_ZERO_S
+@dataclass(frozen=True, slots=True)
+class _Take:
+    """A part of a video judged as one: where it starts, its events, and what is said of all of its windows."""
+
+    start_us: int
+    picture: Seen
+    sound: Heard
+    columns: Columns
+
+
+def part_of_take(window: Window) -> tuple[int, int]:
+    """The span that a window is judged by: its take, or the part of a long one in which its middle lies, as far as
+    there are both picture and sound."""
+    line = window.timeline
+    start_us, end_us = window.take_us or (0, line.duration_us)
+    parts = max(1, math.ceil((end_us - start_us) / (MAX_TAKE_S * 1e6)))
+    size_us = (end_us - start_us) / parts
+    part = min(int(((window.start_us + window.end_us) / 2 - start_us) / size_us), parts - 1)
+    first, last = round(start_us + part * size_us), round(start_us + (part + 1) * size_us)
+    # Silence beside a sound that starts late would be the strongest event of all.
+    sound_end_us = line.audio_start_us + len(line.waveform) * 1_000_000 // line.rate_hz
+    first = max(first, line.audio_start_us)
+    return first, max(first, min(last, sound_end_us))
+
+
+def _take(line: Timeline, start_us: int, end_us: int) -> _Take:
+    picture, sound = seen(line, start_us, end_us), heard(line, start_us, end_us)
+    return _Take(start_us, picture, sound, said_of(agreement(picture, sound), sound))
+
+
+def said_of(found: Agreement | None, sound: Heard) -> Columns:
+    """The columns that all windows of a take share."""
+    if found is None:
+        return dict(NOTHING)
+    z = standing_out(found)
+    posterior = offsets(found.lags_s, z)
+    offset_s = posterior.likeliest_s()
+    near = np.abs(found.lags_s) <= IN_SYNC_S + 1e-6
+    left, top, side = boxes()[found.best_region(offset_s)]
     return {
-        "sync": float(values[best]),
-        "sync_at_zero": float(max(values[near_zero].max(), 0)),
-        "p_in_sync": float(posterior[near_zero].sum()),
-        "offset_s": _refine(lags_s, values, best),
-        "sync_confidence": float(posterior[np.abs(lags_s - lags_s[best]) <= NEAR_ZERO_S].sum()),
-        "sync_worst": worst_part(*_overlap(motion, changes, round(float(lags_s[best]) * CLOCK_HZ))),
-        "synchronisability": min(unlike_itself(motion), unlike_itself(changes)),
-        "cues": cues(changes),
+        "p_in_sync": posterior.near(0.0),
+        "offset_s": _refined(found.lags_s, z, offset_s),
+        "offset_confidence": posterior.near(offset_s),
+        "p_no_cues": posterior.none,
+        "sync_at_zero": float(z[near].max()),
+        "sync_peak": float(z[np.abs(found.lags_s - offset_s).argmin()]),
+        "repeats": repeats(sound.changes, beyond_s=RECOGNISED_S),
+        "where_x": float(left),
+        "where_y": float(top),
+        "where_side": float(side),
     }
 
 
-def correlations(motion: Curve, onsets: Curve) -> tuple[Curve, Curve]:
-    """Pearson correlation of motion(t) and onsets(t + lag) for every lag within a second: (lags_s, values).
-
-    Each lag's is that of what the two curves have in common, at least half of them; where nothing varies it is 0.
-    """
-    ticks = len(motion)
-    if not ticks:
-        return np.zeros(0), np.zeros(0)
-    reach = min(round(MAX_LAG_S * CLOCK_HZ), ticks // 2)
-    lags = np.arange(-reach, reach + 1)
-    common = ticks - np.abs(lags)
-    # The overlap of lag >= 0 is motion[: ticks - lag] with onsets[lag:], of lag < 0 the other way round.
-    products = np.correlate(onsets, motion, mode="full")[ticks - 1 - reach : ticks + reach]
-    seen, seen_squares = _sums(motion, -lags), _sums(motion**2, -lags)
-    heard, heard_squares = _sums(onsets, lags), _sums(onsets**2, lags)
-    together = products - seen * heard / common
-    spread = (seen_squares - seen**2 / common) * (heard_squares - heard**2 / common)
-    values = np.divide(together, np.sqrt(np.maximum(spread, 0)), out=np.zeros(len(lags)), where=spread > NOTHING)
-    return lags / CLOCK_HZ, np.clip(values, -1, 1)
+def _own(take: _Take, window: Window) -> Columns:
+    """What a window's own seconds say."""
+    first, last = (round((at - take.start_us) * CLOCK_HZ / 1e6) for at in (window.start_us, window.end_us))
+    first = max(first, 0)
+    sound = take.sound.within(first, last)
+    found = agreement(take.picture.within(first, last), sound)
+    heard_cues = {"cues": cues(sound.changes)}
+    if found is None:
+        return {"window_sync": 0.0, "window_offset_s": 0.0} | heard_cues
+    z = standing_out(found)
+    told = np.abs(found.lags_s) <= MAX_OFFSET_S
+    near = np.abs(found.lags_s) <= IN_SYNC_S + 1e-6
+    return {
+        "window_sync": float(z[near].max()),
+        "window_offset_s": float(found.lags_s[told][z[told].argmax()]),
+    } | heard_cues
 
 
-def worst_part(motion: Curve, changes: Curve) -> float:
-    """Mean agreement within 60 ms over the worst 40 % of the parts: a stretch of foreign sound shows here."""
-    size, hop = min(round(PART_S * CLOCK_HZ), len(motion)), round(PART_HOP_S * CLOCK_HZ)
-    reach = round(NEAR_ZERO_S * CLOCK_HZ)
-    found = []
-    for first in range(0, len(motion) - size + 1, hop):
-        _, values = correlations(motion[first : first + size], changes[first : first + size])
-        found.append(values[len(values) // 2 - reach : len(values) // 2 + reach + 1].max(initial=0))
-    return float(np.mean(sorted(found)[: max(1, round(WORST_SHARE * len(found)))]))
-
-
-def unlike_itself(curve: Curve) -> float:
-    """1 less the largest correlation of a curve with itself further off than `RECOGNISED_S`; 0 if nothing varies."""
-    lags_s, values = correlations(curve, curve)
-    if not len(values) or values.max() <= 0:
-        return 0.0
-    return 1 - max(0.0, float(values[np.abs(lags_s) >= RECOGNISED_S].max(initial=0)))
-
-
-def cues(changes: Curve) -> float:
-    """Onsets a second that rise clearly above the rest."""
+def cues(changes: NDArray[np.float64]) -> float:
+    """Onsets a second that rise clearly above the rest, of (ticks,) changes of the sound."""
     from scipy.signal import find_peaks
 
-    if not len(changes):
+    if not np.any(changes):
         return 0.0
-    peaks, _ = find_peaks(changes, prominence=max(CUE_PROMINENCE * float(changes.std()), 1e-3))
-    return len(peaks) * CLOCK_HZ / max(len(changes), 1)
+    peaks, _ = find_peaks(changes, prominence=max(CUE_PROMINENCE * float(changes.std()), 1e-9))
+    return len(peaks) * CLOCK_HZ / len(changes)
 
 
-def _overlap(motion: Curve, changes: Curve, lag: int) -> tuple[Curve, Curve]:
-    """What the two curves have in common when the sound is `lag` ticks late."""
-    if lag >= 0:
-        return motion[: len(motion) - lag], changes[lag:]
-    return motion[-lag:], changes[:lag]
-
-
-def _sums(curve: Curve, lags: NDArray[np.int64]) -> Curve:
-    """The sum of curve[lag:] for each lag >= 0, and of curve[:lag] for those below."""
-    running = np.concatenate([[0.0], np.cumsum(curve)])
-    return np.asarray(np.where(lags >= 0, running[-1] - running[np.maximum(lags, 0)], running[np.minimum(lags, 0) - 1]))
-
-
-def _refine(lags_s: Curve, values: Curve, best: int) -> float:
-    """The vertex of the parabola through the best lag and its neighbours."""
-    if not 0 < best < len(values) - 1:
-        return float(lags_s[best])
-    before, here, after = values[best - 1 : best + 2]
+def _refined(lags_s: NDArray[np.float64], z: NDArray[np.float64], offset_s: float) -> float:
+    """The vertex of the parabola through a lag and its neighbours."""
+    best = int(np.abs(lags_s - offset_s).argmin())
+    if not 0 < best < len(z) - 1:
+        return offset_s
+    before, here, after = z[best - 1 : best + 2]
     bend = before - 2 * here + after
-    shift = 0.5 * (before - after) / bend if bend < 0 else 0.0
-    return float(lags_s[best] + shift / CLOCK_HZ)
+    shift = float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5)) if bend < 0 else 0.0
+    return offset_s + shift / CLOCK_HZ

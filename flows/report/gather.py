@@ -97,7 +97,8 @@ def histograms(ledger: Ledger, policy: Policy, *, most: int | None = None) -> tu
 def _borders(policy: Policy) -> Mapping[str, tuple[Threshold, ...]]:
     return {
         "peak_amplitude": (Threshold("silent", policy.min_peak),),
-        "motion_mean": (Threshold("static", policy.min_motion), Threshold("shaking", policy.max_motion)),
+        "local_motion": (Threshold("static", policy.min_local_motion),),
+        "camera_motion": (Threshold("shaking", policy.max_camera_motion),),
         "offset_s": (Threshold("early", -policy.max_offset_s), Threshold("late", policy.max_offset_s)),
     }
 

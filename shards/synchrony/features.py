@@ -33,12 +33,26 @@ Curve = NDArray[np.float64]
 
 def cells_of(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(12, 12) uint8 mean luma of the cells of a (height, width) plane."""
-    if min(luma.shape) < CELLS:
-        luma = np.repeat(np.repeat(luma, CELLS, axis=0), CELLS, axis=1)
-    rows, columns = (np.arange(CELLS) * size // CELLS for size in luma.shape)
-    sums = np.add.reduceat(np.add.reduceat(luma, rows, axis=0, dtype=np.uint32), columns, axis=1)
-    heights, widths = (np.diff(np.append(edges, size)) for edges, size in zip((rows, columns), luma.shape, strict=True))
-    return np.asarray(sums // (heights[:, None] * widths[None, :]), np.uint8)
+    sums, areas = cell_sums(luma)
+    return np.asarray(sums // areas, np.uint8)
+
+
+def cell_sums(plane: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+    """(12, 12) sums of the cells of a (height, width) plane, whole numbers, and how many pixels each cell has.
+
+    Products with zeros and ones: five times as fast as numpy's `add.reduceat` on so few pixels.
+    """
+    if min(plane.shape) < CELLS:
+        plane = np.repeat(np.repeat(plane, CELLS, axis=0), CELLS, axis=1)
+    rows, columns = (_members(size) for size in plane.shape)
+    return rows @ plane.astype(np.float32) @ columns.T, np.outer(rows.sum(axis=1), columns.sum(axis=1))
+
+
+@cache
+def _members(size: int) -> Floats:
+    """(12, size) of which cell each line of pixels is a part."""
+    cell = np.searchsorted(np.arange(CELLS) * size // CELLS, np.arange(size), side="right") - 1
+    return (cell == np.arange(CELLS)[:, None]).astype(np.float32)
 
 
 def picture_features(cells: NDArray[np.uint8], frame_us: NDArray[np.int64], *, start_us: int, steps: int) -> Floats:
