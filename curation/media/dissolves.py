@@ -1,0 +1,91 @@
+"""Find dissolves on the cells: between two unlike pictures every frame is a mixture of both, steadily more of the second.
+
+A camera that turns from one view to the other shows a third between them, which no mixture of the two is; a cut shows
+nothing between them [ours].
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.media.likeness import telling_cells, unlikeness_apart
+from curation.media.settings import ShotSettings
+from curation.media.timeline import Timeline
+
+SHORTEST_S = 0.3
+"""A shorter one looks like a cut, and is found as one."""
+
+LONGER = 1.4
+"""Ratio of two lengths that are looked for."""
+
+LOOKS = 8
+"""So many times a length one looks within it."""
+
+LEFT_OVER = 0.1
+"""Most of the difference of the two pictures, by its square, that a frame between them may be off the mixture [ours]."""
+
+LARGEST_STEP = 0.35
+"""Most of the way from one picture to the other that one frame may take [ours]."""
+
+LEAST_MIXED = 0.2
+"""Frames with so much of either picture must be there, or nothing was mixed [ours]."""
+
+FEWEST_MIXED = 3
+BEGUN = 0.05
+"""Share of the other picture from which a dissolve has begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """A span of frames as a mixture of its two ends, and how far off the worst frame is."""
+
+    first: int
+    last: int
+    off: float
+
+
+def find_dissolves(timeline: Timeline, settings: ShotSettings) -> list[tuple[int, int]]:
+    """The dissolves as (first, last) indices of frames: the last pure one before, the first pure one after."""
+    if len(timeline.frame_us) < 2 * FEWEST_MIXED or not settings.dissolve_s:
+        return []
+    values = telling_cells(timeline.cells)
+    kept: list[_Fit] = []
+    for fit in sorted(_fits(values, timeline, settings), key=lambda one: one.off):
+        if all(fit.last < one.first or one.last < fit.first for one in kept):
+            kept.append(fit)
+    return sorted((fit.first, fit.last) for fit in kept)
+
+
+def _fits(values: NDArray[np.uint8], timeline: Timeline, settings: ShotSettings) -> Iterator[_Fit]:
+    """Every span that is a dissolve, many of them several times."""
+    frame_s = float(np.median(np.diff(timeline.frame_us))) / 1e6
+    length_s = SHORTEST_S
+    while length_s <= settings.dissolve_s * LONGER:
+        lag = max(FEWEST_MIXED + 1, round(length_s / frame_s))
+        unlike = unlikeness_apart(values, lag)
+        for last in range(lag, len(values), max(1, lag // LOOKS)):
+            if unlike[last] >= settings.dissolve_unlike:
+                fit = _mixture(values[last - lag : last + 1].astype(np.float32), last - lag)
+                if fit:
+                    yield fit
+        length_s *= LONGER
+
+
+def _mixture(pictures: NDArray[np.float32], at: int) -> _Fit | None:
+    """The part of `pictures` (frames, cells), which begin at frame `at`, that fades from its first to its last."""
+    way = pictures[-1] - pictures[0]
+    size = float(way @ way)
+    share = (pictures - pictures[0]) @ way / max(size, 1.0)
+    mixed = (share >= LEAST_MIXED) & (share <= 1 - LEAST_MIXED)
+    steps = np.diff(share)
+    if mixed.sum() < FEWEST_MIXED or steps.max() > LARGEST_STEP or steps.min() < -LEAST_MIXED / 2:
+        return None
+    off = pictures - pictures[0] - share[:, None] * way
+    worst = float((off[mixed] ** 2).sum(axis=1).max()) / max(size, 1.0)
+    if worst > LEFT_OVER:
+        return None
+    first = int(np.flatnonzero(share > BEGUN)[0]) - 1
+    last = int(np.flatnonzero(share < 1 - BEGUN)[-1]) + 1
+    return _Fit(at + first, at + last, worst)
