@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.media.likeness import telling_cells, unlikeness_apart
+from curation.media.likeness import share_changed, telling_cells, unlikeness_apart, unlikeness_moved
 from curation.media.settings import ShotSettings
 from curation.media.timeline import Timeline
 
@@ -23,7 +23,7 @@ LONGER = 1.4
 LOOKS = 8
 """So many times a length one looks within it."""
 
-LEFT_OVER = 0.1
+LEFT_OVER = 0.05
 """Most of the difference of the two pictures, by its square, that a frame between them may be off the mixture [ours]."""
 
 LARGEST_STEP = 0.35
@@ -33,17 +33,23 @@ LEAST_MIXED = 0.2
 """Frames with so much of either picture must be there, or nothing was mixed [ours]."""
 
 FEWEST_MIXED = 3
+
+LEAST_SHARE = 0.6
+"""Least share of the cells that it changes; a limb or a light that moves slowly changes fewer [ours]."""
+
+LEAST_MOVED = 0.2
+"""How unlike the two pictures must stay if the camera may have moved by two cells [ours]."""
+
 BEGUN = 0.05
 """Share of the other picture from which a dissolve has begun."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Fit:
-    """A span of frames as a mixture of its two ends, and how far off the worst frame is."""
+    """A span of frames that are mixtures of its two ends."""
 
     first: int
     last: int
-    off: float
 
 
 def find_dissolves(timeline: Timeline, settings: ShotSettings) -> list[tuple[int, int]]:
@@ -51,11 +57,24 @@ def find_dissolves(timeline: Timeline, settings: ShotSettings) -> list[tuple[int
     if len(timeline.frame_us) < 2 * FEWEST_MIXED or not settings.dissolve_s:
         return []
     values = telling_cells(timeline.cells)
-    kept: list[_Fit] = []
-    for fit in sorted(_fits(values, timeline, settings), key=lambda one: one.off):
-        if all(fit.last < one.first or one.last < fit.first for one in kept):
-            kept.append(fit)
-    return sorted((fit.first, fit.last) for fit in kept)
+    spans: list[tuple[int, int]] = []
+    for fit in sorted(_fits(values, timeline, settings), key=lambda one: one.first):
+        if not _is_another_picture(values, timeline, fit):
+            continue
+        if spans and fit.first <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], fit.last))
+        else:
+            spans.append((fit.first, fit.last))
+    return spans
+
+
+def _is_another_picture(values: NDArray[np.uint8], timeline: Timeline, fit: _Fit) -> bool:
+    """Whether the whole picture is another one, not the same moved a little, or with something else in it."""
+    some = max(FEWEST_MIXED, (fit.last - fit.first) // 2)
+    before, after = values[max(0, fit.first - some) : fit.first + 1], values[fit.last : fit.last + some + 1]
+    if share_changed(before, after) < LEAST_SHARE:
+        return False
+    return unlikeness_moved(timeline.cells[fit.first], timeline.cells[fit.last]) >= LEAST_MOVED
 
 
 def _fits(values: NDArray[np.uint8], timeline: Timeline, settings: ShotSettings) -> Iterator[_Fit]:
@@ -83,9 +102,8 @@ def _mixture(pictures: NDArray[np.float32], at: int) -> _Fit | None:
     if mixed.sum() < FEWEST_MIXED or steps.max() > LARGEST_STEP or steps.min() < -LEAST_MIXED / 2:
         return None
     off = pictures - pictures[0] - share[:, None] * way
-    worst = float((off[mixed] ** 2).sum(axis=1).max()) / max(size, 1.0)
-    if worst > LEFT_OVER:
+    if (off[mixed] ** 2).sum(axis=1).max() > LEFT_OVER * size:
         return None
     first = int(np.flatnonzero(share > BEGUN)[0]) - 1
     last = int(np.flatnonzero(share < 1 - BEGUN)[-1]) + 1
-    return _Fit(at + first, at + last, worst)
+    return _Fit(at + first, at + last)
