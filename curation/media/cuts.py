@@ -9,18 +9,42 @@ is unlike itself a moment ago on either side as well, so a cut has to stand out 
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.media.likeness import Directions, directions, share_changed, telling_cells, unlikeness_apart, unlikeness_moved
+from curation.media.likeness import (
+    Directions,
+    directions,
+    lasting_pair,
+    share_changed,
+    telling_cells,
+    unlikeness_across,
+    unlikeness_apart,
+    unlikeness_moved,
+)
 from curation.media.settings import ShotSettings
 from curation.media.timeline import Timeline
 
 SOON_US = 150_000
 """What camera and actors do to the picture in this time is no cut; at 8 frames a second it repeats till then [ours]."""
 
+CALM = 0.3
+"""Of so many frames, the calmest, one goes by; in a strobe half of the others are lit [ours]."""
+
 DISTURBANCES = 2
 """So many other steps within reach, a flash's two edges say, may be as large as a cut that stands out [ours]."""
 
-SMEARED_FRAMES = 2
-"""A cut may be blended over so many frames, by conversions of the rate; its strongest step begins the shot [ours]."""
+NEAR_FRAMES = 4
+"""Of cuts so near each other one is true: it may be blended over frames, or a flash may end beside it [ours]."""
+
+LEAST_STEP = 0.6
+"""So much of the least unlikeness a frame must be unlike the one before; a flash may cover part of a cut [ours]."""
+
+STILL = 0.06
+"""A picture that travels less is still; only there may single pairs be alike, by a flash before and one after [ours]."""
+
+AT_ONCE = 0.6
+"""Elsewhere the most alike pictures must be so much as unlike as most are: a pan gets there step by step [ours]."""
+
+FEWEST_FRAMES = 3
+"""Fewer frames at an end of the video do not show whether a flash begins there or another picture [ours]."""
 
 LEAST_SHARE = 0.4
 """Least share of the cells that a cut changes; captions, insets and fireworks change fewer [ours]."""
@@ -34,44 +58,65 @@ def find_cuts(timeline: Timeline, settings: ShotSettings) -> list[int]:
     values = telling_cells(timeline.cells)
     steps = unlikeness_apart(values, 1)
     sudden = (
-        (steps >= settings.unlike)
+        (steps >= LEAST_STEP * settings.unlike)
         & (timeline.colour_change >= settings.colour_change)
         & (timeline.motion >= settings.motion)
     )
-    found = [int(at) for at in np.flatnonzero(sudden) if _is_cut(timeline, values, steps, int(at), settings)]
-    return [at for at in found if not any(_outdoes(other, at, steps) for other in found)]
+    lasting = {int(at): _lasting(timeline, values, steps, int(at), settings) for at in np.flatnonzero(sudden)}
+    found = {at: unlike for at, unlike in lasting.items() if unlike}
+    return [
+        at
+        for at in found
+        if not any(0 < abs(at - other) <= NEAR_FRAMES and _outdoes(found, other, at) for other in found)
+    ]
 
 
-def _is_cut(
+def _lasting(
     timeline: Timeline, values: NDArray[np.uint8], steps: NDArray[np.float32], at: int, settings: ShotSettings
-) -> bool:
-    """Whether all pictures within reach from frame `at` on are unlike all before it."""
-    frame_us = timeline.frame_us
-    reach_us = round(settings.reach_s * 1_000_000)
-    first, last = map(int, np.searchsorted(frame_us, (frame_us[at] - reach_us, frame_us[at] + reach_us + 1)))
-    first = min(first, at - 1)
+) -> float:
+    """How unlike what is within reach from frame `at` on stays what is before it; 0 where that is no cut."""
+    first, last = within_reach(timeline.frame_us, at, settings)
+    if min(at - first, last - at) < FEWEST_FRAMES:
+        return 0.0
     pointing = directions(values[first:last])
     before, after = pointing[: at - first], pointing[at - first :]
-    unlike = 1 - after @ before.T
-    if unlike.min() < settings.unlike or share_changed(values[first:at], values[at:last]) < LEAST_SHARE:
-        return False
-    one, other = np.unravel_index(int(unlike.argmin()), unlike.shape)
+    across = unlikeness_across(before, after)
+    one, other = lasting_pair(across)
+    unlike = float(across[one, other])
+    if unlike < settings.unlike or share_changed(values[first:at], values[at:last]) < LEAST_SHARE:
+        return 0.0
     if unlikeness_moved(timeline.cells[first + other], timeline.cells[at + one]) < MOVED * settings.unlike:
-        return False
-    lag = max(1, round(SOON_US / float(np.median(np.diff(frame_us[first:last])))))
+        return 0.0
+    lag = max(1, round(SOON_US / float(np.median(np.diff(timeline.frame_us[first:last])))))
     travelled = max(_travelled(side, lag) for side in (before, after))
+    if travelled > STILL and np.nanmin(across) < AT_ONCE * unlike:
+        return 0.0
     others = np.sort(np.delete(steps[first + 1 : last], at - first - 1))[::-1]
     usual = others[DISTURBANCES] if len(others) > DISTURBANCES else 0.0
-    return bool(unlike.min() >= settings.stands_out * travelled or steps[at] >= settings.stands_out * usual)
+    stands_out = unlike >= settings.stands_out * travelled or steps[at] >= settings.stands_out * usual
+    return unlike if stands_out else 0.0
+
+
+def within_reach(frame_us: NDArray[np.int64], at: int, settings: ShotSettings) -> tuple[int, int]:
+    """The range of frames within reach of frame `at`."""
+    reach_us = round(settings.reach_s * 1_000_000)
+    first, last = np.searchsorted(frame_us, (frame_us[at] - reach_us, frame_us[at] + reach_us + 1))
+    return int(first), int(last)
 
 
 def _travelled(side: Directions, lag: int) -> float:
-    """How unlike itself one side of a cut usually is `lag` frames later."""
+    """How unlike all that is `lag` frames away or more the pictures on one side of a cut usually are.
+
+    The nearest of those counts, so that a flash between two like pictures is no travel.
+    """
     if len(side) <= lag:
         return 0.0
-    return float(np.median(1 - np.einsum("fc,fc->f", side[lag:], side[:-lag])))
+    number = np.arange(len(side))
+    apart = np.abs(number[:, None] - number[None, :]) >= lag
+    nearest = np.where(apart, 1 - side @ side.T, np.inf).min(axis=1)
+    return float(np.quantile(nearest[np.isfinite(nearest)], CALM))
 
 
-def _outdoes(other: int, at: int, steps: NDArray[np.float32]) -> bool:
-    """Whether another step so near is the one that begins the shot."""
-    return 0 < abs(other - at) <= SMEARED_FRAMES and (steps[other], -other) > (steps[at], -at)
+def _outdoes(found: dict[int, float], other: int, at: int) -> bool:
+    """Whether what was before comes back even less after another cut so near."""
+    return (found[other], -other) > (found[at], -at)

@@ -1,4 +1,4 @@
-"""Find dissolves on the cells: between two unlike pictures every frame is a mixture of both, steadily more of the second.
+"""Find dissolves on the cells: between two unlike pictures every frame is a mixture, steadily more of the second.
 
 A camera that turns from one view to the other shows a third between them, which no mixture of the two is; a cut shows
 nothing between them [ours].
@@ -10,7 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.media.likeness import share_changed, telling_cells, unlikeness_apart, unlikeness_moved
+from curation.media.cuts import within_reach
+from curation.media.likeness import (
+    directions,
+    lasting_pair,
+    share_changed,
+    telling_cells,
+    unlikeness_across,
+    unlikeness_apart,
+    unlikeness_moved,
+)
 from curation.media.settings import ShotSettings
 from curation.media.timeline import Timeline
 
@@ -24,7 +33,7 @@ LOOKS = 8
 """So many times a length one looks within it."""
 
 LEFT_OVER = 0.05
-"""Most of the difference of the two pictures, by its square, that a frame between them may be off the mixture [ours]."""
+"""So much of the difference of the two pictures, by its square, a frame between may be off their mixture [ours]."""
 
 LARGEST_STEP = 0.35
 """Most of the way from one picture to the other that one frame may take [ours]."""
@@ -59,7 +68,7 @@ def find_dissolves(timeline: Timeline, settings: ShotSettings) -> list[tuple[int
     values = telling_cells(timeline.cells)
     spans: list[tuple[int, int]] = []
     for fit in sorted(_fits(values, timeline, settings), key=lambda one: one.first):
-        if not _is_another_picture(values, timeline, fit):
+        if not _is_another_picture(values, timeline, fit, settings):
             continue
         if spans and fit.first <= spans[-1][1]:
             spans[-1] = (spans[-1][0], max(spans[-1][1], fit.last))
@@ -68,11 +77,14 @@ def find_dissolves(timeline: Timeline, settings: ShotSettings) -> list[tuple[int
     return spans
 
 
-def _is_another_picture(values: NDArray[np.uint8], timeline: Timeline, fit: _Fit) -> bool:
-    """Whether the whole picture is another one, not the same moved a little, or with something else in it."""
-    some = max(FEWEST_MIXED, (fit.last - fit.first) // 2)
-    before, after = values[max(0, fit.first - some) : fit.first + 1], values[fit.last : fit.last + some + 1]
+def _is_another_picture(values: NDArray[np.uint8], timeline: Timeline, fit: _Fit, settings: ShotSettings) -> bool:
+    """Whether the whole picture is another one from then on, not moved a little, nor lit by a flash that dies away."""
+    before = values[within_reach(timeline.frame_us, fit.first, settings)[0] : fit.first + 1]
+    after = values[fit.last : within_reach(timeline.frame_us, fit.last, settings)[1]]
     if share_changed(before, after) < LEAST_SHARE:
+        return False
+    across = unlikeness_across(directions(before), directions(after))
+    if across[lasting_pair(across)] < settings.dissolve_unlike:
         return False
     return unlikeness_moved(timeline.cells[fit.first], timeline.cells[fit.last]) >= LEAST_MOVED
 

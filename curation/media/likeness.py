@@ -19,6 +19,12 @@ FEWEST_CELLS = 16
 SHIFTS = 2
 """So many cells a jolt of the camera may move the picture, each way."""
 
+FLAT = 0.7
+"""A direction whose last coordinate is larger is of a picture without structure, like any other of its kind."""
+
+FEW_PAIRS = 0.12
+"""So many pairs of pictures across a cut may be alike: flashes on both sides of it [ours]."""
+
 CHANGED = 0.4
 """A cell has changed when its luma, in usual deviations from the picture's middle, has by so much [ours]."""
 
@@ -51,6 +57,24 @@ def unlikeness_apart(values: NDArray[np.uint8], lag: int) -> NDArray[np.float32]
     return result
 
 
+def unlikeness_across(before: Directions, after: Directions) -> NDArray[np.float32]:
+    """(after, before) how unlike each picture after is each before; NaN for flat ones, unless a side has only such."""
+    unlike = 1 - after @ before.T
+    for side, pairs in ((after, unlike), (before, unlike.T)):
+        flat = side[:, -1] > FLAT
+        if not flat.all():
+            pairs[flat] = np.nan
+    return unlike
+
+
+def lasting_pair(across: NDArray[np.float32]) -> tuple[int, int]:
+    """The pair (after, before) than which only few are more alike; by it one sees whether what was before comes back."""
+    order = np.argsort(across, axis=None)
+    known = int(np.isfinite(across).sum())
+    after, before = np.unravel_index(order[int(FEW_PAIRS * (known - 1))], across.shape)
+    return int(after), int(before)
+
+
 def unlikeness_moved(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     """How unlike two pictures, (rows, columns) of cells, are at best if one may have moved by up to `SHIFTS` cells."""
     rows, columns = one.shape
@@ -66,7 +90,7 @@ def unlikeness_moved(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
 
 
 def share_changed(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> float:
-    """Share of the cells that changed from some pictures, (frames, cells), to some others, at their medians over time."""
+    """Share of the cells in which some pictures, (frames, cells), differ from others, at their medians over time."""
     return float((np.abs(_deviations(after) - _deviations(before)) > CHANGED).mean())
 
 

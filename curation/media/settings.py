@@ -41,7 +41,9 @@ class ShotSettings(BaseModel):
         default=0.17, ge=0, le=2, description="how unlike all pictures after a cut must be to all before it"
     )
     reach_s: float = Field(
-        default=0.6, gt=0, description="how far they are compared: what is gone again within it, such as a flash, is no cut"
+        default=0.6,
+        gt=0,
+        description="how far they are compared: what is gone again within it, such as a flash, is no cut",
     )
     stands_out: float = Field(
         default=2.0, ge=1, description="how many times what camera and actors do around it a cut must be"

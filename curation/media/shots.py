@@ -6,7 +6,6 @@ A shot ends at a cut, in a dissolve, where the stream changes its size, and wher
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from curation.media.cuts import find_cuts
 from curation.media.dissolves import find_dissolves
