@@ -14,7 +14,7 @@ TRUTH = Path(__file__).with_name("truth") / "natural_cuts.csv"
 WITHIN_S = 0.05
 """A cut counts as found when it is placed within about one frame of film."""
 
-GRADUAL_WITHIN_S = 0.25
+GRADUAL_WITHIN_S = 0.5
 """Where a dissolve begins and ends nobody sees so exactly."""
 
 WINDOW_S, STRIDE_S = 3.0, 0.5

@@ -31,8 +31,8 @@ CALM = 0.3
 DISTURBANCES = 2
 """So many other steps within reach, a flash's two edges say, may be as large as a cut that stands out [ours]."""
 
-NEAR_FRAMES = 4
-"""Of cuts so near each other one is true: it may be blended over frames, or a flash may end beside it [ours]."""
+NEAR_US = 250_000
+"""Of cuts so near each other one is true: it may be blended over frames, or a flash may begin or end beside it [ours]."""
 
 LEAST_STEP = 0.6
 """So much of the least unlikeness a frame must be unlike the one before; a flash may cover part of a cut [ours]."""
@@ -52,6 +52,9 @@ LEAST_SHARE = 0.4
 MOVED = 0.7
 """So much of the least unlikeness must be left when the picture may have moved by two cells [ours]."""
 
+OTHER_COLOURS = 0.45
+"""No jolt changes the colours of a picture by so much [ours]."""
+
 
 def find_cuts(timeline: Timeline, settings: ShotSettings) -> list[int]:
     """Indices of the frames that begin a new shot at once."""
@@ -64,11 +67,7 @@ def find_cuts(timeline: Timeline, settings: ShotSettings) -> list[int]:
     )
     lasting = {int(at): _lasting(timeline, values, steps, int(at), settings) for at in np.flatnonzero(sudden)}
     found = {at: unlike for at, unlike in lasting.items() if unlike}
-    return [
-        at
-        for at in found
-        if not any(0 < abs(at - other) <= NEAR_FRAMES and _outdoes(found, other, at) for other in found)
-    ]
+    return [at for at in found if not any(_outdoes(found, other, at, timeline) for other in found)]
 
 
 def _lasting(
@@ -85,7 +84,8 @@ def _lasting(
     unlike = float(across[one, other])
     if unlike < settings.unlike or share_changed(values[first:at], values[at:last]) < LEAST_SHARE:
         return 0.0
-    if unlikeness_moved(timeline.cells[first + other], timeline.cells[at + one]) < MOVED * settings.unlike:
+    moved = unlikeness_moved(timeline.cells[first + other], timeline.cells[at + one])
+    if moved < MOVED * settings.unlike and timeline.colour_change[at] < OTHER_COLOURS:
         return 0.0
     lag = max(1, round(SOON_US / float(np.median(np.diff(timeline.frame_us[first:last])))))
     travelled = max(_travelled(side, lag) for side in (before, after))
@@ -117,6 +117,7 @@ def _travelled(side: Directions, lag: int) -> float:
     return float(np.quantile(nearest[np.isfinite(nearest)], CALM))
 
 
-def _outdoes(found: dict[int, float], other: int, at: int) -> bool:
+def _outdoes(found: dict[int, float], other: int, at: int, timeline: Timeline) -> bool:
     """Whether what was before comes back even less after another cut so near."""
-    return (found[other], -other) > (found[at], -at)
+    near = other != at and abs(int(timeline.frame_us[other] - timeline.frame_us[at])) <= NEAR_US
+    return near and (found[other], -other) > (found[at], -at)

@@ -27,8 +27,11 @@ def find_shots(timeline: Timeline, settings: ShotSettings | None = None) -> list
     """
     settings = settings or ShotSettings()
     cuts = {*find_cuts(timeline, settings), *find_black(timeline, settings), *map(int, timeline.resized)}
-    for span in find_dissolves(timeline, settings):
-        cuts.update(span)
+    # What fades to or from a cut is a flash beside it.
+    dissolves = [
+        span for span in find_dissolves(timeline, settings) if not any(span[0] <= at <= span[1] for at in cuts)
+    ]
+    cuts.update(*dissolves)
     edges = [0, *(int(timeline.frame_us[cut]) for cut in sorted(cuts) if cut > 0), timeline.duration_us]
     return list(pairwise(edges))
 
