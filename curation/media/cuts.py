@@ -32,13 +32,13 @@ DISTURBANCES = 2
 """So many other steps within reach, a flash's two edges say, may be as large as a cut that stands out [ours]."""
 
 NEAR_US = 250_000
-"""Of cuts so near each other one is true: it may be blended over frames, or a flash may begin or end beside it [ours]."""
+"""Of cuts so near each other one is true: it may be blended over frames, or a flash may lie beside it [ours]."""
 
 LEAST_STEP = 0.6
 """So much of the least unlikeness a frame must be unlike the one before; a flash may cover part of a cut [ours]."""
 
 STILL = 0.06
-"""A picture that travels less is still; only there may single pairs be alike, by a flash before and one after [ours]."""
+"""A picture that travels less is still; only there may single pairs be alike, by flashes before and after [ours]."""
 
 AT_ONCE = 0.6
 """Elsewhere the most alike pictures must be so much as unlike as most are: a pan gets there step by step [ours]."""

@@ -43,7 +43,7 @@ LEAST_MIXED = 0.2
 
 FEWEST_MIXED = 3
 
-LEAST_SHARE = 0.6
+LEAST_SHARE = 0.5
 """Least share of the cells that it changes; a limb or a light that moves slowly changes fewer [ours]."""
 
 LEAST_MOVED = 0.2

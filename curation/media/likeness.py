@@ -12,7 +12,7 @@ GRAIN = 4.0
 """Steps of luma; structure fainter than this is taken for noise."""
 
 SAME_LUMA = 8
-"""A cell whose luma stays within so many steps through the whole video is frame, bar or band, and says nothing."""
+"""Rows and columns whose luma stays within so many steps through the whole video are bars around the picture."""
 
 FEWEST_CELLS = 16
 
@@ -26,16 +26,21 @@ FEW_PAIRS = 0.12
 """So many pairs of pictures across a cut may be alike: flashes on both sides of it [ours]."""
 
 CHANGED = 0.4
-"""A cell has changed when its luma, in usual deviations from the picture's middle, has by so much [ours]."""
+"""A cell has changed when its luma has by so much of the picture's usual deviation from its middle [ours]."""
+
+LIGHT_ROUNDS = 3
 
 Directions = NDArray[np.float32]
 
 
 def telling_cells(cells: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(frames, telling) the cells that change at all; `cells` is (frames, rows, columns)."""
-    flat = cells.reshape(len(cells), -1)
-    telling = (flat.max(axis=0) - flat.min(axis=0)) >= SAME_LUMA
-    return flat[:, telling] if telling.sum() >= FEWEST_CELLS else flat
+    """(frames, telling) the cells within the bars around a picture; `cells` is (frames, rows, columns)."""
+    changing = (cells.max(axis=0) - cells.min(axis=0)) >= SAME_LUMA
+    if changing.sum() < FEWEST_CELLS:
+        return cells.reshape(len(cells), -1)
+    rows, columns = (np.flatnonzero(changing.any(axis=axis)) for axis in (1, 0))
+    inside = cells[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return inside.reshape(len(cells), -1)
 
 
 def directions(values: NDArray[np.uint8] | NDArray[np.float32]) -> Directions:
@@ -68,7 +73,7 @@ def unlikeness_across(before: Directions, after: Directions) -> NDArray[np.float
 
 
 def lasting_pair(across: NDArray[np.float32]) -> tuple[int, int]:
-    """The pair (after, before) than which only few are more alike; by it one sees whether what was before comes back."""
+    """The pair (after, before) than which only few are more alike: it tells whether what was before comes back."""
     order = np.argsort(across, axis=None)
     known = int(np.isfinite(across).sum())
     after, before = np.unravel_index(order[int(FEW_PAIRS * (known - 1))], across.shape)
@@ -90,17 +95,25 @@ def unlikeness_moved(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
 
 
 def share_changed(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> float:
-    """Share of the cells in which some pictures, (frames, cells), differ from others, at their medians over time."""
-    return float((np.abs(_deviations(after) - _deviations(before)) > CHANGED).mean())
+    """Share of the cells in which some pictures, (frames, cells), differ from others, at their medians over time.
+
+    Light that changes all of them alike does not count: it is found on those that agree best, by least squares.
+    """
+    one, other = (np.median(pictures, axis=0) for pictures in (before, after))
+    return max(_share_off(one, other), _share_off(other, one))
+
+
+def _share_off(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    off = np.abs(other - one - np.median(other - one))
+    for _ in range(LIGHT_ROUNDS):
+        kept = off <= np.median(off)
+        here, there = one[kept] - one[kept].mean(), other[kept] - other[kept].mean()
+        gain = max(float(here @ there) / (float(here @ here) + GRAIN**2 * len(here)), 0.0)
+        off = np.abs(other - other[kept].mean() - gain * (one - one[kept].mean()))
+    spread = np.abs(other - np.median(other)).mean()
+    return float((off > CHANGED * (spread + GRAIN)).mean())
 
 
 def _unlike(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     here, there = directions(np.stack([one.ravel(), other.ravel()]))
     return 1 - float(here @ there)
-
-
-def _deviations(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(cells,) the usual picture about its middle, in its own mean deviations, so that light does not count."""
-    usual = np.median(pictures, axis=0)
-    about = usual - np.median(usual)
-    return np.asarray(about / (np.abs(about).mean() + GRAIN))
