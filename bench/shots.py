@@ -64,7 +64,7 @@ def _duration_s(path: Path) -> float:
     import av
 
     with av.open(str(path)) as container:
-        return (container.duration or 0) / av.time_base
+        return float((container.duration or 0) / av.time_base)
 
 
 def _goals(tallies: dict[tuple[str, str], Tally]) -> list[Goal]:
