@@ -82,10 +82,7 @@ def _lasting(
     across = unlikeness_across(before, after)
     one, other = lasting_pair(across)
     unlike = float(across[one, other])
-    if unlike < settings.unlike or share_changed(values[first:at], values[at:last]) < LEAST_SHARE:
-        return 0.0
-    moved = unlikeness_moved(timeline.cells[first + other], timeline.cells[at + one])
-    if moved < MOVED * settings.unlike and timeline.colour_change[at] < OTHER_COLOURS:
+    if unlike < settings.unlike:
         return 0.0
     lag = max(1, round(SOON_US / float(np.median(np.diff(timeline.frame_us[first:last])))))
     travelled = max(_travelled(side, lag) for side in (before, after))
@@ -93,8 +90,14 @@ def _lasting(
         return 0.0
     others = np.sort(np.delete(steps[first + 1 : last], at - first - 1))[::-1]
     usual = others[DISTURBANCES] if len(others) > DISTURBANCES else 0.0
-    stands_out = unlike >= settings.stands_out * travelled or steps[at] >= settings.stands_out * usual
-    return unlike if stands_out else 0.0
+    if unlike < settings.stands_out * travelled and steps[at] < settings.stands_out * usual:
+        return 0.0
+    if share_changed(values[first:at], values[at:last]) < LEAST_SHARE:
+        return 0.0
+    moved = unlikeness_moved(timeline.cells[first + other], timeline.cells[at + one])
+    if moved < MOVED * settings.unlike and timeline.colour_change[at] < OTHER_COLOURS:
+        return 0.0
+    return unlike
 
 
 def within_reach(frame_us: NDArray[np.int64], at: int, settings: ShotSettings) -> tuple[int, int]:
