@@ -10,7 +10,7 @@ from curation.decide.policy import Policy
 from curation.dedup.match import DedupSettings
 from curation.encoders.settings import SemanticSettings
 from curation.fetch.settings import FetchSettings
-from curation.media.settings import AnalysisSettings, CutSettings, SandboxSettings, ShotSettings
+from curation.media.settings import SHOTS_VERSION, AnalysisSettings, CutSettings, SandboxSettings, ShotSettings
 from curation.review.settings import ReviewSettings
 from curation.sources.settings import SourceSettings
 from shards.errors import BadInput
@@ -62,7 +62,7 @@ class Recipe(BaseModel):
     def measuring_key(self) -> str:
         """A digest of what decides windows and curves; videos measured under another key are measured again."""
         decoding = self.analysis.model_dump_json() + self.shots.model_dump_json()
-        parts = f"{decoding}{self.clips.window_s}{self.clips.stride_s}"
+        parts = f"{decoding}{SHOTS_VERSION}{self.clips.window_s}{self.clips.stride_s}"
         return hashlib.sha256(parts.encode()).hexdigest()[:12]
 
     def publishing_settings(self) -> dict[str, Any]:

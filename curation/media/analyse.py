@@ -66,6 +66,8 @@ class _Curves:
         self._planes: tuple[Any, Any, Any] | None = None
         self._colours: Any = None
         self._size = (0, 0)
+        self._coded_size = (0, 0)
+        self._resized: list[int] = []
         self._thumbs = _Thumbnails(self._lens, hz=settings.thumb_hz if thumbnails else 0.0)
         self._next_still_us = 0
         self._still_at: list[int] = []
@@ -90,6 +92,7 @@ class _Curves:
         self._check(frame, at)
         self.times_us.append(at)
         self._last_us = time_us(frame.duration, frame.time_base) if frame.duration else self._usual_us
+        self._note_size(frame)
         planes = self._lens.look(frame)
         motion, moved, change = self._difference(planes)
         self._rows.append((_mean(planes[0]), motion, change))
@@ -141,7 +144,14 @@ class _Curves:
             waveform=sound.samples[0].astype(np.float32) / 32768,
             still_us=np.array(self._still_at, np.int64),
             stills=np.stack(self._stills),
+            resized=np.array(self._resized, np.int64),
         )
+
+    def _note_size(self, frame: Any) -> None:
+        size = (frame.width, frame.height)
+        if size != self._coded_size and self._rows:
+            self._resized.append(len(self._rows))
+        self._coded_size = size
 
     def _place(self, frame: Any) -> int:
         at = frame_time_us(frame)

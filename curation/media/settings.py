@@ -7,6 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 CUTTER_VERSION = 5
 """Goes up whenever the cutter, or what is noted about its files, changes: what was cut before is then cut anew."""
 
+SHOTS_VERSION = 2
+"""Goes up whenever the same curves and settings give other shots: videos are then measured anew."""
+
 
 class AnalysisSettings(BaseModel):
     """What one decode pass yields, and what it refuses to decode."""
@@ -27,23 +30,32 @@ class AnalysisSettings(BaseModel):
 
 
 class ShotSettings(BaseModel):
-    """When a frame begins a new shot: colours and luma change at once, far beyond what the frames around it do.
+    """When a frame begins a new shot: what comes after it is unlike what was before, and stays so.
 
-    Both must reach their least value; then one must be large enough to be a cut for sure, or the frame stand alone.
+    Unlikeness is of the structure of two pictures, whatever their light: 0 is the same scene, 1 has nothing in common.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    unlike: float = Field(
+        default=0.17, ge=0, le=2, description="how unlike nearly all pictures after a cut must be to nearly all before it"
+    )
+    reach_s: float = Field(
+        default=0.6,
+        gt=0,
+        description="how far they are compared: what is gone again within it, such as a flash, is no cut",
+    )
+    stands_out: float = Field(
+        default=2.0, ge=1, description="how many times what camera and actors do around it a cut must be"
+    )
     colour_change: float = Field(
-        default=0.1, ge=0, le=1, description="least distance of its colour histogram to the frame before"
+        default=0.05, ge=0, le=1, description="least distance of its colour histogram to the frame before"
     )
-    motion: float = Field(default=0.04, ge=0, le=1, description="least mean luma difference to the frame before")
-    prominence: float = Field(default=4.0, ge=1, description="how many times the median of its neighbours both must be")
-    sure_colour_change: float = Field(default=0.3, ge=0, le=1, description="a colour change that is a cut for sure")
-    sure_motion: float = Field(default=0.13, ge=0, le=1, description="a luma difference that is a cut for sure")
-    alone: float = Field(
-        default=2.0, ge=1, description="else its colour change must be so many times the largest of its neighbours"
+    motion: float = Field(default=0.03, ge=0, le=1, description="least mean luma difference to the frame before")
+    dissolve_unlike: float = Field(
+        default=0.3, ge=0, le=2, description="how unlike the pictures must be between which a dissolve is looked for"
     )
+    dissolve_s: float = Field(default=1.5, ge=0, description="longest dissolve that is looked for; 0 looks for none")
     black: float = Field(default=0.078, ge=0, le=1, description="mean luma below which a picture is black")
 
 

@@ -1,74 +1,60 @@
-"""Find cuts on the curves that the analysis has anyway: no second decode, no model.
+"""The shots of a video, found on what the analysis has anyway: no second decode, no model.
 
-A cut changes the colours of the whole picture and its luma at one frame, far beyond what the frames around it do. An
-impact moves much but changes few colours; a flash changes the light for a few frames and then comes back. A fade ends
-or begins in black. Dissolves leave no mark on these curves and are not found [ours].
+A shot ends at a cut, in a dissolve, where the stream changes its size, and where a fade ends or begins in black [ours].
 """
 
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from curation.media.cuts import find_cuts
+from curation.media.dissolves import find_dissolves
+from curation.media.likeness import directions, telling_cells
 from curation.media.settings import ShotSettings
 from curation.media.timeline import Timeline
-
-NEIGHBOURS = 12
-ALONE_MOTION = 1.2
-"""How many times the largest of its neighbours the luma difference of a frame must be that stands alone [ours]."""
 
 BLACK_FRAMES = 3
 """A shorter black is where one shot ends and another begins; a longer one is a shot of its own [ours]."""
 
+SCENE_FRAMES = 24
+"""So far around a black frame one looks for a bright one: in a dark scene black says nothing [ours]."""
+
 
 def find_shots(timeline: Timeline, settings: ShotSettings | None = None) -> list[tuple[int, int]]:
-    """The shots of a video as (start_us, end_us), covering it without gaps."""
+    """The shots of a video as (start_us, end_us), covering it without gaps.
+
+    A dissolve is a short shot of its own, so that a window that holds any of it runs over an edge.
+    """
     settings = settings or ShotSettings()
-    sudden = find_cuts(timeline.motion, timeline.colour_change, settings)
-    cuts = sorted({*map(int, sudden), *find_black(timeline.luma, settings)})
-    edges = [0, *(int(timeline.frame_us[cut]) for cut in cuts), timeline.duration_us]
+    cuts = {*find_cuts(timeline, settings), *find_black(timeline, settings), *map(int, timeline.resized)}
+    # What fades to or from a cut is a flash beside it.
+    dissolves = [
+        span for span in find_dissolves(timeline, settings) if not any(span[0] <= at <= span[1] for at in cuts)
+    ]
+    cuts.update(*dissolves)
+    edges = [0, *(int(timeline.frame_us[cut]) for cut in sorted(cuts) if cut > 0), timeline.duration_us]
     return list(pairwise(edges))
 
 
-def find_cuts(
-    motion: NDArray[np.float32], colour_change: NDArray[np.float32], settings: ShotSettings
-) -> NDArray[np.int64]:
-    """Indices of the frames that begin a new shot; `motion` and `colour_change` are (frames,)."""
-    around = [_neighbours(curve) for curve in (colour_change, motion)]
-    change_median, motion_median = (np.median(one, axis=1) for one in around)
-    change_most, motion_most = (one.max(axis=1) for one in around)
-    sudden = (
-        (colour_change >= settings.colour_change)
-        & (motion >= settings.motion)
-        & (colour_change >= settings.prominence * change_median)
-        & (motion >= settings.prominence * motion_median)
-    )
-    sure = (colour_change >= settings.sure_colour_change) | (motion >= settings.sure_motion)
-    alone = (colour_change >= settings.alone * change_most) & (motion >= ALONE_MOTION * motion_most)
-    return np.flatnonzero(sudden & (sure | alone) & _is_peak(colour_change))
-
-
-def find_black(luma: NDArray[np.float32], settings: ShotSettings) -> list[int]:
-    """Indices of the frames at which a bright picture goes black or comes back; `luma` is (frames,)."""
+def find_black(timeline: Timeline, settings: ShotSettings) -> list[int]:
+    """Indices of the frames at which a bright picture goes black or comes back, blackouts left out."""
+    luma = timeline.luma
     edges = np.flatnonzero(np.diff(np.concatenate([[False], luma < settings.black, [False]]).astype(np.int8)))
     found = []
     for first, last in edges.reshape(-1, 2):
-        # In a dark scene black says nothing.
-        if luma[max(0, first - 2 * NEIGHBOURS) : last + 2 * NEIGHBOURS].max() >= 2 * settings.black:
+        bright = luma[max(0, first - SCENE_FRAMES) : last + SCENE_FRAMES].max() >= 2 * settings.black
+        if bright and not _is_blackout(timeline, int(first), int(last), settings):
             ends = (first, last) if last - first >= BLACK_FRAMES else (first,)
             found += [int(at) for at in ends if 0 < at < len(luma)]
     return found
 
 
-def _neighbours(curve: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(frames, 2 NEIGHBOURS) the neighbours of each frame, the frame itself left out."""
-    padded = np.pad(curve, NEIGHBOURS, mode="reflect" if len(curve) > NEIGHBOURS else "edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * NEIGHBOURS + 1)
-    return np.delete(windows, NEIGHBOURS, axis=1)
-
-
-def _is_peak(curve: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """A dissolve or a flash spreads over frames; only its strongest begins a shot."""
-    before = np.concatenate([[-1.0], curve[:-1]])
-    after = np.concatenate([curve[1:], [-1.0]])
-    return (curve > before) & (curve >= after)
+def _is_blackout(timeline: Timeline, first: int, last: int, settings: ShotSettings) -> bool:
+    """Whether a short black comes and goes at once and the same picture is there again: lamps that fail, a strobe."""
+    luma, frame_us = timeline.luma, timeline.frame_us
+    if first == 0 or last == len(luma) or frame_us[last] - frame_us[first] > settings.reach_s * 1_000_000:
+        return False
+    if min(luma[first - 1], luma[last]) < 2 * settings.black:
+        return False
+    before, after = directions(telling_cells(timeline.cells)[[first - 1, last]])
+    return 1 - float(before @ after) < settings.unlike

@@ -37,6 +37,7 @@ class Timeline:
         waveform: (samples,) float32 mono in [-1, 1].
         still_us: (stills,) int64, times of the stills, a few a second.
         stills: (stills, 32, 32) uint8, the upright luma picture squeezed into a square; fingerprints are made of them.
+        resized: (changes,) int64, indices of the frames at which the stream has another size than before.
     """
 
     width_px: int
@@ -55,6 +56,7 @@ class Timeline:
     cells: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 12, 12), np.uint8))
     cell_motion: NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 12, 12), np.float16))
     stills: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 32, 32), np.uint8))
+    resized: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def undecoded(duration_us: int) -> Timeline:

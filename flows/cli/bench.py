@@ -13,7 +13,20 @@ from shards.errors import BadInput
 if TYPE_CHECKING:
     from bench.result import Result
 
-NOT_BENCHES = ("result", "media", "page", "postgres", "flash", "cases", "stats", "drawn", "training")
+NOT_BENCHES = (
+    "result",
+    "media",
+    "page",
+    "postgres",
+    "flash",
+    "cases",
+    "stats",
+    "drawn",
+    "training",
+    "shot_figures",
+    "shot_films",
+    "shot_finders",
+)
 
 
 def bench(

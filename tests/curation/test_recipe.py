@@ -29,3 +29,9 @@ def test_an_empty_recipe_is_the_default_one(tmp_path):
     file = tmp_path / "recipe.yaml"
     file.write_text("# all as it is\n")
     assert load_recipe(file) == Recipe()
+
+
+def test_another_way_to_find_shots_measures_videos_anew(monkeypatch):
+    before = Recipe().measuring_key()
+    monkeypatch.setattr("curation.recipe.SHOTS_VERSION", 0)
+    assert Recipe().measuring_key() != before
