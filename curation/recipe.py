@@ -49,7 +49,7 @@ class Recipe(BaseModel):
     clips: ClipSettings = Field(default_factory=ClipSettings)
     scores: list[str] = Field(default=["motion", "loudness", "sync"], description="scores that must run")
     optional_scores: list[str] = Field(
-        default=["sync_net", "diegesis", "speech", "clip", "clap", "agreement"],
+        default=["speech", "clip", "clap", "agreement"],
         description="scores that run where this machine can",
     )
     semantics: SemanticSettings = Field(default_factory=SemanticSettings)

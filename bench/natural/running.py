@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> Result:
     scores = [name for name in options.scores if _usable(name)]
     chosen = [one for one in corpus if options.side in (one.side, "all")]
     chosen = chosen[: options.limit or None]
-    with _folder(options.twins) as folder:
+    with twins_folder(options.twins) as folder:
         jobs = [Job(one, twins_of(one, corpus), folder, scores) for one in chosen]
         table = Table(list(measured(jobs, workers=options.workers)))
     return Result(
@@ -104,7 +104,8 @@ def _counts(clips: Sequence[Filmed]) -> str:
 
 
 @contextmanager
-def _folder(named: Path | None) -> Iterator[Path]:
+def twins_folder(named: Path | None) -> Iterator[Path]:
+    """Where twins are made: the named folder, or one that goes when the run ends."""
     if named is not None:
         yield named
         return

@@ -101,6 +101,11 @@ def part_of_take(window: Window) -> tuple[int, int]:
     return first, max(first, min(last, sound_end_us))
 
 
+def agreement_of(line: Timeline, start_us: int, end_us: int) -> Agreement | None:
+    """How much picture and sound of a span agree at each lag; None where there is too little of either."""
+    return agreement(seen(line, start_us, end_us), heard(line, start_us, end_us))
+
+
 def _take(line: Timeline, start_us: int, end_us: int) -> _Take:
     picture, sound = seen(line, start_us, end_us), heard(line, start_us, end_us)
     return _Take(start_us, picture, sound, said_of(agreement(picture, sound), sound))
