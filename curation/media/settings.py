@@ -38,7 +38,7 @@ class ShotSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     unlike: float = Field(
-        default=0.17, ge=0, le=2, description="how unlike nearly all pictures after a cut must be to nearly all before it"
+        default=0.17, ge=0, le=2, description="how unlike nearly all pictures after a cut must be to those before it"
     )
     reach_s: float = Field(
         default=0.6,
