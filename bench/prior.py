@@ -145,8 +145,8 @@ def _result(options: argparse.Namespace, judged: Judged, odds: Odds, likelihood:
         notes=[
             f"intercept {odds.intercept}, accept from {odds.accept_at}, review from {odds.review_at}",
             f"likelihood of offsets: {likelihood}",
-            f"{told['right']} right clips of the tune side and their twins, which count as much; judged by fits that saw "
-            "nothing of the repository",
+            f"{told['right']} right clips of the tune side and their twins, which count as much; judged by fits that "
+            "saw nothing of the repository",
         ],
         packages=("numpy", "scipy"),
     )

@@ -1,4 +1,4 @@
-"""What standing out says for a lag, fitted on the tune side's clips and twins: `curation/scores/synchrony/film.json`."""
+"""What standing out says for a lag, fitted on filmed clips and their twins: `curation/scores/synchrony/film.json`."""
 
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor

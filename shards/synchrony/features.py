@@ -45,14 +45,15 @@ def cell_sums(plane: NDArray[np.uint8]) -> tuple[Floats, Floats]:
     if min(plane.shape) < CELLS:
         plane = np.repeat(np.repeat(plane, CELLS, axis=0), CELLS, axis=1)
     rows, columns = (_members(size) for size in plane.shape)
-    return rows @ plane.astype(np.float32) @ columns.T, np.outer(rows.sum(axis=1), columns.sum(axis=1))
+    sums: Floats = rows @ plane.astype(np.float32) @ columns.T
+    return sums, np.outer(rows.sum(axis=1), columns.sum(axis=1))
 
 
 @cache
 def _members(size: int) -> Floats:
     """(12, size) of which cell each line of pixels is a part."""
     cell = np.searchsorted(np.arange(CELLS) * size // CELLS, np.arange(size), side="right") - 1
-    return (cell == np.arange(CELLS)[:, None]).astype(np.float32)
+    return np.asarray(cell == np.arange(CELLS)[:, None], np.float32)
 
 
 def picture_features(cells: NDArray[np.uint8], frame_us: NDArray[np.int64], *, start_us: int, steps: int) -> Floats:

@@ -56,9 +56,7 @@ def seen(line: Timeline, start_us: int, end_us: int) -> Seen:
     motion = _pooled(at_ticks(moved, middle_us, ticks))
     level = _pooled(at_ticks(line.cells[part] / 255.0, frame_us, ticks))
     change = np.diff(gaussian_filter1d(motion, 1.0, axis=-1), axis=-1, prepend=motion[:, :1]) if len(ticks) else motion
-    return Seen(
-        motion=events(np.log(motion + STILL_MOTION)), stops=events(np.maximum(-change, 0)), level=events(level)
-    )
+    return Seen(motion=events(np.log(motion + STILL_MOTION)), stops=events(np.maximum(-change, 0)), level=events(level))
 
 
 @cache

@@ -5,6 +5,7 @@ Loudness is the cube root of power, as in `curation.scores.curves`.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,11 +77,11 @@ def _spectrum(waveform: NDArray[np.float32], rate_hz: int) -> tuple[NDArray[np.f
     frames = np.lib.stride_tricks.sliding_window_view(waveform, size)[::hop]
     taper = np.hanning(size + 1)[:-1].astype(np.float32)
     magnitude = np.abs(np.fft.rfft(frames * taper, axis=1)).astype(np.float32) / taper.sum()
-    return magnitude, (np.arange(len(frames)) * hop + size / 2) * (1e6 / rate_hz)
+    return magnitude, np.asarray((np.arange(len(frames)) * hop + size / 2) * (1e6 / rate_hz), np.float64)
 
 
 def _bands(bins: int, rate_hz: int) -> list[slice]:
     """The bins of each octave band that the sound reaches, and all of them."""
     edges = [min(round(edge / (rate_hz / 2) * (bins - 1)), bins) for edge in EDGES_HZ]
-    octaves = [slice(low, high) for low, high in zip(edges, edges[1:], strict=False) if high > low]
+    octaves = [slice(low, high) for low, high in pairwise(edges) if high > low]
     return [*octaves, slice(0, bins)]
