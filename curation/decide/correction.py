@@ -24,7 +24,7 @@ class CorrectionSettings(BaseModel):
 
     enabled: bool = Field(True, description="mend constant offsets at the cut; otherwise reject large ones")
     from_s: float = Field(0.04, gt=0, description="leave smaller offsets as they are (a frame at 24 fps)")
-    confidence: float = Field(0.9, ge=0, le=1, description="least `offset_confidence` of a take to be heard")
+    confidence: float = Field(0.7, ge=0, le=1, description="least `offset_confidence` of a take to be heard")
     spread_s: float = Field(0.04, gt=0, description="takes and windows must agree on the offset to within this")
     share: float = Field(0.75, gt=0, le=1, description="of the windows heard, so many must say the same on their own")
     cover_s: float = Field(4.5, gt=0, description="the windows that agree must cover so much of the video")

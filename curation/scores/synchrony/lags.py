@@ -19,10 +19,6 @@ REACH_S = 2.0
 SHARPNESS = 2.0
 """Of the soft maximum over regions."""
 
-LEAD_S = 0.02
-"""By so much motion is ahead of its sound in films that are in sync, filmed ones and drawn ones: what strikes is fastest
-before it lands."""
-
 EFFECTIVE_TICKS = 10
 """Ticks that hang together: correlations of curves of this many times n vary by about 1 / sqrt(n)."""
 
@@ -64,7 +60,7 @@ def agreement(picture: Seen, sound: Heard) -> Agreement | None:
     together *= np.sqrt(ticks / EFFECTIVE_TICKS / (1 - np.abs(lags) / ticks))
     top = together.max()
     values = top + np.log(np.exp(SHARPNESS * (together - top)).mean(axis=0)) / SHARPNESS
-    return Agreement(lags / CLOCK_HZ - LEAD_S, together, values)
+    return Agreement(lags / CLOCK_HZ, together, values)
 
 
 def standing_out(found: Agreement) -> NDArray[np.float64]:
