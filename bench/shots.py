@@ -96,6 +96,7 @@ def _notes(sets: dict[str, list[Known]]) -> list[str]:
     if FILMED in sets:
         notes.append(
             "filmed: the truth is bench/truth/natural_cuts.csv, seen by eye on frames; jump cuts inside one take and "
-            "what could not be told by eye count neither way; our settings were chosen with these clips in sight"
+            "what could not be told by eye count neither way; our settings were chosen with these clips, and with the "
+            "flashing films, in sight"
         )
     return notes
