@@ -102,13 +102,16 @@ def _summary(windows: Counter[str]) -> str:
 
 
 def _fits(planted: Planted, found: str, windows: Counter[str]) -> bool:
-    """Good films must not be lost; a defect must be found for its own reason and nothing of it accepted."""
+    """Good films must not be lost; nothing of a defect may be accepted, and it must be found for its own reason, or be
+    left to a person where no score can be sure of it."""
     if planted.expected is None:
         return True
     if planted.expected is Outcome.OFFSET_CORRECTED:
         return found == Outcome.OFFSET_CORRECTED
     if planted.good:
         return found in (Band.ACCEPT, Band.REVIEW)
+    if planted.expected is Outcome.WEAK_SYNC:
+        return found == Band.REVIEW
     if not windows:
         return found == planted.expected
     most = Counter({word: count for word, count in windows.items() if word not in set(Band)})

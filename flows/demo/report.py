@@ -69,6 +69,7 @@ def _truth(one: Judged) -> TruthRow:
     expected = "unjudged" if one.planted.expected is None else str(one.planted.expected)
     defect = str(one.planted.defect).replace("_", " ")
     mended = one.planted.expected is Outcome.OFFSET_CORRECTED
+    expected = "review" if one.planted.expected is Outcome.WEAK_SYNC else expected
     expected = "accept or review" if one.planted.good and not mended else expected
     return TruthRow(one.planted.file, defect, expected, one.found, one.ok)
 

@@ -15,11 +15,12 @@ from curation.outcomes import Outcome
 SETTINGS = CorrectionSettings()
 
 
-def windows(offsets, *, confidence=0.95, likeness=0.9):
+def windows(offsets, *, confidence=0.95, repeats=0.3, alone=None):
     columns = [
         {
-            "offset_s": late, "sync": likeness, "sync_at_zero": 0.1, "p_in_sync": 0.01, "sync_confidence": confidence,
-            "sync_worst": 0.85, "motion_mean": 0.05, "peak_amplitude": 0.5, "p_sync_sound": 0.1,
+            "offset_s": late, "sync_peak": 4.0, "sync_at_zero": 0.1, "p_in_sync": 0.01, "offset_confidence": confidence,
+            "window_offset_s": late if alone is None else alone, "window_sync": 0.2, "repeats": repeats,
+            "local_motion": 0.05, "peak_amplitude": 0.5, "av_align": 0.1,
         }
         for late in offsets
     ]  # fmt: skip
@@ -41,7 +42,8 @@ def test_finds_what_is_constant(late):
         windows([0.3, -0.5, 0.7, 0.1, -0.2, 0.5]),
         windows([0.02] * 8),
         windows([0.3] * 8, confidence=0.5),
-        windows([0.3] * 8, likeness=0.5),
+        windows([0.498] * 8, repeats=0.8),
+        windows([0.3] * 8, alone=-0.4),
         ([{}] * 8, windows([0.0] * 8)[1]),
         ([], []),
     ],
@@ -51,7 +53,8 @@ def test_finds_what_is_constant(late):
         "it wanders",
         "too little",
         "not certain",
-        "hardly alike",
+        "a beat's neighbour",
+        "windows alone say otherwise",
         "not measured",
         "nothing",
     ],
@@ -70,7 +73,7 @@ def test_a_late_window_is_accepted_once_it_is_moved():
     moved = corrected(columns, 0.3, SETTINGS)
     decision = decide(moved, Policy(), offset_corrected=True)
     assert (decision.band, decision.reasons) == (Band.ACCEPT, (Outcome.OFFSET_CORRECTED,))
-    assert moved["sync_at_zero"] == 0.9 and "p_sync_sound" not in moved
+    assert moved["sync_at_zero"] == 4.0 and not {"av_align", "window_sync"} & moved.keys()
 
 
 def test_a_window_that_disagrees_keeps_what_it_was():

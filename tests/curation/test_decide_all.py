@@ -101,4 +101,4 @@ def test_an_item_is_found_by_link_by_id_and_by_the_start_of_an_id(any_ledger):
         assert story["video_id"] == video_id
     assert explain(any_ledger, story["link"])["windows"] == story["windows"]
     assert len(story["windows"]) == 50
-    assert story["windows"][0]["scores"]["sync"] > 0
+    assert story["windows"][0]["scores"]["p_in_sync"] > 0

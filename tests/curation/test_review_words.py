@@ -24,9 +24,9 @@ def test_an_offset_is_said_in_words(offset_s, words):
 @pytest.mark.parametrize(
     ("scores", "words"),
     [
-        ({"offset_s": -0.12, "sync_confidence": 0.9}, "Sound leads picture by 120 ms, confident."),
-        ({"offset_s": 0.3, "sync_confidence": 0.2}, "Picture leads sound by 300 ms, not sure."),
-        ({"offset_s": 0.0, "sync_confidence": 0.6}, "Sound and picture are together, fairly sure."),
+        ({"offset_s": -0.12, "offset_confidence": 0.9}, "Sound leads picture by 120 ms, confident."),
+        ({"offset_s": 0.3, "offset_confidence": 0.2}, "Picture leads sound by 300 ms, not sure."),
+        ({"offset_s": 0.0, "offset_confidence": 0.6}, "Sound and picture are together, fairly sure."),
         ({"offset_s": 0.0}, "Sound and picture are together."),
         ({}, ""),
         ({"offset_s": None}, ""),
@@ -37,9 +37,9 @@ def test_timing_is_a_sentence(scores, words):
 
 
 def test_scores_are_listed_synchrony_first_and_unknown_ones_keep_their_name():
-    lines = measures({"new_score": 0.1234, "peak_amplitude": 0.83, "sync": 0.62, "silence_ratio": None})
+    lines = measures({"new_score": 0.1234, "peak_amplitude": 0.83, "p_in_sync": 0.62, "silence_ratio": None})
     assert [(one.name, one.value) for one in lines] == [
-        ("Synchrony, shifted to fit", "0.62"),
+        ("In sync", "62 %"),
         ("Loudest peak", "83 %"),
         ("Silent", "not measured"),
         ("New score", "0.123"),

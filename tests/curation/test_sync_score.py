@@ -7,7 +7,7 @@ import pytest
 
 from curation.media.analyse import analyse
 from curation.media.timeline import Timeline, Window
-from curation.scores.sync import SyncScore
+from curation.scores.sync import SyncScore, part_of_take
 from training.world import SCENES, FilmSpec, draw, write_film
 
 WINDOW_US = 3_000_000
@@ -49,37 +49,39 @@ def auc(good, bad):
 
 def test_good_windows_agree_at_no_offset(lines):
     found = [measure(line) for line in lines]
-    assert min(one["sync_at_zero"] for one in found) > 0.55
+    assert min(one["p_in_sync"] for one in found) > 0.9 and min(one["sync_at_zero"] for one in found) > 3.5
     assert max(abs(one["offset_s"]) for one in found) < 1 / 24
-    assert np.median([abs(one["offset_s"]) for one in found]) < 0.015
-    assert min(one["sync_confidence"] for one in found) > 0.9
-    assert all(1 <= one["cues"] <= 8 for one in found)
+    assert min(one["offset_confidence"] for one in found) > 0.9 and max(one["p_no_cues"] for one in found) < 0.05
+    assert np.mean([abs(one["window_offset_s"]) < 0.06 for one in found]) >= 0.9
+    assert all(1 <= one["cues"] <= 12 for one in found)
 
 
 @pytest.mark.parametrize("seconds", [-0.5, -0.3, 0.3, 0.5, 0.8])
 def test_names_the_offset_of_a_late_or_early_sound(lines, seconds):
     found = [measure(late(line, seconds)) for line in lines]
     errors = [abs(one["offset_s"] - seconds) for one in found]
-    assert np.median(errors) < 0.02 and np.mean(np.array(errors) < 0.06) >= 0.9
-    assert auc([measure(line)["sync_at_zero"] for line in lines], [one["sync_at_zero"] for one in found]) > 0.98
+    assert np.median(errors) < 0.03 and np.mean(np.array(errors) < 0.06) >= 0.9
+    assert auc([measure(line)["p_in_sync"] for line in lines], [one["p_in_sync"] for one in found]) > 0.98
 
 
 def test_swapped_sound_does_not_agree_at_no_offset(lines):
-    good = [measure(line)["sync_at_zero"] for line in lines]
-    bad = [measure(line)["sync_at_zero"] for step in (2, 5, 7) for line in swapped(lines, step)]
-    assert auc(good, bad) > 0.98 and np.median(bad) < 0.2
+    good = [measure(line)["p_in_sync"] for line in lines]
+    bad = [measure(line)["p_in_sync"] for step in (2, 5, 7) for line in swapped(lines, step)]
+    assert auc(good, bad) > 0.98 and np.median(bad) < 0.4
 
 
 def test_narration_is_not_taken_for_the_scene(tmp_path):
     write_film(draw(FilmSpec(scene="chopping_wood", seed=9, narration=True)), tmp_path / "voice.mp4")
-    assert measure(analyse(tmp_path / "voice.mp4"))["sync_at_zero"] < 0.45
+    assert measure(analyse(tmp_path / "voice.mp4"))["p_in_sync"] < 0.5
 
 
 @pytest.mark.parametrize("fields", [{"silent": True}, {"static": True}])
 def test_nothing_heard_or_nothing_seen_is_no_synchrony(tmp_path, fields):
     write_film(draw(FilmSpec(scene="playing_drum", seed=9, **fields)), tmp_path / "film.mp4")
     found = measure(analyse(tmp_path / "film.mp4"))
-    assert found["sync_at_zero"] < 0.3 and all(np.isfinite(list(found.values())))
+    assert found["p_in_sync"] < 0.5 and found["p_no_cues"] > 0.2
+    told = [value for name, value in found.items() if not name.startswith("where")]
+    assert np.isfinite(told).all()
 
 
 def synthetic(motion_s, clicks_s, *, rate_hz=16_000, fps=100):
@@ -93,19 +95,65 @@ def synthetic(motion_s, clicks_s, *, rate_hz=16_000, fps=100):
         wave[first : first + 80] = 0.5 * np.random.default_rng(first).uniform(-1, 1, 80)
     still = np.zeros(len(frame_us), np.float32)
     thumbs = np.zeros((1, 8, 8, 3), np.uint8)
-    return Timeline(8, 8, 3_000_000, frame_us, still, motion, still, np.zeros(1, np.int64), thumbs, 0, rate_hz, wave)
+    cells = np.zeros((len(frame_us), 12, 12), np.uint8)
+    moved = np.zeros(cells.shape, np.float16)
+    moved[:, 8:10, 2:4] = motion[:, None, None]
+    return Timeline(
+        8, 8, 3_000_000, frame_us, still, motion, still, np.zeros(1, np.int64), thumbs, 0, rate_hz, wave,
+        cells=cells, cell_motion=moved,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("shift_s", [0.0, 0.125, -0.25])
-def test_the_offset_is_exact_for_clicks_and_jumps(shift_s):
+def test_the_offset_of_clicks_and_jumps_is_right_within_a_frame(shift_s):
     times = np.array([0.6, 1.0, 1.7, 2.1])
     (found,) = SyncScore().score([Window(synthetic(times, times + shift_s), 0, 3_000_000)])
-    assert found["offset_s"] == pytest.approx(shift_s, abs=0.01) and found["sync"] > 0.8
+    # A click's loudness rises before its middle: less than a frame, and a blow that rings does not show it.
+    assert found["offset_s"] == pytest.approx(shift_s, abs=0.03) and found["sync_peak"] > 3
+
+
+def test_says_which_region_moves_with_the_sound():
+    times = np.array([0.6, 1.0, 1.7, 2.1])
+    (found,) = SyncScore().score([Window(synthetic(times, times), 0, 3_000_000)])
+    left, top, side = (found[name] * 12 for name in ("where_x", "where_y", "where_side"))
+    assert left <= 3 <= left + side and top <= 9 <= top + side and side in (pytest.approx(2), pytest.approx(4))
+
+
+def test_a_window_is_judged_by_its_take(lines):
+    """What is said of three seconds is what the shot around them says; what they say alone has a name of its own."""
+    line = lines[0]
+    first, last = (SyncScore().score([Window(line, at, at + WINDOW_US)])[0] for at in (0, 2_000_000))
+    shared = {"p_in_sync", "offset_s", "offset_confidence", "where_x"}
+    assert all(first[name] == last[name] for name in shared) and first["window_sync"] != last["window_sync"]
+    alone = SyncScore().score([Window(line, 0, WINDOW_US, take_us=(0, WINDOW_US))])[0]
+    assert alone["p_in_sync"] != first["p_in_sync"]
+
+
+def test_what_lies_in_another_shot_does_not_count(lines):
+    """The second half gets another film's sound: a take that ends before it is none the worse."""
+    line, other = lines[0], lines[3]
+    wave = line.waveform.copy()
+    half = len(wave) // 2
+    wave[half:] = np.resize(other.waveform, len(wave) - half)
+    mixed = replace(line, waveform=wave)
+    end_us = 2_500_000
+    (whole,) = SyncScore().score([Window(line, 0, 2_000_000, take_us=(0, end_us))])
+    (first,) = SyncScore().score([Window(mixed, 0, 2_000_000, take_us=(0, end_us))])
+    assert first == pytest.approx(whole, nan_ok=True)
+
+
+def test_a_long_take_is_judged_in_equal_parts():
+    long = Timeline(
+        8, 8, 50_000_000, np.arange(500) * 100_000, *[np.zeros(500, np.float32)] * 3, np.zeros(1, np.int64),
+        np.zeros((1, 8, 8, 3), np.uint8), 0, 16_000, np.zeros(50 * 16_000, np.float32),
+    )  # fmt: skip
+    spans = {part_of_take(Window(long, at, at + WINDOW_US)) for at in range(0, 47_000_000, 500_000)}
+    assert sorted(spans) == [(0, 16_666_667), (16_666_667, 33_333_333), (33_333_333, 50_000_000)]
 
 
 def test_real_sounds_with_pulsing_pictures_are_told_from_swapped_and_shifted_ones(corpus):
     files = sorted((corpus / "known").glob("*.mp4"))[::3]
     known = [line for line in map(analyse, files) if line.duration_us > 3_600_000]
-    good = [measure(line, 500_000)["sync_at_zero"] for line in known]
-    assert auc(good, [measure(line, 500_000)["sync_at_zero"] for line in swapped(known, 1)]) > 0.9
-    assert auc(good, [measure(late(line, -0.4), 500_000)["sync_at_zero"] for line in known]) > 0.9
+    good = [measure(line, 500_000)["p_in_sync"] for line in known]
+    assert auc(good, [measure(line, 500_000)["p_in_sync"] for line in swapped(known, 1)]) > 0.85
+    assert auc(good, [measure(late(line, -0.4), 500_000)["p_in_sync"] for line in known]) > 0.95
