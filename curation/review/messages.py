@@ -92,7 +92,7 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class WhereOut(BaseModel):
-    """A square region of the picture: its left upper corner and its side, in shares of the picture's width and height."""
+    """A square region of the picture: its left upper corner and its side, in shares of its width and height."""
 
     model_config = ConfigDict(from_attributes=True)
 

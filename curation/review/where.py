@@ -30,7 +30,7 @@ def where_of(scores: Mapping[str, float | None]) -> Where | None:
     x, y, side = (_number(scores.get(name)) for name in COLUMNS)
     sure = max(_number(scores.get("p_in_sync"), 0.0), _number(scores.get("offset_confidence"), 0.0))
     # Comparisons with NaN are false, so what was not measured ends here as well.
-    inside = side > 0 and all(0 <= at and at + side <= 1 + _TOLERANCE for at in (x, y))
+    inside = side > 0 and all(at >= 0 and at + side <= 1 + _TOLERANCE for at in (x, y))
     return Where(x, y, side) if inside and sure >= TOLD_FROM else None
 
 

@@ -18,7 +18,8 @@ CLIPS = 24
 CLIP_US, HOP_US = 2_000_000, 250_000
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SCORES = {
-    "p_in_sync": 0.62, "offset_s": -0.04, "offset_confidence": 0.9, "where_x": 0.25, "where_y": 0.625, "where_side": 0.25,
+    "p_in_sync": 0.62, "offset_s": -0.04, "offset_confidence": 0.9,
+    "where_x": 0.25, "where_y": 0.625, "where_side": 0.25,
 }  # fmt: skip
 RECIPE = "review: {audit_mix: 0, golden_mix: 0, double_share: 0}\n"
 # A test is no user: sound may play before the first key, and nothing is asked of the outside.

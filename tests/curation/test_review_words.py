@@ -5,6 +5,7 @@ import pytest
 from curation.outcomes import Outcome
 from curation.review.progress import Enough
 from curation.review.verdicts import RejectReason
+from curation.review.where import Where, where_of
 from curation.review.words import (
     ENOUGH,
     REASONS,
@@ -19,7 +20,6 @@ from curation.review.words import (
     web_link,
     why,
 )
-from curation.review.where import Where, where_of
 
 REGION = {"where_x": 0.0, "where_y": 0.75, "where_side": 1 / 6}
 
