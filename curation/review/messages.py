@@ -92,13 +92,17 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class WhereOut(BaseModel):
-    """A square region of the picture: its left upper corner and its side, in shares of its width and height."""
+    """A square region of the picture: its left upper corner and its side, in shares of its width and height.
+
+    Not `sure`: a guess.
+    """
 
     model_config = ConfigDict(from_attributes=True)
 
     x: Share
     y: Share
     side: Share
+    sure: bool
 
 
 class ClipOut(BaseModel):

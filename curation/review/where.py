@@ -1,7 +1,8 @@
 """Where a clip was heard: the region of the picture that moves with the sound, as the score `sync` found it.
 
-Some region always agrees best, so it is only told where a timing was found too: a frame around a place picked by chance
-would mislead more than none [ours].
+Some region always agrees best, so none is told where it is likelier that nothing tells the timing, and one is told as a
+guess where a timing is not likelier than all else together: of filmed clips the sure ones point at what sounds about two
+times in three, the others seldom [ours].
 """
 
 import math
@@ -9,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 COLUMNS = ("where_x", "where_y", "where_side")
-TOLD_FROM = 0.5
-"""A timing that is likelier than all else together."""
+SURE_FROM = 0.5
+"""The probability of a timing that is likelier than all else together."""
 
 _TOLERANCE = 1e-6
 
@@ -18,20 +19,22 @@ _TOLERANCE = 1e-6
 @dataclass(frozen=True, slots=True)
 class Where:
     """A region of the upright picture: `x` and `y` of its left upper corner and its `side`, in shares of width and
-    height."""
+    height; `sure` unless it is a guess."""
 
     x: float
     y: float
     side: float
+    sure: bool = True
 
 
 def where_of(scores: Mapping[str, float | None]) -> Where | None:
     """The region that a clip was heard at; None where none was measured, or no timing stands behind it."""
     x, y, side = (_number(scores.get(name)) for name in COLUMNS)
-    sure = max(_number(scores.get("p_in_sync"), 0.0), _number(scores.get("offset_confidence"), 0.0))
+    timing = max(_number(scores.get("p_in_sync"), 0.0), _number(scores.get("offset_confidence"), 0.0))
     # Comparisons with NaN are false, so what was not measured ends here as well.
     inside = side > 0 and all(at >= 0 and at + side <= 1 + _TOLERANCE for at in (x, y))
-    return Where(x, y, side) if inside and sure >= TOLD_FROM else None
+    told = inside and timing > _number(scores.get("p_no_cues"), 0.0)
+    return Where(x, y, side, sure=timing >= SURE_FROM) if told else None
 
 
 def _number(value: object, otherwise: float = math.nan) -> float:

@@ -82,9 +82,9 @@ def place(x: float, y: float, side: float) -> str:
 
 
 def heard(where: Where) -> str:
-    """A region as the end of a sentence: "heard at the top left"."""
+    """A region as the end of a sentence: "heard at the top left", "perhaps heard in the middle"."""
     named = place(where.x, where.y, where.side)
-    return f"heard {'in' if named == 'middle' else 'at'} the {named}"
+    return f"{'' if where.sure else 'perhaps '}heard {'in' if named == 'middle' else 'at'} the {named}"
 
 
 def synchrony(scores: Mapping[str, float | None]) -> str:
@@ -154,7 +154,8 @@ def _measure(name: str, value: float | None) -> Measure:
 
 def _heard_at(scores: Mapping[str, float | None]) -> Measure:
     where = where_of(scores)
-    return Measure(_SAY[PLACE][0], place(where.x, where.y, where.side) if where else "no place is likely enough")
+    said = place(where.x, where.y, where.side) if where else "no place is likely enough"
+    return Measure(_SAY[PLACE][0], said if where is None or where.sure else f"{said}, perhaps")
 
 
 def _third(middle: float) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from curation.review.where import COLUMNS, where_of
+from curation.review.where import COLUMNS, Where, where_of
 from curation.review.words import lag, percent, place, span, synchrony
 
 Row = Mapping[str, Any]
@@ -50,7 +50,11 @@ def _lead(row: Row) -> list[str]:
         return [""] * (len(LEAD) - 1)
     where = where_of(row)
     sure = f"{lag(row['offset_s'])}, {percent(row['offset_confidence'])} sure" if row["offset_confidence"] > 0 else "-"
-    return [percent(row["p_in_sync"]), sure, place(where.x, where.y, where.side) if where else "-"]
+    return [percent(row["p_in_sync"]), sure, _place(where) if where else "-"]
+
+
+def _place(where: Where) -> str:
+    return f"{place(where.x, where.y, where.side)}{'' if where.sure else '?'}"
 
 
 def _short(value: object) -> str:

@@ -100,8 +100,9 @@ def tiles_for(mp4: Path, *, strip_aspect: float = 8.0) -> int:
 
 
 def _framed(frames: Any, where: Where) -> Any:
-    """A light line within a dark one: one of them is seen on every picture."""
-    for colour, thick_px, out_px in (("black@0.55", 4, 1), ("white", 2, 0)):
+    """A light line within a dark one: one of them is seen on every picture. A guess has a thin line."""
+    line_px = 2 if where.sure else 1
+    for colour, thick_px, out_px in (("black@0.6", line_px + 2, 1), ("white", line_px, 0)):
         frames = frames.filter(
             "drawbox",
             x=f"iw*{where.x:.4f}-{out_px}",

@@ -268,6 +268,7 @@ def test_a_frame_lies_where_the_sound_was_heard_and_stays_off_once_it_is(desk, s
         assert page.evaluate(FRAME) == pytest.approx([0.25, 0.625, 0.25, 0.25], abs=0.01)
     assert page.get_attribute("#where", "aria-hidden") == "true"
     assert "bottom" in page.inner_text("#scores")
+    assert "guess" not in page.get_attribute("#where", "class")
     page.keyboard.press("v")
     assert page.is_hidden("#where"), "there is no picture to look at"
     page.keyboard.press("v")
@@ -294,6 +295,15 @@ def test_a_clip_without_a_likely_place_has_no_frame(desk, served, home, where_x)
     page.keyboard.press("w")
     assert "no place is likely enough" in page.inner_text("#said")
     assert desk.errors == []
+
+
+def test_a_guess_is_dashed(desk, served, home):
+    with home.ledger() as ledger, ledger.session() as session:
+        for clip in session.scalars(select(ClipRow)):
+            clip.scores = clip.scores | {"p_in_sync": 0.4, "offset_confidence": 0.4, "p_no_cues": 0.3}
+    page = desk.open(served()).page
+    assert page.evaluate("getComputedStyle(document.getElementById('where')).borderTopStyle") == "dashed"
+    assert "bottom, perhaps" in page.inner_text("#scores")
 
 
 def test_the_mouse_trims_on_frames(desk, served):

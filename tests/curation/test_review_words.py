@@ -81,7 +81,7 @@ def test_a_place_is_named_by_the_middle_of_the_region(x, y, side, words):
 
 def test_a_place_ends_a_sentence():
     assert heard(Where(0, 0, 0.25)) == "heard at the top left"
-    assert heard(Where(0.4, 0.4, 0.2)) == "heard in the middle"
+    assert heard(Where(0.4, 0.4, 0.2, sure=False)) == "perhaps heard in the middle"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,8 @@ def test_a_place_ends_a_sentence():
             REGION | {"p_in_sync": 0.06, "offset_s": 0.3, "offset_confidence": 0.77},
             "6 % in sync, sound is 300 ms late (77 % sure), heard at the bottom left",
         ),
-        (REGION | {"p_in_sync": 0.3, "offset_confidence": 0.3}, "30 % in sync"),
+        (REGION | {"p_in_sync": 0.4, "p_no_cues": 0.3}, "40 % in sync, perhaps heard at the bottom left"),
+        (REGION | {"p_in_sync": 0.3, "offset_confidence": 0.3, "p_no_cues": 0.4}, "30 % in sync"),
         ({"p_in_sync": 0.0, "offset_s": 0.0, "offset_confidence": 0.0, "p_no_cues": 1.0, "where_x": None},
          "0 % in sync, nothing tells the timing"),
         ({"p_in_sync": None}, ""),
@@ -106,7 +107,7 @@ def test_what_a_reader_should_know_first(scores, words):
 
 @pytest.mark.parametrize(
     "odd", [{"where_x": None}, {"where_x": float("nan")}, {"where_y": "0.5"}, {"where_x": -0.1}, {"where_x": 0.9},
-            {"where_side": 0}, {"where_side": True}, {"p_in_sync": 0.49}, {"p_in_sync": None}]
+            {"where_side": 0}, {"where_side": True}, {"p_no_cues": 0.7}, {"p_in_sync": None}]
 )  # fmt: skip
 def test_a_region_needs_numbers_inside_the_picture_and_a_timing(odd):
     good = REGION | {"p_in_sync": 0.6}
@@ -114,10 +115,16 @@ def test_a_region_needs_numbers_inside_the_picture_and_a_timing(odd):
     assert where_of(good | odd) is None
 
 
+def test_a_region_is_a_guess_where_its_timing_is_not_likelier_than_all_else():
+    assert where_of(REGION | {"p_in_sync": 0.4, "p_no_cues": 0.3}) == Where(0.0, 0.75, 1 / 6, sure=False)
+    assert where_of(REGION | {"p_in_sync": 0.1, "offset_confidence": 0.5}).sure
+
+
 def test_a_region_is_one_line_of_the_list():
     lines = {one.name: one.value for one in measures(REGION | {"p_in_sync": 0.6, "motion_max": 0.1})}
     assert lines == {"In sync": "60 %", "Heard at": "bottom left", "Motion at most": "0.100"}
-    assert [one.value for one in measures(REGION | {"p_in_sync": 0.2})] == ["20 %", "no place is likely enough"]
+    assert [one.value for one in measures(REGION | {"p_in_sync": 0.2})] == ["20 %", "bottom left, perhaps"]
+    assert measures(REGION)[0].value == "no place is likely enough"
 
 
 def test_everything_has_words():

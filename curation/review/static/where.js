@@ -7,11 +7,11 @@ const frame = $("where");
 
 let on = localStorage.getItem(OFF_KEY) === null;
 
-// { x, y, side } in shares of the picture, or null; what is not a region inside the picture is none.
+// { x, y, side, sure } in shares of the picture, or null; what is not a region inside the picture is none.
 function regionOf(told) {
   const { x, y, side } = told.where ?? {};
   const inside = [x, y, side].every(Number.isFinite) && x >= 0 && y >= 0 && side > 0 && Math.max(x, y) + side < 1.001;
-  return inside ? { x, y, side } : null;
+  return inside ? { x, y, side, sure: told.where.sure === true } : null;
 }
 
 // Where the picture lies in its element: as large as fits, in the middle (`object-fit: contain`).
@@ -28,6 +28,7 @@ export function showWhere() {
   frame.hidden = !(on && region && seen);
   $("where-button").setAttribute("aria-pressed", String(on));
   if (frame.hidden) return;
+  frame.classList.toggle("guess", !region.sure);
   const picture = pictureIn(clip.player.video);
   // Properties set by a script are no inline style: the content security policy lets them be.
   Object.assign(frame.style, {
@@ -38,14 +39,18 @@ export function showWhere() {
   });
 }
 
+function inWords(region) {
+  if (!region) return "No frame on this clip: no place is likely enough.";
+  return region.sure ? "The frame is where the sound was heard." : "The dashed frame is where the sound may come from: a guess.";
+}
+
 // On or off, for this and every later visit.
 export function toggleWhere() {
   on = !on;
   if (on) localStorage.removeItem(OFF_KEY);
   else localStorage.setItem(OFF_KEY, "1");
   showWhere();
-  const none = desk.current && !regionOf(desk.current.told);
-  say(!on ? "No frame." : none ? "No frame on this clip: no place is likely enough." : "The frame is where the sound was heard.");
+  say(on ? inWords(desk.current && regionOf(desk.current.told)) : "No frame.");
 }
 
 new ResizeObserver(showWhere).observe($("players"));
