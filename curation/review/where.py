@@ -1,8 +1,8 @@
 """Where a clip was heard: the region of the picture that moves with the sound, as the score `sync` found it.
 
 Some region always agrees best, so none is told where it is likelier that nothing tells the timing, and one is told as a
-guess where a timing is not likelier than all else together: of filmed clips the sure ones point at what sounds about two
-times in three, the others seldom [ours].
+guess where a timing is not likelier than all else together: of 34 filmed clips with a sure one about half had
+it at what sounds, of the others a quarter [ours].
 """
 
 import math
