@@ -48,18 +48,16 @@ def contact_strip(
     """
     import ffmpeg
 
-    start_us, end_us = span_us or (0, _duration_us(mp4))
-    if end_us <= start_us:
-        raise BadInput(f"{mp4.name} has no picture to show", remedy=REMEDY)
+    start_us, end_us = _span_us(mp4, span_us)
     source = ffmpeg.input(str(mp4), ss=f"{start_us}us", t=f"{end_us - start_us}us", protocol_whitelist=ONLY_FILES)
-    frames = (
+    frames = _framed(
         source.video.filter("fps", fps=f"{tiles * 1_000_000}/{end_us - start_us}", round="near")
         .filter("tpad", stop_mode="clone", stop=tiles)
-        .filter("scale", -2, height_px)
+        .filter("scale", -2, height_px),
+        where,
     )
     strip = (
-        (_framed(frames, where) if where else frames)
-        .filter("tile", layout=f"{tiles}x1")
+        frames.filter("tile", layout=f"{tiles}x1")
         .output("pipe:", f="mjpeg", vframes=1, pix_fmt="yuvj420p", **{"q:v": 4, "flags": "+bitexact"})
         .global_args("-nostdin", "-loglevel", "error")
     )
@@ -99,8 +97,17 @@ def tiles_for(mp4: Path, *, strip_aspect: float = 8.0) -> int:
     return min(max(round(strip_aspect / shape), 2), 16)
 
 
-def _framed(frames: Any, where: Where) -> Any:
+def _span_us(mp4: Path, span_us: tuple[int, int] | None) -> tuple[int, int]:
+    start_us, end_us = span_us or (0, _duration_us(mp4))
+    if end_us <= start_us:
+        raise BadInput(f"{mp4.name} has no picture to show", remedy=REMEDY)
+    return start_us, end_us
+
+
+def _framed(frames: Any, where: Where | None) -> Any:
     """A light line within a dark one: one of them is seen on every picture. A guess has a thin line."""
+    if where is None:
+        return frames
     line_px = 2 if where.sure else 1
     for colour, thick_px, out_px in (("black@0.6", line_px + 2, 1), ("white", line_px, 0)):
         frames = frames.filter(
