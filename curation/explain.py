@@ -40,6 +40,13 @@ def explain(ledger: Ledger, item: str) -> dict[str, Any]:
         return {"asked": item, **_video_story(session, video_id)}
 
 
+def scores_of_clips(ledger: Ledger, video_id: str) -> dict[str, dict[str, Any]]:
+    """The scores of a video's clips by clip id: those of the window that a clip's decision rests on."""
+    with ledger.session() as session:
+        rows = session.execute(select(ClipRow.id, ClipRow.scores).where(ClipRow.video_id == video_id))
+        return dict(rows.tuples().all())
+
+
 def _video_id(session: Session, item: str) -> str | None:
     # Paths last: they have no index.
     for known in (

@@ -10,6 +10,7 @@ from curation.review.media import REACH_US
 from curation.review.progress import Progress
 from curation.review.queue import Item
 from curation.review.verdicts import Answer, Edits, RejectReason, State, Verdict
+from curation.review.where import where_of
 
 LONGEST_WORDS = 400
 MOST_PARTS = 8
@@ -87,8 +88,26 @@ class EditsOut(BaseModel):
     sound_late_us: int | None = None
 
 
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+
+class WhereOut(BaseModel):
+    """A square region of the picture: its left upper corner and its side, in shares of its width and height.
+
+    Not `sure`: a guess.
+    """
+
+    model_config = ConfigDict(from_attributes=True)
+
+    x: Share
+    y: Share
+    side: Share
+    sure: bool
+
+
 class ClipOut(BaseModel):
-    """A clip as it lies on the desk. `link` is empty unless it is a web address; `source` is what to show."""
+    """A clip as it lies on the desk. `link` is empty unless it is a web address; `source` is what to show; `where` the
+    region that moves with the sound, None where no timing was found."""
 
     clip_id: str
     caption: str
@@ -106,6 +125,7 @@ class ClipOut(BaseModel):
     timing: str
     p_good: float
     measures: list[MeasureOut]
+    where: WhereOut | None
     disputed: bool
     edits: EditsOut = EditsOut()
 
@@ -180,6 +200,7 @@ def answer_of(given: AnswerIn, reviewer: str) -> Answer:
 def clip_out(item: Item) -> ClipOut:
     """A clip for the page."""
     link = words.web_link(item.link)
+    where = where_of(item.scores)
     return ClipOut(
         clip_id=item.clip_id,
         caption=item.caption,
@@ -197,6 +218,7 @@ def clip_out(item: Item) -> ClipOut:
         timing=words.timing(item.scores),
         p_good=item.p_good,
         measures=[MeasureOut(name=one.name, value=one.value) for one in words.measures(item.scores)],
+        where=None if where is None else WhereOut.model_validate(where),
         disputed=item.state is State.DISPUTED,
     )
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from curation.outcomes import Outcome
 from curation.review.progress import Enough
 from curation.review.verdicts import RejectReason
+from curation.review.where import COLUMNS, Where, where_of
 
 WHY: dict[Outcome, str] = {
     Outcome.WEAK_SYNC: "Sound and motion agree, but not surely.",
@@ -34,6 +35,7 @@ ENOUGH: dict[Enough, str] = {
     Enough.PRECISION_PROVEN: "The checks prove that what is accepted automatically is precise enough.",
     Enough.NOTHING_WAITS: "Nothing waits for an answer.",
 }
+PLACE = "where"
 SAME_TIME_S = 0.005
 """Nearer than this nobody hears or sees a difference, and the score cannot tell one either."""
 
@@ -72,16 +74,51 @@ def timing(scores: Mapping[str, float]) -> str:
     return f"{who} by {abs(offset_s) * 1000:.0f} ms{surely}."
 
 
+def place(x: float, y: float, side: float) -> str:
+    """Where a square region lies in the picture, by its middle: "top left", "right", "middle"."""
+    across, down = ("", "left", "right"), ("", "top", "bottom")
+    column, row = (_third(at + side / 2) for at in (x, y))
+    return f"{down[row]} {across[column]}".strip() or "middle"
+
+
+def heard(where: Where) -> str:
+    """A region as the end of a sentence: "heard at the top left", "perhaps heard in the middle"."""
+    named = place(where.x, where.y, where.side)
+    return f"{'' if where.sure else 'perhaps '}heard {'in' if named == 'middle' else 'at'} the {named}"
+
+
+def synchrony(scores: Mapping[str, float | None]) -> str:
+    """What a reader should know first: "82 % in sync, heard at the top left"; empty where no timing was measured.
+
+    The offset is said where it is likelier than that there is none: "9 % in sync, sound is 300 ms late (77 % sure)".
+    """
+    in_sync, offset_s, sure = (_known(scores, name) for name in ("p_in_sync", "offset_s", "offset_confidence"))
+    if not math.isfinite(in_sync):
+        return ""
+    parts = [f"{percent(in_sync)} in sync"]
+    if _known(scores, "p_no_cues") == 1:
+        parts.append("nothing tells the timing")
+    elif sure > in_sync and math.isfinite(offset_s):
+        parts.append(f"{lag(offset_s)} ({percent(sure)} sure)")
+    if where := where_of(scores):
+        parts.append(heard(where))
+    return ", ".join(parts)
+
+
 def share_between(value: float, low: float, high: float) -> str:
     """A share and its interval: "96 % (91 to 98 %)"; empty where there is none."""
     return f"{percent(value)} ({low * 100:.0f} to {high * 100:.0f} %)" if math.isfinite(value) else ""
 
 
 def measures(scores: Mapping[str, float]) -> list[Measure]:
-    """The score list, what matters for synchrony first; a column without words of its own keeps its name."""
+    """The score list, what matters for synchrony first; a column without words of its own keeps its name.
+
+    The three columns of the region are one line, for nobody sees a place in numbers.
+    """
     ranks = list(_SAY)
-    names = sorted(scores, key=lambda name: (ranks.index(name) if name in _SAY else len(ranks), name))
-    return [_measure(name, scores[name]) for name in names]
+    told = {name for name in scores if name not in COLUMNS} | {PLACE for name in COLUMNS[:1] if name in scores}
+    names = sorted(told, key=lambda name: (ranks.index(name) if name in _SAY else len(ranks), name))
+    return [_heard_at(scores) if name == PLACE else _measure(name, scores[name]) for name in names]
 
 
 def percent(share: float) -> str:
@@ -115,6 +152,22 @@ def _measure(name: str, value: float | None) -> Measure:
     return Measure(title, say.format(value) if isinstance(say, str) else say(value))
 
 
+def _heard_at(scores: Mapping[str, float | None]) -> Measure:
+    where = where_of(scores)
+    said = place(where.x, where.y, where.side) if where else "no place is likely enough"
+    return Measure(_SAY[PLACE][0], said if where is None or where.sure else f"{said}, perhaps")
+
+
+def _third(middle: float) -> int:
+    """0 in the middle third of the picture, 1 before it, 2 behind it."""
+    return 1 if middle < 1 / 3 else 2 if middle > 2 / 3 else 0
+
+
+def _known(scores: Mapping[str, float | None], name: str) -> float:
+    value = scores.get(name)
+    return math.nan if value is None else value
+
+
 def _how_sure(confidence: float) -> str:
     return "confident" if confidence >= 0.8 else "fairly sure" if confidence >= 0.5 else "not sure"
 
@@ -128,6 +181,7 @@ _SAY: dict[str, tuple[str, str | Callable[[float], str]]] = {
     "p_in_sync": ("In sync", percent),
     "offset_s": ("Timing", lag),
     "offset_confidence": ("Confidence in the timing", percent),
+    PLACE: ("Heard at", str),
     "p_no_cues": ("Nothing tells the timing", percent),
     "sync_at_zero": ("Agreement as it is, over chance", "{:.1f} σ"),
     "sync_peak": ("Agreement, shifted to fit", "{:.1f} σ"),

@@ -81,6 +81,7 @@ def score(
 ) -> None:
     """Score whole files: how much they move, how loud they are, how well sound and motion agree."""
     from curation.score_files import score_files
+    from flows.cli.scores import score_table
     from flows.cli.show import print_json, progress, table
 
     names = [name.strip() for name in scores.split(",") if name.strip()]
@@ -92,8 +93,7 @@ def score(
             if json:
                 print_json(row)
     if not json and rows:
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        table("scores", columns, [[_short(row.get(name, "")) for name in columns] for row in rows])
+        table("scores", *score_table(rows))
     if all("outcome" in row for row in rows):
         raise typer.Exit(2)
 
@@ -107,14 +107,18 @@ def explain(
     import yaml
 
     from curation.explain import explain as story_of
+    from curation.explain import scores_of_clips
+    from flows.cli.scores import in_short
     from flows.cli.show import print_json
 
     with home_of(home).ledger(must_exist=True) as ledger:
         story = story_of(ledger, item)
+        scores = scores_of_clips(ledger, story["video_id"])
     if json:
         print_json(story)
     else:
-        typer.echo(yaml.safe_dump(story, sort_keys=False, allow_unicode=True, width=110))
+        told = {"asked": item, "in_short": in_short(story, scores)} | story
+        typer.echo(yaml.safe_dump(told, sort_keys=False, allow_unicode=True, width=110))
 
 
 def protect(
@@ -228,7 +232,3 @@ def show_dropped(dropped: Sequence["DroppedClip"], most: int = 20) -> None:
             typer.echo(f"  {one.clip_id} {one.start_us / 1e6:.2f}-{one.end_us / 1e6:.2f} s of {one.link}")
         if len(lost) > most:
             typer.echo(f"  and {len(lost) - most} more; --json names them all")
-
-
-def _short(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, float) else str(value)

@@ -59,7 +59,9 @@ def picture_of(clip: ClipCard) -> Picture:
         return Picture(problem="nothing of it could be decoded")
     try:
         tiles = tiles_for(clip.media)
-        jpeg = contact_strip(clip.media, tiles=tiles, height_px=STRIP_HEIGHT_PX, span_us=clip.media_span_us)
+        jpeg = contact_strip(
+            clip.media, tiles=tiles, height_px=STRIP_HEIGHT_PX, span_us=clip.media_span_us, where=clip.where
+        )
         sound = wave(sound_peaks(clip.media, span_us=clip.media_span_us))
     except ClapboardError as error:
         return Picture(problem=error.message)

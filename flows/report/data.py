@@ -7,6 +7,8 @@ from curation.decide.policy import Band
 from curation.funnel import Stage
 from curation.outcomes import Outcome
 from curation.review.verdicts import Verdict
+from curation.review.where import Where, where_of
+from curation.review.words import synchrony
 from flows.summary import NotRun
 
 
@@ -37,6 +39,16 @@ class ClipCard:
     start_us: int
     end_us: int
     media_span_us: tuple[int, int] | None = None
+
+    @property
+    def where(self) -> Where | None:
+        """The region that was heard, if it is likely enough."""
+        return where_of(self.scores)
+
+    @property
+    def heard(self) -> str:
+        """What the scores say of the timing, in a line; empty where it was not measured."""
+        return synchrony(self.scores)
 
 
 @dataclass(frozen=True, slots=True)

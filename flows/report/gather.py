@@ -25,6 +25,7 @@ from curation.ledger.tables import (
 from curation.media.settings import CutSettings
 from curation.outcomes import Outcome
 from curation.review.verdicts import Verdict
+from curation.review.where import COLUMNS as PLACE_COLUMNS
 from flows.report.data import ClipCard, Histogram, Threshold
 
 REJECTS_SHOWN = 12
@@ -81,7 +82,8 @@ def histograms(ledger: Ledger, policy: Policy, *, most: int | None = None) -> tu
     with ledger.session() as session:
         for columns, band in session.execute(rows).tuples():
             for name, value in columns.items():
-                if value is not None:
+                # A place in the picture is no grade, and has no good end.
+                if value is not None and name not in PLACE_COLUMNS:
                     values[name][Band(band)].append(value)
     return tuple(
         Histogram(

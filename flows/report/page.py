@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from curation.decide.policy import Band
 from curation.funnel import Stage
+from curation.review.where import COLUMNS as PLACE_COLUMNS
 from curation.review.words import web_link
 from flows.report import plots
 from flows.report import words as say
@@ -117,6 +118,7 @@ def _environment(folder: Path | None) -> Environment:
         "number": say.number,
         "duration": say.duration,
         "web_link": web_link,
+        "without_place": lambda scores: {name: value for name, value in scores.items() if name not in PLACE_COLUMNS},
         "remedy": lambda outcome: say.coded(say.remedy(outcome)),
         "coded": say.coded,
         "tone": say.tone,

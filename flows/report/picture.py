@@ -53,7 +53,7 @@ def contact_sheet(cards: Mapping[Band, Sequence[Card]]) -> str:
         top += _TITLE
         for card in shown:
             clip = card.clip
-            said = ", ".join([words(reason) for reason in clip.reasons] or ["in sync"])
+            said = ", ".join([words(reason) for reason in clip.reasons] or [clip.heard or "in sync"])
             box = f'x="8" y="{top}" height="36" width="{_STRIP}" preserveAspectRatio="xMinYMid"'
             parts.append(f'<image {box} href="{card.picture.strip}"/>')
             for line, text in enumerate((clip.label or clip.caption or clip.link, said)):

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from curation.review.where import Where
 from shards.errors import BadInput
 from shards.ffmpeg import ffmpeg_binary
 
@@ -21,7 +22,14 @@ ONLY_FILES = "file,pipe"
 REMEDY = "make the clip again; `clapboard explain` shows where it came from"
 
 
-def contact_strip(mp4: Path, *, tiles: int = 6, height_px: int = 72, span_us: tuple[int, int] | None = None) -> bytes:
+def contact_strip(
+    mp4: Path,
+    *,
+    tiles: int = 6,
+    height_px: int = 72,
+    span_us: tuple[int, int] | None = None,
+    where: Where | None = None,
+) -> bytes:
     """Frames of a clip side by side, each from the middle of its share of the time.
 
     Args:
@@ -29,6 +37,7 @@ def contact_strip(mp4: Path, *, tiles: int = 6, height_px: int = 72, span_us: tu
         tiles: how many frames.
         height_px: of each frame; the width follows from its shape.
         span_us: the part of the file to show; all of it if None.
+        where: a region to frame in each of them.
 
     Returns:
         A JPEG, the same bytes for the same file and the same ffmpeg.
@@ -39,15 +48,16 @@ def contact_strip(mp4: Path, *, tiles: int = 6, height_px: int = 72, span_us: tu
     """
     import ffmpeg
 
-    start_us, end_us = span_us or (0, _duration_us(mp4))
-    if end_us <= start_us:
-        raise BadInput(f"{mp4.name} has no picture to show", remedy=REMEDY)
+    start_us, end_us = _span_us(mp4, span_us)
     source = ffmpeg.input(str(mp4), ss=f"{start_us}us", t=f"{end_us - start_us}us", protocol_whitelist=ONLY_FILES)
-    strip = (
+    frames = _framed(
         source.video.filter("fps", fps=f"{tiles * 1_000_000}/{end_us - start_us}", round="near")
         .filter("tpad", stop_mode="clone", stop=tiles)
-        .filter("scale", -2, height_px)
-        .filter("tile", layout=f"{tiles}x1")
+        .filter("scale", -2, height_px),
+        where,
+    )
+    strip = (
+        frames.filter("tile", layout=f"{tiles}x1")
         .output("pipe:", f="mjpeg", vframes=1, pix_fmt="yuvj420p", **{"q:v": 4, "flags": "+bitexact"})
         .global_args("-nostdin", "-loglevel", "error")
     )
@@ -85,6 +95,31 @@ def tiles_for(mp4: Path, *, strip_aspect: float = 8.0) -> int:
         codec = container.streams.video[0].codec_context
         shape = codec.width / codec.height if codec.width and codec.height else 4 / 3
     return min(max(round(strip_aspect / shape), 2), 16)
+
+
+def _span_us(mp4: Path, span_us: tuple[int, int] | None) -> tuple[int, int]:
+    start_us, end_us = span_us or (0, _duration_us(mp4))
+    if end_us <= start_us:
+        raise BadInput(f"{mp4.name} has no picture to show", remedy=REMEDY)
+    return start_us, end_us
+
+
+def _framed(frames: Any, where: Where | None) -> Any:
+    """A light line within a dark one: one of them is seen on every picture. A guess has a thin line."""
+    if where is None:
+        return frames
+    line_px = 2 if where.sure else 1
+    for colour, thick_px, out_px in (("black@0.6", line_px + 2, 1), ("white", line_px, 0)):
+        frames = frames.filter(
+            "drawbox",
+            x=f"iw*{where.x:.4f}-{out_px}",
+            y=f"ih*{where.y:.4f}-{out_px}",
+            w=f"iw*{where.side:.4f}+{2 * out_px}",
+            h=f"ih*{where.side:.4f}+{2 * out_px}",
+            color=colour,
+            thickness=thick_px,
+        )
+    return frames
 
 
 def _run(command: list[str], mp4: Path) -> bytes:

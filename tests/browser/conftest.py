@@ -17,6 +17,10 @@ from training.world import FilmSpec, draw, write_film
 CLIPS = 24
 CLIP_US, HOP_US = 2_000_000, 250_000
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SCORES = {
+    "p_in_sync": 0.62, "offset_s": -0.04, "offset_confidence": 0.9,
+    "where_x": 0.25, "where_y": 0.625, "where_side": 0.25,
+}  # fmt: skip
 RECIPE = "review: {audit_mix: 0, golden_mix: 0, double_share: 0}\n"
 # A test is no user: sound may play before the first key, and nothing is asked of the outside.
 SWITCHES = (
@@ -75,7 +79,7 @@ def home(tmp_path, film):
                 ClipRow(
                     id=clip_id("v", start, end), video_id="v", source_id=f"s{at}", start_us=start, end_us=end,
                     band=Band.REVIEW, policy="p", reasons=["weak_synchrony"], p_good=0.5 + at / 100, audit=False,
-                    scores={"sync": 0.62, "offset_s": -0.04, "sync_confidence": 0.9}, current=True, cut=None,
+                    scores=SCORES, current=True, cut=None,
                 )
             )  # fmt: skip
     (place.root / "recipe.yaml").write_text(RECIPE)

@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from sqlalchemy import select, update
 
-from curation.ledger.tables import ReviewRow, VerdictRow
+from curation.ledger.tables import ClipRow, ReviewRow, VerdictRow
 from curation.review.access import add_account
 
 pytestmark = pytest.mark.timeout(300)
@@ -23,6 +23,16 @@ PLAYING = f"""(before) => {{
   const another = document.getElementById('desk')?.dataset.clip !== before;
   return another && video && !video.paused && video.currentTime > 0
     && document.getElementById('clock').textContent.includes(' / ');
+}}"""
+
+
+# The frame's left, top, width and height in shares of the picture as it is shown, letterboxed.
+FRAME = f"""() => {{
+  const video = {SETTLED}, frame = document.getElementById('where').getBoundingClientRect();
+  const all = video.getBoundingClientRect(), scale = Math.min(all.width / 160, all.height / 120);
+  const [width, height] = [160 * scale, 120 * scale];
+  const left = all.left + (all.width - width) / 2, top = all.top + (all.height - height) / 2;
+  return [(frame.left - left) / width, (frame.top - top) / height, frame.width / width, frame.height / height];
 }}"""
 
 
@@ -248,6 +258,52 @@ def test_the_player_obeys_its_keys(desk, served):
     assert page.is_visible("#help")
     page.keyboard.press("a")
     assert page.is_visible("#help"), "keys rest while the help is open"
+
+
+def test_a_frame_lies_where_the_sound_was_heard_and_stays_off_once_it_is(desk, served):
+    page = desk.open(served()).page
+    for size in ({"width": 1280, "height": 720}, {"width": 700, "height": 1100}):
+        page.set_viewport_size(size)
+        page.wait_for_timeout(100)
+        assert page.evaluate(FRAME) == pytest.approx([0.25, 0.625, 0.25, 0.25], abs=0.01)
+    assert page.get_attribute("#where", "aria-hidden") == "true"
+    assert "bottom" in page.inner_text("#scores")
+    assert "guess" not in page.get_attribute("#where", "class")
+    page.keyboard.press("v")
+    assert page.is_hidden("#where"), "there is no picture to look at"
+    page.keyboard.press("v")
+    assert page.is_visible("#where")
+    page.keyboard.press("w")
+    assert page.is_hidden("#where") and page.get_attribute("#where-button", "aria-pressed") == "false"
+    page.reload()
+    desk.playing()
+    assert page.is_hidden("#where"), "the choice is remembered"
+    page.click("#where-button")
+    assert page.is_visible("#where")
+    assert desk.errors == []
+
+
+@pytest.mark.parametrize("where_x", [None, 0.9, "left"])
+def test_a_clip_without_a_likely_place_has_no_frame(desk, served, home, where_x):
+    with home.ledger() as ledger, ledger.session() as session:
+        for clip in session.scalars(select(ClipRow)):
+            clip.scores = clip.scores | {"where_x": where_x}
+    page = desk.open(served()).page
+    assert page.is_hidden("#where")
+    assert "no place is likely enough" in page.inner_text("#scores")
+    page.keyboard.press("w")
+    page.keyboard.press("w")
+    assert "no place is likely enough" in page.inner_text("#said")
+    assert desk.errors == []
+
+
+def test_a_guess_is_dashed(desk, served, home):
+    with home.ledger() as ledger, ledger.session() as session:
+        for clip in session.scalars(select(ClipRow)):
+            clip.scores = clip.scores | {"p_in_sync": 0.4, "offset_confidence": 0.4, "p_no_cues": 0.3}
+    page = desk.open(served()).page
+    assert page.evaluate("getComputedStyle(document.getElementById('where')).borderTopStyle") == "dashed"
+    assert "bottom, perhaps" in page.inner_text("#scores")
 
 
 def test_the_mouse_trims_on_frames(desk, served):

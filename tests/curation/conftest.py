@@ -27,6 +27,10 @@ TOKEN = "a-token-of-this-test"
 BASE = "http://127.0.0.1"
 HOSTILE = '<script>alert("x")</script> & <img src=x onerror=alert(1)>'
 FIRST, SECOND = "a" * 40, "b" * 40
+SCORES = {
+    FIRST: {"p_in_sync": 0.1, "offset_s": -0.12, "where_x": None, "where_y": None, "where_side": None},
+    SECOND: {"p_in_sync": 0.62, "offset_s": -0.12, "where_x": 0.5, "where_y": 0.25, "where_side": 0.25},
+}
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +104,7 @@ def review_ledger(empty_ledger, film):
                 ClipRow(
                     id=clip_id, video_id=video_id, source_id=f"row-{p_good}", start_us=500_000, end_us=2_500_000,
                     band=Band.REVIEW, reasons=["weak_synchrony"], p_good=p_good, policy="p", audit=False,
-                    scores={"sync": 0.62, "offset_s": -0.12}, current=True, cut=None,
+                    scores=SCORES[clip_id], current=True, cut=None,
                 )
             )  # fmt: skip
     return empty_ledger

@@ -67,6 +67,12 @@ class TestTheDesk:
         assert first["timing"] == "Sound leads picture by 120 ms."
         assert (found["progress"]["waiting"], found["progress"]["enough"]) == (2, "")
 
+    def test_it_says_where_the_sound_was_heard_if_that_is_likely_enough(self, browser):
+        first, second = desk(browser)["clips"]
+        assert first["where"] is None
+        assert second["where"] == {"x": 0.5, "y": 0.25, "side": 0.25, "sure": True}
+        assert {"name": "Heard at", "value": "middle"} in second["measures"]
+
     def test_only_web_addresses_are_links(self, browser):
         first, second = desk(browser)["clips"]
         assert (first["link"], first["source"]) == ("", "javascript:alert(1)")

@@ -2,6 +2,7 @@
 
 import re
 import socket
+import sys
 from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
@@ -19,6 +20,7 @@ from curation.funnel import Stage, funnel
 from curation.ledger.open import open_ledger
 from curation.outcomes import Outcome
 from curation.review.verdicts import Verdict
+from curation.review.where import Where
 from flows.report import page
 from flows.report.cards import sheets
 from flows.report.data import ClipCard, Curve, Histogram, Output, ProbeRow, Report, Series, Threshold, Timing, TruthRow
@@ -121,6 +123,17 @@ class Tags(HTMLParser):
 
 def text_of(html: str) -> str:
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", "", html)))
+
+
+HEARD = {"p_in_sync": 0.82, "where_x": 0.5, "where_y": 0.25, "where_side": 0.25}
+
+
+def test_a_card_says_and_frames_where_it_was_heard(clip):
+    html = render(a_report(a_card(clip, scores=HEARD)))
+    assert "82 % in sync, heard in the middle" in text_of(html)
+    assert "framed where it is heard" in html and "where x" not in text_of(html)
+    plain = render(a_report(a_card(clip, scores=HEARD | {"where_x": None})))
+    assert "82 % in sync" in text_of(plain) and "framed where" not in plain
 
 
 def test_a_script_in_a_caption_title_or_series_name_stays_text(clip):
@@ -267,6 +280,23 @@ def test_a_strip_shows_the_clips_frames_in_order(clip):
 def test_a_strip_of_a_span_shows_nothing_of_the_rest(clip):
     strip = decoded(contact_strip(clip, tiles=2, height_px=48, span_us=(1_100_000, 1_900_000)))
     assert np.abs(strip.mean((0, 1)) - COLOURS[1]).max() < 15
+
+
+@pytest.mark.parametrize("colour", [0, 255])
+def test_a_frame_is_seen_on_light_and_dark_and_covers_little(tmp_path, monkeypatch, colour):
+    monkeypatch.setattr(sys.modules[__name__], "COLOURS", ((colour,) * 3,) * 3)
+    film = write_clip(tmp_path / "grey.mp4")
+    strip, plain = (
+        decoded(contact_strip(film, tiles=2, height_px=96, where=where)).mean(2)
+        for where in (Where(0.25, 0.5, 0.25), None)
+    )
+    assert strip.shape == plain.shape == (96, 256)
+    rows, columns = np.nonzero(np.abs(strip - plain) > 60)
+    first = columns < 128
+    assert (rows.min(), rows.max()) == pytest.approx((48, 71), abs=2)
+    assert (columns[first].min(), columns[first].max()) == pytest.approx((32, 63), abs=2)
+    assert (columns[~first].min(), columns[~first].max()) == pytest.approx((160, 191), abs=2)
+    assert np.abs(strip - plain)[54:66, 40:56].max() < 30, "what it frames is left alone"
 
 
 def decoded(jpeg: bytes) -> np.ndarray:

@@ -4,7 +4,7 @@ import { $ } from "./page.js";
 
 const keys = {
   a: "accept", s: "skip", x: "reject", u: "undo", Backspace: "undo", " ": "play", i: "markIn", o: "markOut", k: "split",
-  0: "reset", l: "loop", h: "speed", m: "mute", v: "blind", e: "edit", "?": "help",
+  0: "reset", l: "loop", h: "speed", m: "mute", v: "blind", w: "where", e: "edit", "?": "help",
 };
 const heldKeys = {
   ",": "stepBack", ".": "stepOn", ArrowLeft: "soundEarlier", ArrowRight: "soundLater",

@@ -7,6 +7,7 @@ import { keepLeases } from "./leases.js";
 import { Outbox } from "./outbox.js";
 import { $, desk, say } from "./page.js";
 import { goOnAnyway, showEmpty, showFacts, showProgress, showReasons, showTimeline } from "./shown.js";
+import { showWhere, toggleWhere } from "./where.js";
 
 const AHEAD = 3; // the clip on the desk and two more
 const UNSEEN_MS = 250; // a second tap that comes sooner was meant for the clip before
@@ -252,7 +253,8 @@ const actions = {
   loop: onClip(({ player }) => (player.loop = !player.loop)),
   speed: onClip(({ player }) => player.setSpeed((desk.slow = !desk.slow))),
   mute: onClip(({ player }) => (player.video.muted = !player.video.muted)),
-  blind: () => ($("players").classList.toggle("blind"), showTimeline()),
+  blind: () => ($("players").classList.toggle("blind"), showTimeline(), showWhere()),
+  where: toggleWhere,
   edit: () => $("caption").focus(),
   help: () => ($("help").open ? $("help").close() : $("help").showModal()),
   goOn: goOnAnyway,

@@ -2,6 +2,7 @@
 
 import { $, desk, element } from "./page.js";
 import { Timeline } from "./timeline.js";
+import { showWhere } from "./where.js";
 
 const timeline = new Timeline($("timeline"), {
   onSeek: (at) => desk.current && (desk.current.player.seek(at), tick()),
@@ -25,6 +26,7 @@ export function showFacts() {
     }),
   );
   showSource(told);
+  showWhere();
 }
 
 function showSource(told) {
