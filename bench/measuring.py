@@ -33,7 +33,7 @@ from curation.sources.read import iter_sources
 from shards.errors import Unavailable
 from training.world import FilmSpec, draw, write_film
 
-SCORES = ("motion", "loudness", "sync", "sync_net", "diegesis", "speech")
+SCORES = ("motion", "loudness", "sync", "diegesis", "speech")
 """Those of the default recipe that need no weights."""
 
 SHARED = 0.85

@@ -45,7 +45,7 @@ from curation.scores.synchrony.posterior import MAX_OFFSET_S
 from curation.scores.trends import trends
 from shards.errors import Unavailable
 
-SCORES = ("motion", "loudness", "sync", "sync_net", "av_align", "diegesis", "speech")
+SCORES = ("motion", "loudness", "sync", "av_align", "diegesis", "speech")
 FAR_S = 0.3
 COSTED = 200
 TARGET = 0.95
@@ -93,7 +93,6 @@ def run(options: argparse.Namespace) -> Result:
         f"offset errors leave out the shifts by {MAX_OFFSET_S:g} s, which lie at the very end of the offsets looked at",
         "P(good) is that of the shipped prior; policy ranks what gates, offset or P(good) reject below the rest",
         f"recall and false accepts at a precision of {TARGET:.0%} over all faults, right and wrong equally common",
-        "the classifier behind p_sync and net_p_in_sync was trained on drawn videos of other seeds",
     ]
     return Result(rows=rows, goals=goals, notes=notes, packages=("numpy", "scipy", "torch", "silero-vad"))
 
@@ -182,8 +181,7 @@ def _cost_ms(found: Sequence[Case], name: str) -> float:
 
 
 def _calibration(learnt: Sequence[Clip], fresh: Sequence[Clip], seed: int) -> list[Goal]:
-    """Fit on some films, and look at others of other seeds; without the classifier, to which drawn films are too easy
-    for any target but 1."""
+    """Fit on some films, and look at others of other seeds."""
     known = _examples(list(cases(learnt, seed=seed, narrate=True)))
     others = _examples(list(cases(fresh, seed=seed + 1, narrate=True)))
     good = np.array([one.good for one in others])

@@ -160,7 +160,7 @@ REMEDIES: dict[Outcome, str] = {
     Outcome.OFFSET: "sound and picture agree at another offset; `clapboard explain` shows which",
     Outcome.UNSYNCHRONISED: "there are cues, and they speak against this sound: swapped, added, moved or off-screen",
     Outcome.WEAK_SYNC: "sound and motion agree, but not surely; a reviewer decides",
-    Outcome.NO_CUES: "nothing tells the timing, as in steady sound; a reviewer decides, or `policy.wanted_of` its class",
+    Outcome.NO_CUES: "nothing tells the timing, as in steady sound; a reviewer or `policy.wanted_of` its class decides",
     Outcome.MISMATCH: "picture or sound does not fit the caption; a reviewer decides",
     Outcome.WEAK_MEANING: "whether picture, sound and words agree is not sure, or was not measured; a reviewer decides",
     Outcome.OFFSET_CORRECTED: "the sound is out of step by a constant amount and is moved at the cut; nothing to mend",

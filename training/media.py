@@ -48,29 +48,6 @@ def read_frames(mp4: bytes, instants_us: Sequence[int], *, size_px: tuple[int, i
     return np.stack(pictures)
 
 
-def read_cells(mp4: bytes) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """(frames,) times in microseconds from the first frame on, and (frames, 12, 12) luma of each frame's cells.
-
-    Raises:
-        BadInput: the bytes hold no picture that can be decoded.
-    """
-    import av
-
-    from shards.synchrony.features import cells_of
-
-    times_s, cells = [], []
-    try:
-        with av.open(io.BytesIO(mp4)) as container:
-            for frame in container.decode(video=0):
-                times_s.append(float(frame.pts * frame.time_base))
-                cells.append(cells_of(frame.to_ndarray(format="gray")))
-    except (av.FFmpegError, IndexError) as error:
-        raise BadInput(f"a clip's picture cannot be decoded: {error}", remedy="verify the snapshot") from error
-    if not cells:
-        raise BadInput("a clip has no picture", remedy="verify the snapshot")
-    return np.round((np.array(times_s) - times_s[0]) * 1e6).astype(np.int64), np.stack(cells)
-
-
 def read_image(path: Path, *, size_px: tuple[int, int]) -> NDArray[np.uint8]:
     """(h, w, 3) an image file (or a video's first frame), scaled to cover `size_px` and cut to its centre.
 

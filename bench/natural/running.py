@@ -20,7 +20,7 @@ from bench.result import Result
 from curation.scores.registry import build
 from shards.errors import Unavailable
 
-SCORES = ("motion", "loudness", "sync", "sync_net", "av_align", "diegesis")
+SCORES = ("motion", "loudness", "sync", "av_align", "diegesis")
 DOUBTS = Path(__file__).with_name("doubts.csv")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 DEFICIT_WEIGHT = 0.5
 DISAGREEMENT_WEIGHT = 0.5
 
-OPINIONS = ("p_in_sync", "net_p_in_sync", "agreement")
+OPINIONS = ("p_in_sync", "synchformer_p_in_sync", "agreement")
 """Columns that each say, from 0 to 1, that a clip is good, for reasons of their own."""
 
 

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from curation.media.container import OpenMedia, open_media
 from curation.media.decode import Kind, check_reached, decoded, frame_time_us, time_us
 from curation.media.failures import MediaFailure
-from curation.media.pixels import Lens, colour_histogram, upright
+from curation.media.pixels import CELLS, Lens, cell_sums, cells_of, colour_histogram, upright
 from curation.media.settings import AnalysisSettings
 from curation.media.timeline import Timeline
 from curation.media.waveform import Waveform, WaveformBuilder
 from curation.outcomes import Outcome
-from shards.synchrony.features import CELLS, cell_sums, cells_of
 
 STILL_HZ = 4
 """Stills a second, for fingerprints."""

@@ -4,6 +4,7 @@ The planes of 8-bit YUV are read where they lie; only thumbnails and rarer forma
 scaler is made once: making one for every frame costs ten times what it does.
 """
 
+from functools import cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,6 +15,9 @@ LUMA_COLUMNS = 80
 
 PLANAR_8BIT = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"})
 STILL_PX = 32
+CELLS = 12
+"""Cells of a picture, each way: what makes a sound is rarely smaller, and a frame of them costs microseconds."""
+
 _TINTS = 8
 
 Plane = NDArray[np.uint8]
@@ -74,6 +78,31 @@ def colour_histogram(luma: Plane, blue: Plane, red: Plane) -> NDArray[np.float32
     light = np.bincount((luma[::2, ::2] >> 4).ravel(), minlength=16)
     tint = np.bincount(((blue >> 5) * np.uint8(_TINTS) + (red >> 5)).ravel(), minlength=_TINTS * _TINTS)
     return np.concatenate([light / light.sum(), tint / tint.sum()]).astype(np.float32)
+
+
+def cells_of(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(12, 12) uint8 mean luma of the cells of a (height, width) plane."""
+    sums, areas = cell_sums(luma)
+    return np.asarray(sums // areas, np.uint8)
+
+
+def cell_sums(plane: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(12, 12) sums of the cells of a (height, width) plane, whole numbers, and how many pixels each cell has.
+
+    Products with zeros and ones: five times as fast as numpy's `add.reduceat` on so few pixels.
+    """
+    if min(plane.shape) < CELLS:
+        plane = np.repeat(np.repeat(plane, CELLS, axis=0), CELLS, axis=1)
+    rows, columns = (_members(size) for size in plane.shape)
+    sums: NDArray[np.float32] = rows @ plane.astype(np.float32) @ columns.T
+    return sums, np.outer(rows.sum(axis=1), columns.sum(axis=1))
+
+
+@cache
+def _members(size: int) -> NDArray[np.float32]:
+    """(12, size) of which cell each line of pixels is a part."""
+    cell = np.searchsorted(np.arange(CELLS) * size // CELLS, np.arange(size), side="right") - 1
+    return np.asarray(cell == np.arange(CELLS)[:, None], np.float32)
 
 
 def plane_view(frame: Any, index: int) -> Plane:

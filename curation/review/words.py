@@ -188,7 +188,6 @@ _SAY: dict[str, tuple[str, str | Callable[[float], str]]] = {
     "window_sync": ("Agreement of these seconds alone", "{:.1f} σ"),
     "window_offset_s": ("Timing of these seconds alone", lag),
     "repeats": ("Sound like itself, as beats are", percent),
-    "net_p_in_sync": ("In sync, says the small network", percent),
     "synchformer_p_in_sync": ("In sync, says Synchformer", percent),
     "synchformer_offset_s": ("Timing, says Synchformer", lag),
     "unexplained_sound": ("Sound without motion", percent),

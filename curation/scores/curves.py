@@ -5,13 +5,23 @@ change of its loudness in either direction (what sounds while it moves). The cub
 logarithm would let a whisper after silence outweigh every later blow.
 """
 
+from functools import cache
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from curation.media.timeline import Window
-from shards.synchrony.features import LOUDNESS_POWER, SOUND_HZ, mel_power
 
-CLOCK_HZ = SOUND_HZ
+CLOCK_HZ = 100
+MEL_BANDS = 40
+FFT_S = 0.032
+LOUDNESS_POWER = 1 / 3
+"""The ear's loudness; a logarithm would let a whisper after silence outweigh every later blow."""
+
+FLOOR_POWER = 0.01
+"""Mel power of a noise of about -50 dBFS; what is fainter does not count as sound."""
+
 SMOOTHING_S = 0.04
 LOUDNESS_SHARE = 0.5
 ENVELOPE_S = 0.02
@@ -56,3 +66,29 @@ def smoothed(curve: Curve, width_s: float) -> Curve:
 def _scaled(curve: Curve) -> Curve:
     spread = curve.std() if len(curve) else 0.0
     return curve / spread if spread > 1e-9 else np.zeros_like(curve)
+
+
+def mel_power(waveform: NDArray[np.float32], rate_hz: int) -> Curve:
+    """(ticks, 40) mel power above the floor; tick k is centred on sample k x rate / 100."""
+    hop, size = rate_hz // CLOCK_HZ, round(FFT_S * rate_hz)
+    padded = np.pad(waveform.astype(np.float64), (size // 2, size))
+    ticks = len(waveform) // hop
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[: ticks * hop : hop]
+    power = np.abs(np.fft.rfft(frames * np.hanning(size), axis=1)) ** 2
+    return np.asarray(np.maximum((_mel_bands(rate_hz, size) @ power.T).T - FLOOR_POWER, 0))
+
+
+@cache
+def _mel_bands(rate_hz: int, size: int) -> Any:
+    """(bands, bins) triangular filters, evenly spaced on the mel scale up to half the rate.
+
+    Sparse, as two bands in forty share a bin; and BLAS would call upon all cores for it, which the decoders need.
+    """
+    from scipy.sparse import csr_array
+
+    top = 2595 * np.log10(1 + rate_hz / 2 / 700)
+    edges_hz = 700 * (10 ** (np.linspace(0, top, MEL_BANDS + 2) / 2595) - 1)
+    bins_hz = np.fft.rfftfreq(size, 1 / rate_hz)
+    rising = (bins_hz - edges_hz[:-2, None]) / np.diff(edges_hz)[:-1, None]
+    falling = (edges_hz[2:, None] - bins_hz) / np.diff(edges_hz)[1:, None]
+    return csr_array(np.maximum(0, np.minimum(rising, falling)))

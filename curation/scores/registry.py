@@ -11,7 +11,6 @@ SCORES = {
     "motion": "curation.scores.motion:MotionScore",
     "loudness": "curation.scores.loudness:LoudnessScore",
     "sync": "curation.scores.sync:SyncScore",
-    "sync_net": "curation.scores.sync_net:SyncNetScore",
     "synchformer": "curation.scores.synchformer:SynchformerScore",
     "av_align": "curation.scores.av_align:AVAlignScore",
     "diegesis": "curation.scores.diegesis:DiegesisScore",

@@ -4,7 +4,7 @@ from importlib.metadata import version as installed_version
 
 import typer
 
-from flows.cli import bench, calibrate, curate, data, machine, review, sync, train
+from flows.cli import bench, calibrate, curate, data, machine, review, train
 
 app = typer.Typer(
     name="clapboard",
@@ -44,7 +44,6 @@ app.command(rich_help_panel="Looking")(curate.explain)
 app.command(rich_help_panel="Looking")(curate.funnel)
 app.command(rich_help_panel="Looking")(curate.takedown)
 app.command(rich_help_panel="Looking")(curate.protect)
-app.add_typer(sync.app, name="sync", rich_help_panel="Looking")
 app.add_typer(data.snapshot_app, name="snapshot", rich_help_panel="Looking")
 app.add_typer(data.weights_app, name="weights", rich_help_panel="This machine")
 app.command(rich_help_panel="This machine")(machine.doctor)

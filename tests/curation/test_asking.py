@@ -21,17 +21,19 @@ def test_a_class_that_lacks_clips_comes_before_one_that_does_not():
 
 
 def test_scores_that_contradict_each_other_are_worth_a_look_even_where_the_policy_is_sure():
-    torn = {"p_in_sync": 0.95, "net_p_in_sync": 0.05, "motion_mean": 3.0}
-    agreed = {"p_in_sync": 0.95, "net_p_in_sync": 0.9}
+    torn = {"p_in_sync": 0.95, "synchformer_p_in_sync": 0.05, "motion_mean": 3.0}
+    agreed = {"p_in_sync": 0.95, "synchformer_p_in_sync": 0.9}
     assert disagreement(torn) == pytest.approx(0.9) and disagreement({"p_in_sync": 0.95}) == 0
     assert value_of_answer(0.95, columns=torn) > value_of_answer(0.6 + 0.3, columns=agreed)
 
 
 def test_a_score_that_was_not_measured_has_no_opinion():
-    assert disagreement({"p_in_sync": 0.9, "net_p_in_sync": float("nan"), "agreement": 0.4}) == pytest.approx(0.5)
+    assert disagreement({"p_in_sync": 0.9, "synchformer_p_in_sync": float("nan"), "agreement": 0.4}) == pytest.approx(
+        0.5
+    )
 
 
 @given(p_good=shares, deficit=shares, seen=shares, heard=shares)
 def test_a_value_is_never_negative_nor_without_bound(p_good, deficit, seen, heard):
-    columns = {"p_in_sync": seen, "net_p_in_sync": heard}
+    columns = {"p_in_sync": seen, "synchformer_p_in_sync": heard}
     assert 0 <= value_of_answer(p_good, deficit=deficit, columns=columns) <= 2

@@ -96,7 +96,7 @@ class TestEnrolling:
 
     def test_contradicting_scores_and_classes_that_lack_clips_come_first(self, ledger):
         add(ledger, "plain", 0.9, label="drum")
-        add(ledger, "torn", 0.9, scores={"p_in_sync": 0.99, "net_p_in_sync": 0.1})
+        add(ledger, "torn", 0.9, scores={"p_in_sync": 0.99, "synchformer_p_in_sync": 0.1})
         add(ledger, "lacking", 0.9)
         enrol(ledger, PLAIN.model_copy(update={"targets": {"dog": 5}}))
         assert ids(flagged(ledger)) == ["torn", "lacking", "plain"]
