@@ -29,7 +29,7 @@ from curation.decide.policy import PRIOR
 from curation.scores.synchrony.posterior import FILM
 
 SCORES = ("motion", "loudness", "sync")
-TRENDS = {"p_in_sync": 1, "window_sync": 1}
+TRENDS = {"p_in_sync": 1, "sync_at_zero": 1, "window_sync": 1}
 """What may tell right from wrong on film. `silence_ratio` would learn the hole that a moved sound leaves."""
 
 WORTH = {**dict.fromkeys(SHIFTS_S, 1 / 12), SWAPPED: 1 / 4, MUSIC: 1 / 8, NARRATED: 1 / 8}

@@ -1,7 +1,7 @@
 """Do sound and motion happen together, and if not, how far apart are they? A signal score for filmed video [ours].
 
-Three seconds hold too few events to tell chance from cause, so a window is judged by its take, the shot around it (up
-to twenty seconds of it): which region of the picture moves with the sound at which lag (`curation.scores.synchrony`).
+Three seconds hold too few events to tell chance from cause, so a window is judged by its take, the shot around it (ten
+to twenty seconds): which region of the picture moves with the sound at which lag (`curation.scores.synchrony`).
 What is said of the window's own three seconds alone has `window` in its name. Events at irregular times agree at one
 lag only; regular beats agree at many and steady sound at none, and both spread the posterior, as they should.
 """
@@ -22,8 +22,9 @@ from curation.scores.synchrony.posterior import IN_SYNC_S, MAX_OFFSET_S, offsets
 from curation.scores.synchrony.regions import Seen, boxes, seen
 from curation.scores.synchrony.sounds import Heard, heard
 
-MAX_TAKE_S = 20.0
-"""Longer takes are judged in equal parts: twenty seconds tell enough, and an offset may drift."""
+MIN_TAKE_S, MAX_TAKE_S = 10.0, 20.0
+"""Shorter takes are judged with what lies around them, as an offset is mostly the file's and not the shot's; longer
+ones in equal parts, as twenty seconds tell enough, and an offset may drift."""
 
 RECOGNISED_S = 0.15
 """Further off than this a sound must be unlike itself for an offset to be told."""
@@ -87,10 +88,14 @@ class _Take:
 
 
 def part_of_take(window: Window) -> tuple[int, int]:
-    """The span that a window is judged by: its take, or the part of a long one in which its middle lies, as far as
-    there are both picture and sound."""
+    """The span that a window is judged by: its take, if short with what lies around it, if long the part in which the
+    window's middle lies; as far as there are both picture and sound."""
     line = window.timeline
     start_us, end_us = window.take_us or (0, line.duration_us)
+    lacking_us = round(MIN_TAKE_S * 1e6) - (end_us - start_us)
+    if lacking_us > 0:
+        start_us = max(0, min(start_us - lacking_us // 2, line.duration_us - round(MIN_TAKE_S * 1e6)))
+        end_us = min(line.duration_us, start_us + round(MIN_TAKE_S * 1e6))
     parts = max(1, math.ceil((end_us - start_us) / (MAX_TAKE_S * 1e6)))
     size_us = (end_us - start_us) / parts
     part = min(int(((window.start_us + window.end_us) / 2 - start_us) / size_us), parts - 1)

@@ -1,7 +1,7 @@
 """How much picture and sound agree at each lag: all regions are asked, and the one that agrees best is heard [ours].
 
-A region's evidence is the sum of two correlations, since what belongs together agrees in more than one way: how much
-moves with how the sound changes, and the luma's level with the sound's.
+A region's evidence is the sum of three correlations, since what belongs together agrees in more than one way: how much
+moves with how the sound changes, where motion stops with onsets, and the luma's level with the sound's.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,9 @@ from curation.scores.synchrony.sounds import Heard
 REACH_S = 2.0
 """Lags that are looked at: further than offsets are looked for, to know what agrees by chance."""
 
+SHARPNESS = 2.0
+"""Of the soft maximum over regions."""
+
 EFFECTIVE_TICKS = 10
 """Ticks that hang together: correlations of curves of this many times n vary by about 1 / sqrt(n)."""
 
@@ -27,7 +30,7 @@ class Agreement:
     Attributes:
         lags_s: (lags,) rising; positive where the sound is late.
         of_regions: (regions, lags).
-        values: (lags,) their maximum over regions.
+        values: (lags,) their soft maximum over regions.
     """
 
     lags_s: NDArray[np.float64]
@@ -46,14 +49,18 @@ def agreement(picture: Seen, sound: Heard) -> Agreement | None:
     if reach < 2 or not (np.any(sound.changes) and np.any(picture.motion)):
         return None
     size = 2 ** int(2 * ticks - 1).bit_length()
-    moved, dark = (np.conj(np.fft.rfft(unit(one), size)) for one in (picture.motion, picture.level))
-    changes, loud = (np.fft.rfft(one - one.mean(), size) for one in (sound.changes, sound.level))
+    moved, stopped, dark = (
+        np.conj(np.fft.rfft(unit(one), size)) for one in (picture.motion, picture.stops, picture.level)
+    )
+    changes, onsets, loud = (np.fft.rfft(one - one.mean(), size) for one in (sound.changes, sound.onsets, sound.level))
     lags = np.arange(-reach, reach + 1)
-    together = np.fft.irfft(moved * changes, size)[:, lags % size]
+    together = np.fft.irfft(moved * changes + stopped * onsets, size)[:, lags % size]
     # A mouth that opens gets darker, a lamp lighter: either way.
     together += np.abs(np.fft.irfft(dark * loud, size)[:, lags % size])
     together *= np.sqrt(ticks / EFFECTIVE_TICKS / (1 - np.abs(lags) / ticks))
-    return Agreement(lags / CLOCK_HZ, together, together.max(axis=0))
+    top = together.max()
+    values = top + np.log(np.exp(SHARPNESS * (together - top)).mean(axis=0)) / SHARPNESS
+    return Agreement(lags / CLOCK_HZ, together, values)
 
 
 def standing_out(found: Agreement) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""What changes in the sound: two curves, each the mean over octave bands of equal say [ours].
+"""What changes in the sound: three curves, each the mean over octave bands of equal say [ours].
 
 A blow is heard in many bands at once and a rattle in one, so each band is brought to the same length before the mean.
 Loudness is the cube root of power, as in `curation.scores.curves`.
@@ -27,15 +27,17 @@ class Heard:
 
     Attributes:
         changes: (ticks,) rise of loudness, and its change either way.
+        onsets: (ticks,) rise of the spectrum from one frame to the next.
         level: (ticks,) the logarithm of loudness.
     """
 
     changes: Curves
+    onsets: Curves
     level: Curves
 
     def within(self, first: int, last: int) -> "Heard":
         """The ticks from `first` up to `last`."""
-        return Heard(self.changes[first:last], self.level[first:last])
+        return Heard(self.changes[first:last], self.onsets[first:last], self.level[first:last])
 
 
 def heard(line: Timeline, start_us: int, end_us: int) -> Heard:
@@ -46,14 +48,18 @@ def heard(line: Timeline, start_us: int, end_us: int) -> Heard:
     magnitude, at_us = _spectrum(Window(line, start_us, end_us).sound(), line.rate_hz)
     at_us = at_us + start_us
     if len(at_us) <= 2 * REACH:
-        return Heard(*(np.zeros(len(ticks)) for _ in range(2)))
+        return Heard(*(np.zeros(len(ticks)) for _ in range(3)))
     bands = _bands(magnitude.shape[1], line.rate_hz)
     power = np.stack([(magnitude[:, band] ** 2).mean(axis=1) for band in bands], axis=1)
     loudness = gaussian_filter1d(power ** (1 / 3), 1.5, axis=0)
     change = loudness[2 * REACH :] - loudness[: -2 * REACH]
+    rough = magnitude ** np.float32(2 / 3)
+    spectral = np.maximum(rough[2:] - rough[:-2], 0)
+    flux = np.stack([spectral[:, band].mean(axis=1) for band in bands], axis=1)
     inner = at_us[REACH:-REACH]
     return Heard(
         changes=_mean(np.maximum(change, 0), inner, ticks) + _mean(np.abs(change), inner, ticks),
+        onsets=_mean(flux, at_us[1:-1], ticks),
         level=_mean(np.log(power + SILENCE), at_us, ticks),
     )
 
