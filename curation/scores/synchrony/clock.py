@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 CLOCK_HZ = 50
 SMOOTHING_TICKS = 1.0
-DRIFT_S = 1.22
+DRIFT_S = 1.96
 """Width of the running mean that is taken out, twice over: what changes more slowly is no event."""
 
 Curves = NDArray[np.float64]
