@@ -233,3 +233,14 @@ def test_a_long_video_gets_fewer_thumbnails_a_second_and_still_covers_all_of_it(
     assert line.thumb_us[0] == 0
     assert line.thumb_us[-1] > 3_000_000
     assert np.ptp(np.diff(line.thumb_us)) <= 84_000
+
+
+def test_motion_is_followed_cell_by_cell(mp4):
+    """All cells together move as the picture does; a blow moves some cells and leaves others still."""
+    line = analyse(mp4, thumbnails=False)
+    assert line.cell_motion.shape == line.cells.shape == (len(line.frame_us), 12, 12)
+    # 120 lines in 12 rows, 160 columns in 12: cells are of unequal width by a pixel.
+    np.testing.assert_allclose(line.cell_motion.astype(float).mean(axis=(1, 2)), line.motion, atol=2e-3)
+    assert not line.cell_motion[0].any()
+    strongest = line.cell_motion[line.motion.argmax()]
+    assert strongest.max() > 5 * np.median(strongest)
