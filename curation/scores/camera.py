@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 PLAIN = 4.0
-"""Squared gradient, in grey levels a cell, below which a cell is plain and tells no shift."""
+"""Squared grey levels that a picture's gradients must exceed for a shift to be told: a plain wall has none."""
 
-TOLD = 0.5
-"""Of the cells so many must not be plain: else what moves before a plain wall would be taken for the camera."""
+STILL = 0.003
+"""Mean luma difference of a cell that is noise. Where most cells are that still, a thing moves and not the camera."""
 
 
 def camera_shift(cells: NDArray[np.uint8]) -> NDArray[np.float64]:
     """(frames - 1, 2) shift to the right and down between neighbouring frames of (frames, 12, 12) cells, as shares of
-    the picture's width and height; 0 where most of the picture is plain."""
+    the picture's width and height."""
     luma = cells.astype(np.float64)
     inner = (slice(None), slice(1, -1), slice(1, -1))
     along = (luma[:, 1:-1, 2:] - luma[:, 1:-1, :-2]) / 2
@@ -28,16 +28,16 @@ def camera_shift(cells: NDArray[np.uint8]) -> NDArray[np.float64]:
         (one * other).sum(axis=(1, 2))
         for one, other in ((along, along), (down, down), (along, down), (along, change), (down, change))
     )
-    cell_count = along[0].size
-    told = (along**2 + down**2 > PLAIN).sum(axis=(1, 2)) >= TOLD * cell_count
     xx, yy = xx + PLAIN, yy + PLAIN
     solved = np.stack([xy * yt - yy * xt, xy * xt - xx * yt], axis=1) / (xx * yy - xy**2)[:, None]
-    return np.asarray(solved / cells.shape[1] * told[:, None])
+    return np.asarray(solved / cells.shape[1])
 
 
-def camera_speed(cells: NDArray[np.uint8], frame_us: NDArray[np.int64]) -> float:
-    """Median speed of the camera in pictures a second, of (frames, 12, 12) cells at (frames,) times; 0 below two."""
+def camera_speed(cells: NDArray[np.uint8], cell_motion: NDArray[np.floating], frame_us: NDArray[np.int64]) -> float:
+    """Median speed of the camera in pictures a second, of (frames, 12, 12) cells and how much each moved, at (frames,)
+    times; 0 below two frames."""
     if len(cells) < 2:
         return 0.0
     seconds = np.maximum(np.diff(frame_us), 1) / 1e6
-    return float(np.median(np.hypot(*camera_shift(cells).T) / seconds))
+    moves = np.median(cell_motion[1:], axis=(1, 2)) > STILL
+    return float(np.median(np.hypot(*camera_shift(cells).T) / seconds * moves))

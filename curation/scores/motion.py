@@ -56,5 +56,5 @@ def _of_cells(window: Window) -> Columns:
     beyond = np.maximum(moved - np.median(moved, axis=(1, 2), keepdims=True), 0)
     return {
         "local_motion": float(beyond.mean(axis=0).max()),
-        "camera_motion": camera_speed(line.cells[part], line.frame_us[part]),
+        "camera_motion": camera_speed(line.cells[part], line.cell_motion[part], line.frame_us[part]),
     }
