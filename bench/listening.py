@@ -12,9 +12,10 @@ from pathlib import Path
 
 from bench.drawn import drawn_snapshot
 from bench.result import Goal, Result, Row
-from training.config import stage_config
-from training.log import METRICS, read_metrics
-from training.stages import StageResult, train_stage
+from training.loop.log import METRICS, read_metrics
+from training.settings.config import stage_config
+from training.stages.result import StageResult
+from training.stages.stage import train_stage
 
 MOST_S = 180.0
 

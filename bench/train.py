@@ -16,11 +16,11 @@ from typing import Any
 from bench.result import Goal, Result, Row, device_name
 from bench.training import Measured, Subject, Way, cached, compare, live, middle_ratio
 from training.backbones import BACKBONES, open_backbone, shape_of
-from training.config import Checkpointing, TrainConfig, stage_config
-from training.fitting import fitted_config
-from training.options import SiteChoice
+from training.loop.profile import peak_flops, step_cost
 from training.parallel import chosen_device
-from training.profile import peak_flops, step_cost
+from training.settings.config import Checkpointing, TrainConfig, stage_config
+from training.settings.options import SiteChoice
+from training.stages.fitting import fitted_config
 
 Found = Mapping[str, Measured]
 

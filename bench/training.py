@@ -13,19 +13,20 @@ from torch import Tensor, nn
 from bench.drawn import drawn_snapshot
 from shards.schema import Record
 from shards.snapshot import open_snapshot
-from training.adapter_config import AdapterConfig
+from training.adapter.config import AdapterConfig
 from training.backbones import Backbone, open_backbone, shape_of
-from training.blocks import compile_blocks, use_checkpointing
-from training.cache import build_cache, live_clips
-from training.config import TrainConfig, WindowConfig
-from training.data import Batch, ClipSet, Draw, Entry
-from training.encoding import parts_of
-from training.feed import Feed
-from training.fitting import fresh_adapter
-from training.objective import noise_loss
+from training.cache.build import build_cache, live_clips
+from training.cache.encoding import parts_of
+from training.data.batches import Batch, Draw
+from training.data.clips import ClipSet, Entry
+from training.data.feed import Feed
+from training.data.plan import Shuffled
+from training.loop.blocks import compile_blocks, use_checkpointing
+from training.loop.objective import noise_loss
+from training.loop.step import make_optimiser, take_step
 from training.parallel import World
-from training.plan import Shuffled
-from training.step import make_optimiser, take_step
+from training.settings.config import TrainConfig, WindowConfig
+from training.stages.fitting import fresh_adapter
 
 FILMS, SECONDS = 16, 3.0
 Step = Callable[[int], None]

@@ -17,7 +17,7 @@ from flows.presets import default_recipe
 from flows.publish import PublishParams, publish_curated
 from flows.summary import CurateSummary, PublishSummary, TrainSummary
 from flows.train import BothParams, train
-from training.config import Stage
+from training.settings.config import Stage
 
 
 class PipelineParams(BaseModel):

@@ -13,7 +13,7 @@ from flows.progress import listening
 from flows.server import prefect_server
 from flows.summary import CurateSummary, PublishSummary, TrainSummary
 from shards.errors import ClapboardError
-from training.config import Stage
+from training.settings.config import Stage
 
 LOCK = ".lock"
 

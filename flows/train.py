@@ -13,9 +13,10 @@ from flows.progress import Step
 from flows.report.data import Curve, GapCurve
 from flows.summary import TrainSummary
 from shards.snapshot import open_snapshot
-from training.config import Stage, TrainConfig, settings_of, stage_config
-from training.log import METRICS, read_metrics
-from training.stages import StageResult, train_stage
+from training.loop.log import METRICS, read_metrics
+from training.settings.config import Stage, TrainConfig, settings_of, stage_config
+from training.stages.result import StageResult
+from training.stages.stage import train_stage
 
 
 class TrainParams(BaseModel):
@@ -28,7 +29,8 @@ class TrainParams(BaseModel):
     snapshot: str | None = Field(None, description='"NAME/vN", or "NAME" for its newest; the stage\'s own by default')
     backbone: str = Field("tiny", description="which frozen video generator")
     settings: dict[str, object] = Field(
-        default_factory=dict, description="further settings of training.config; those under `one` or `two` for theirs"
+        default_factory=dict,
+        description="further settings of a training run; those under `one` or `two` for theirs",
     )
 
     def config(self) -> TrainConfig:
@@ -46,7 +48,7 @@ class BothParams(BaseModel):
     backbone: str = Field("tiny", description="which frozen video generator")
     settings: dict[str, object] = Field(
         default_factory=dict,
-        description="settings of training.config for both stages; those in the tables `one` and `two` for that stage",
+        description="settings of a training run for both stages; those in the tables `one` and `two` for that stage",
     )
 
     def of(self, stage: Stage, **more: object) -> TrainParams:

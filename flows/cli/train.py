@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from curation.home import Home
     from flows.summary import TrainSummary
-    from training.config import TrainConfig
+    from training.settings.config import TrainConfig
 
 StageOption = Annotated[int, typer.Option("--stage", min=1, max=2, help="1: automatic data; 2: human-curated data.")]
 BackboneOption = Annotated[
@@ -37,7 +37,7 @@ def cache(
 ) -> None:
     """Encode a snapshot once for training: latents and sound features; what is there is kept."""
     from flows.cli.show import print_json, progress
-    from training.stages import build_stage_cache
+    from training.stages.stage import build_stage_cache
 
     chosen = _config(stage, backbone, snapshot, config, settings)
     place = home_of(home)
@@ -100,14 +100,14 @@ def _trained(configs: "Sequence[TrainConfig]", home: "Home") -> "Sequence[TrainS
 
 
 def _write_job(path: Path, configs: "Sequence[TrainConfig]", home: "Home") -> None:
-    from training.launch import write_job
+    from training.stages.launch import write_job
 
     if len(configs) > 1:
         raise BadInput("a job is one stage", remedy="name it: --stage 1, and when that is done --stage 2")
     write_job(path.absolute(), configs[0], snapshots_root=home.snapshots, runs_root=home.training)
     typer.echo("# on every machine, all of which see the same folders:")
     typer.echo("torchrun --nnodes=MACHINES --nproc-per-node=GPUS --rdzv-backend=c10d --rdzv-endpoint=FIRST:29500 \\")
-    typer.echo(f"  -m training.launch {path.absolute()}")
+    typer.echo(f"  -m training.stages.worker {path.absolute()}")
 
 
 def _show(summary: "TrainSummary") -> None:
@@ -137,9 +137,9 @@ def animate(
     home: HomeOption = None,
 ) -> None:
     """Animate an image in time with a sound."""
-    from training.sample import SampleSettings
-    from training.sample import animate as make
-    from training.stages import newest_run
+    from training.animate.sample import SampleSettings
+    from training.animate.sample import animate as make
+    from training.stages.result import newest_run
 
     chosen = run or newest_run(home_of(home).training)
     settings = SampleSettings(guidance=guidance, seed=seed)
@@ -151,7 +151,7 @@ def _config(
 ) -> "TrainConfig":
     import json
 
-    from training.config import load_config
+    from training.settings.config import load_config
 
     said = {"backbone": backbone, "snapshot": snapshot}
     # As JSON, so that YAML takes a name such as 2024 for a name.
@@ -163,7 +163,7 @@ def _show_dry_run(config: "TrainConfig", *, json: bool) -> None:
     import yaml
 
     from flows.cli.show import print_json
-    from training.dry_run import dry_run
+    from training.stages.dry_run import dry_run
 
     facts = dry_run(config)
     if json:

@@ -17,7 +17,7 @@ def animate_postcard(folder: Path, trained: Path) -> tuple[Path, bool]:
     made_by = json.dumps({"run": trained.name, "stage": trained.parent.name, "seed": SEED}).encode()
     if out.is_file() and note.is_file() and note.read_bytes() == made_by:
         return out, False
-    from training.sample import animate
+    from training.animate.sample import animate
 
     image, sound = write_postcard(folder)
     animate(trained, image=image, sound=sound, out=out, caption=SCENES[SCENE].caption)

@@ -26,7 +26,7 @@ from flows.run import stage_set
 from flows.summary import CurateSummary, PublishSummary, TrainSummary
 from shards.errors import ClapboardError
 from shards.files import write_atomic
-from training.config import Stage
+from training.settings.config import Stage
 
 SEED = 7
 STEPS = 8

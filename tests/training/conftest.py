@@ -14,8 +14,9 @@ from shards.publishing import publish
 from shards.schema import Blob, ClipRecord, Sample
 from shards.snapshot import Snapshot
 from tests.training.staging import quick
-from training.config import TrainConfig
-from training.stages import StageResult, train_stage
+from training.settings.config import TrainConfig
+from training.stages.result import StageResult
+from training.stages.stage import train_stage
 
 RATE_HZ, FPS, SIDE_PX, SECONDS = 16_000, 12, 64, 2.5
 

@@ -2,10 +2,10 @@
 
 import torch
 
-from training.adapter_files import load_adapter
-from training.config import TrainConfig, stage_config
-from training.log import read_metrics
-from training.stages import StageResult
+from training.adapter.files import load_adapter
+from training.loop.log import read_metrics
+from training.settings.config import TrainConfig, stage_config
+from training.stages.result import StageResult
 
 QUICK = {
     "batch": 4,

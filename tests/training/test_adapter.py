@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from shards.errors import BadInput, TrainingError
-from training.adapter import AudioAdapter
-from training.adapter_config import AdapterConfig, AudioRow, Site
-from training.adapter_files import load_adapter, save_adapter
-from training.budget import trainable_share, within_budget
+from training.adapter.budget import trainable_share, within_budget
+from training.adapter.config import AdapterConfig, AudioRow, Site
+from training.adapter.files import load_adapter, save_adapter
+from training.adapter.layer import AudioAdapter
 from training.timing import VideoTiming
 
 CONFIG = AdapterConfig(

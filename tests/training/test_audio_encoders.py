@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from shards.errors import BadInput, Unavailable
-from training.config import EncoderConfig, stage_config
-from training.dry_run import dry_run
 from training.encoders import ENCODERS, open_encoder
 from training.encoders.beats import BeatsEncoder, relative_buckets
 from training.encoders.imagebind import ImageBindEncoder
 from training.encoders.sound import kaldi_filter_bank
 from training.encoders.transformers import TransformersEncoder
+from training.settings.config import EncoderConfig, stage_config
+from training.stages.dry_run import dry_run
 
 RATE_HZ = 16_000
 WIDTH, HEADS, BLOCKS = 24, 2, 3

@@ -8,8 +8,8 @@ from torch import nn
 
 from bench.training import Subject
 from tests.training.staging import lines, losses, quick
-from training.config import stage_config
-from training.options import SiteChoice
+from training.settings.config import stage_config
+from training.settings.options import SiteChoice
 
 
 @pytest.fixture

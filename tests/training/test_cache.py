@@ -10,13 +10,13 @@ from shards.errors import SnapshotError, TrainingError
 from shards.publishing import publish
 from shards.schema import Blob
 from shards.snapshot import open_snapshot
-from training import cache as cache_module
 from training.backbones import open_backbone
-from training.cache import build_cache, live_clips
-from training.config import EncoderConfig, WindowConfig
+from training.cache import build as cache_module
+from training.cache.build import build_cache, live_clips
+from training.cache.parts import Pictures, Sound, Words
 from training.encoders import open_encoder
 from training.parallel import World
-from training.parts import Pictures, Sound, Words
+from training.settings.config import EncoderConfig, WindowConfig
 
 
 @pytest.fixture(scope="module")

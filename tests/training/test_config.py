@@ -10,8 +10,16 @@ from typer.testing import CliRunner
 
 from flows.cli.app import app
 from shards.errors import BadInput, Unavailable
-from training.config import PretrainConfig, Stage, TrainConfig, WindowConfig, load_config, settings_of, stage_config
 from training.parallel import chosen_device
+from training.settings.config import (
+    PretrainConfig,
+    Stage,
+    TrainConfig,
+    WindowConfig,
+    load_config,
+    settings_of,
+    stage_config,
+)
 
 
 def test_stages_have_defaults_of_their_own():

@@ -6,10 +6,10 @@ from torch import nn
 
 from bench.training import Subject, random_batch
 from shards.errors import TrainingError
-from training.config import stage_config
-from training.ema import ema_update
-from training.objective import noise_loss
-from training.stages import train_stage
+from training.loop.ema import ema_update
+from training.loop.objective import noise_loss
+from training.settings.config import stage_config
+from training.stages.stage import train_stage
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 

@@ -11,13 +11,15 @@ import torch
 
 from shards.publishing import publish
 from tests.training.staging import lines, losses, quick, weights
-from training.stages import StageResult, train_stage
+from training.stages.result import StageResult
+from training.stages.stage import train_stage
 
 KILLED = """
 import json, os, signal, sys
 from pathlib import Path
-from training.config import TrainConfig
-from training.stages import StageResult, train_stage
+from training.settings.config import TrainConfig
+from training.stages.result import StageResult
+from training.stages.stage import train_stage
 config, snapshots, runs, last = json.loads(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
 def progress(done, total, note):
     if note.startswith("train") and done >= last:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from shards.errors import BadInput
-from training.config import EncoderConfig
 from training.encoders import open_encoder
 from training.encoders.mel import MelEncoder, mel_filters
+from training.settings.config import EncoderConfig
 
 RATE_HZ = 16_000
 

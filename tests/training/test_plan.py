@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shards.errors import BadInput
+from training.data.plan import Balanced, Replayed, Shuffled
 from training.parallel import World
-from training.plan import Balanced, Replayed, Shuffled
 
 
 @given(st.integers(1, 40), st.integers(0, 5), st.integers(0, 3))

@@ -12,9 +12,9 @@ import torch
 
 from shards.errors import BadInput
 from tests.training.staging import losses, quick, weights
-from training.launch import write_job
 from training.parallel import World
-from training.stages import train_stage
+from training.stages.launch import write_job
+from training.stages.stage import train_stage
 
 SPREAD = {"processes": 2, "shard_network": True}
 
@@ -43,7 +43,7 @@ def test_two_machines_run_a_written_job(prepared, snapshots_root, tmp_path):
     write_job(tmp_path / "job.json", config, snapshots_root=snapshots_root, runs_root=tmp_path / "runs")
     port = free_port()
     command = [sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1"]
-    command += ["--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "-m", "training.launch"]
+    command += ["--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "-m", "training.stages.worker"]
     command += [str(tmp_path / "job.json")]
     machines = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     said = [one.communicate(timeout=250)[0] for one in machines]

@@ -9,17 +9,17 @@ import torch
 from torch import nn
 
 from shards.errors import BadInput, Unavailable
-from training.adapter import AudioAdapter
-from training.adapter_files import save_adapter
+from training.adapter.files import save_adapter
+from training.adapter.layer import AudioAdapter
+from training.animate.listening import listening
+from training.animate.sample import SampleSettings, animate
 from training.backbones import BackboneOptions, SiteChoice, open_backbone, shape_of
-from training.blocks import use_checkpointing
-from training.config import Checkpointing, stage_config
-from training.fitting import fitted_config
-from training.objective import noise_loss
-from training.pipeline import listening
-from training.profile import step_cost
-from training.sample import SampleSettings, animate
-from training.stages import train_stage
+from training.loop.blocks import use_checkpointing
+from training.loop.objective import noise_loss
+from training.loop.profile import step_cost
+from training.settings.config import Checkpointing, stage_config
+from training.stages.fitting import fitted_config
+from training.stages.stage import train_stage
 
 SMALL = {
     "wan2.2-ti2v-5b": {"frames": 9, "size_px": (32, 32)},
@@ -163,7 +163,7 @@ class TestNoise:
         assert torch.allclose(backbone.step(noisy, target, now=0.6, then=end)[:, :, 1:], clean[:, :, 1:], atol=2e-3)
 
     def test_a_dropped_image_is_predicted_like_the_other_frames(self, backbone):
-        from training.data import Batch
+        from training.data.batches import Batch
 
         clean, time, text, given = inputs(backbone)
         whole = Batch(clean, torch.randn_like(clean), time, {}, text, given, given.clone(), (0, 1))

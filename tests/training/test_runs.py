@@ -12,17 +12,18 @@ import torch
 
 from shards.errors import BadInput, TrainingError, Unavailable
 from tests.training.staging import lines, losses, quick
-from training.adapter_files import load_adapter
-from training.config import load_config
-from training.log import METRICS, RunLog, open_trackers, read_metrics
-from training.stages import newest_run, train_stage
+from training.adapter.files import load_adapter
+from training.loop.log import METRICS, RunLog, open_trackers, read_metrics
+from training.settings.config import load_config
+from training.stages.result import newest_run
+from training.stages.stage import train_stage
 
 FULL = """
 import json, resource, sys
 from pathlib import Path
 from shards.errors import TrainingError
-from training.config import TrainConfig
-from training.stages import train_stage
+from training.settings.config import TrainConfig
+from training.stages.stage import train_stage
 config, snapshots, runs = json.loads(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
 def progress(done, total, note):
     if note.startswith("train") and done == 2:
@@ -37,8 +38,8 @@ SAID = """
 import json, sys
 from pathlib import Path
 from shards.errors import ClapboardError
-from training.config import TrainConfig
-from training.stages import train_stage
+from training.settings.config import TrainConfig
+from training.stages.stage import train_stage
 config, snapshots, runs = json.loads(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3])
 try:
     train_stage(TrainConfig.model_validate(config), snapshots_root=snapshots, runs_root=runs)
@@ -192,7 +193,7 @@ class TestWhatIsRefused:
             load_config(None, stage=1, overrides=(setting,))
 
     def test_no_memory_left(self, run, monkeypatch):
-        from training import step
+        from training.loop import step
 
         def full(*_, **__):
             raise torch.OutOfMemoryError("out of memory")
@@ -203,7 +204,7 @@ class TestWhatIsRefused:
         assert "micro_batch=1" in error.value.remedy
 
     def test_checkpoints_that_would_not_fit_are_said_before_the_first_step(self, run, monkeypatch):
-        from training import disk
+        from training.loop import disk
 
         monkeypatch.setattr(disk, "_BYTES_PER_WEIGHT", 2**50)
         with pytest.raises(TrainingError, match="GiB free") as error:

@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from shards.errors import BadInput
-from training.adapter import AudioAdapter
-from training.adapter_files import save_adapter
+from training.adapter.files import save_adapter
+from training.adapter.layer import AudioAdapter
+from training.animate.sample import SampleSettings, animate, sample_latents, sound_features
 from training.backbones import open_backbone, shape_of
-from training.config import stage_config
-from training.fitting import fitted_config
-from training.media import read_frames, read_image, read_sound
-from training.sample import SampleSettings, animate, sample_latents, sound_features
+from training.data.media import read_frames, read_image, read_sound
+from training.settings.config import stage_config
+from training.stages.fitting import fitted_config
 
 RATE_HZ = 44_100
 
@@ -103,7 +103,7 @@ def test_the_same_seed_gives_the_same_pictures_and_the_sound_matters(run, image,
 
 
 def test_without_guidance_it_is_the_backbone_alone(run):
-    from training.adapter_files import load_adapter
+    from training.adapter.files import load_adapter
 
     backbone = open_backbone("tiny")
     backbone.load_weights(run / "weights")
@@ -120,7 +120,7 @@ def test_without_guidance_it_is_the_backbone_alone(run):
 
 
 def test_a_video_can_give_the_sound(run, tmp_path, flash_samples):
-    from training.adapter_files import load_adapter
+    from training.adapter.files import load_adapter
 
     film = tmp_path / "film.mp4"
     film.write_bytes(flash_samples[0].mp4.read())

@@ -10,9 +10,10 @@ import statistics
 import pytest
 
 from shards.errors import BadInput, SnapshotError, TrainingError, Unavailable
-from training.config import TrainConfig, stage_config
-from training.dry_run import dry_run
-from training.stages import StageResult, _finished, save_result, train_stage
+from training.settings.config import TrainConfig, stage_config
+from training.stages.dry_run import dry_run
+from training.stages.result import StageResult, finished_result, save_result
+from training.stages.stage import train_stage
 
 QUICK = {
     "batch": 4,
@@ -92,7 +93,7 @@ def test_stage_two_starts_from_stage_one_on_the_same_frozen_backbone(snapshots_r
 
 
 def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_checkpoint(snapshots_root, runs_root, monkeypatch):
-    from training import feed
+    from training.data import feed
 
     honest = feed.batch_of
 
@@ -110,7 +111,7 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_last_checkpoint(sna
 
 
 def test_windows_of_one_film_are_no_witnesses_of_their_own():
-    from training.probe import clustered_error
+    from training.loop.probe import clustered_error
 
     apart = clustered_error([1.0, -1.0, 2.0, -2.0], ["a", "b", "c", "d"])
     assert apart == pytest.approx(statistics.stdev([1.0, -1.0, 2.0, -2.0]) / 2)
@@ -160,4 +161,4 @@ def test_a_result_of_which_nobody_knows_the_error_is_valid_json_and_the_same_aga
     save_result(result)
     text = (run / "result.json").read_text()
     assert "Infinity" not in text and json.loads(text)["probe"]["shift_gap_error"] is None
-    assert _finished(run).probe == probe
+    assert finished_result(run).probe == probe

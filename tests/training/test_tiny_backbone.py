@@ -5,11 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from training.adapter import AudioAdapter
+from training.adapter.layer import AudioAdapter
 from training.backbones import BACKBONES, open_backbone, shape_of
 from training.backbones.spectrum import block_spectrum, from_blocks, to_blocks
-from training.config import stage_config
-from training.fitting import fitted_config
+from training.settings.config import stage_config
+from training.stages.fitting import fitted_config
 
 
 @pytest.fixture(scope="module")

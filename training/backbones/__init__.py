@@ -5,7 +5,7 @@ from collections.abc import Callable
 from shards.errors import BadInput
 from training.backbones.base import Backbone, Latents
 from training.backbones.shape import BackboneShape, shape_of
-from training.options import BackboneOptions, SiteChoice
+from training.settings.options import BackboneOptions, SiteChoice
 
 
 def _tiny(options: BackboneOptions) -> Backbone:

@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.adapter_config import Site
+from training.adapter.config import Site
 from training.backbones.base import Latents
 from training.backbones.diffusion import NoiseSchedule
 from training.backbones.folder import load_part, pixels_of, read_json, to_pixels, version_of
 from training.backbones.published import FolderOfParts, FrozenNetwork
-from training.options import BackboneOptions, SiteChoice
+from training.settings.options import BackboneOptions, SiteChoice
 from training.timing import VideoTiming
 
 _SD15: dict[str, Any] = {"cross_attention_dim": 768, "motion_max_seq_length": 32}

@@ -13,10 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.adapter_config import Site
-from training.config import PretrainConfig
-from training.data import ClipSet
-from training.progress import Progress
+from training.adapter.config import Site
 from training.timing import VideoTiming
 
 
@@ -127,14 +124,16 @@ class Backbone(Protocol):
         """Walk from one time to the next with what `denoise` said."""
         ...
 
-    def provide_weights(
-        self, clips: ClipSet, *, store: Path, config: PretrainConfig, progress: Progress | None
-    ) -> Path:
-        """Load the frozen weights, making them first where that is the backbone's way; returns their folder."""
+    def weights_dir(self) -> Path | None:
+        """Where its frozen weights lie; None where there are none to be had and it is pretrained on a run's clips.
+
+        Raises:
+            Unavailable: they are not on this machine.
+        """
         ...
 
     def load_weights(self, folder: Path) -> None:
-        """Load frozen weights from a folder that `provide_weights` returned."""
+        """Load frozen weights from a folder, one's own or one that pretraining left."""
         ...
 
     def to(self, device: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from training.adapter_config import Site
+from training.adapter.config import Site
 from training.backbones.published import FrozenNetwork
 from training.timing import VideoTiming
 

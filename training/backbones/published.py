@@ -8,9 +8,6 @@ from torch import nn
 
 from shards.errors import Unavailable
 from training.backbones.folder import load_part
-from training.config import PretrainConfig
-from training.data import ClipSet
-from training.progress import Progress
 
 
 class FrozenNetwork:
@@ -22,7 +19,7 @@ class FrozenNetwork:
     def network(self) -> nn.Module:
         """The generator itself."""
         if self._network is None:
-            raise RuntimeError("the backbone's weights were not loaded: call provide_weights or load_weights")
+            raise RuntimeError("the backbone's weights were not loaded: call load_weights")
         network: nn.Module = self._network
         return network
 
@@ -54,16 +51,8 @@ class FolderOfParts(ABC):
     def load_weights(self, folder: Path) -> None:
         """Load the frozen network."""
 
-    def provide_weights(
-        self,
-        clips: ClipSet,  # noqa: ARG002 (published weights depend on nothing of ours)
-        *,
-        store: Path,  # noqa: ARG002
-        config: PretrainConfig,  # noqa: ARG002
-        progress: Progress | None,  # noqa: ARG002
-    ) -> Path:
-        """Load the published network."""
-        self.load_weights(self._folder)
+    def weights_dir(self) -> Path:
+        """The folder."""
         return self._folder
 
     def release_codec(self) -> None:

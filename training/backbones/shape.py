@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from training.adapter_config import Site
+from training.adapter.config import Site
 from training.backbones.base import Backbone
 from training.timing import VideoTiming
 

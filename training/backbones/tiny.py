@@ -30,10 +30,7 @@ from training.backbones.base import Latents
 from training.backbones.flow import TIME_STEPS, WanFlow, first_kept
 from training.backbones.folder import pixels_of, to_pixels
 from training.backbones.spectrum import BLOCK, block_spectrum, from_blocks, to_blocks
-from training.config import PretrainConfig
-from training.data import ClipSet
-from training.options import BackboneOptions, SiteChoice
-from training.progress import Progress
+from training.settings.options import BackboneOptions, SiteChoice
 from training.timing import VideoTiming
 
 _COMPONENTS = 48
@@ -57,7 +54,7 @@ _EARLIEST_TIME = 0.1
 
 
 class TinyBackbone(WanFlow):
-    """The small generator; without `provide_weights` or `load_weights` its weights are random."""
+    """The small generator; without `load_weights` its weights are random."""
 
     name = "tiny"
     codec_version = text_version = "tiny-1"
@@ -139,15 +136,8 @@ class TinyBackbone(WanFlow):
         guess: Tensor = self.network(given.to(kind), times, text.to(kind), return_dict=False)[0]
         return guess.to(noisy.dtype) * spread
 
-    def provide_weights(
-        self, clips: ClipSet, *, store: Path, config: PretrainConfig, progress: Progress | None
-    ) -> Path:
-        """Train without sound on the clips, or load what an earlier call with the same clips and config left."""
-        from training.backbones.pretrain import pretrained
-
-        folder = pretrained(self, clips, store=store, config=config, progress=progress)
-        self.load_weights(folder)
-        return folder
+    def weights_dir(self) -> None:
+        """It is pretrained on the clips of a run."""
 
     def load_weights(self, folder: Path) -> None:
         """Load the frozen transformer (diffusers format, safetensors)."""

@@ -21,7 +21,7 @@ from training.backbones.base import Latents
 from training.backbones.flow import WanFlow
 from training.backbones.folder import load_part, pixels_of, read_json, to_pixels, version_of
 from training.backbones.published import FolderOfParts
-from training.options import BackboneOptions, SiteChoice
+from training.settings.options import BackboneOptions, SiteChoice
 from training.timing import VideoTiming
 
 _FAMILY: dict[str, Any] = {

@@ -5,8 +5,8 @@ from functools import partial
 from pathlib import Path
 
 from shards.errors import BadInput
-from training.config import EncoderConfig
 from training.encoders.base import AudioEncoder, FeatureBank, LayerSpec
+from training.settings.config import EncoderConfig
 
 
 def _mel(layers: tuple[int, ...], weights: Path | None, device: str) -> AudioEncoder:  # noqa: ARG001 (quick anywhere)

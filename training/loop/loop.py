@@ -18,18 +18,12 @@ import torch
 from torch import Tensor
 
 from shards.errors import TrainingError
-from training.adapter import AudioAdapter
+from training.adapter.layer import AudioAdapter
 from training.backbones.base import Backbone
-from training.config import TrainConfig
-from training.data import Batch, ClipSet, Draw
-from training.ema import ema_decay, ema_update
-from training.feed import Feed
-from training.log import RunLog
-from training.parallel import World
-from training.probe import SyncProbe
-from training.profile import Meter
-from training.progress import Progress
-from training.state import (
+from training.data.batches import Batch, Draw
+from training.data.clips import ClipSet
+from training.data.feed import Feed
+from training.loop.checkpoint import (
     Checkpoint,
     History,
     load_average,
@@ -39,7 +33,14 @@ from training.state import (
     save_average,
     save_checkpoint,
 )
-from training.step import Pending, make_optimiser, take_step
+from training.loop.ema import ema_decay, ema_update
+from training.loop.log import RunLog
+from training.loop.probe import SyncProbe
+from training.loop.profile import Meter
+from training.loop.step import Pending, make_optimiser, take_step
+from training.parallel import World
+from training.progress import Progress
+from training.settings.config import TrainConfig
 
 TIME_BANDS = 4
 """The log shows the loss by quarter of the time, 0 data, 1 noise: they lie far apart and hide each other."""

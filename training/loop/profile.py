@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from training.adapter import AudioAdapter
-from training.adapter_config import AdapterConfig
+from training.adapter.config import AdapterConfig
+from training.adapter.layer import AudioAdapter
 from training.backbones.base import Backbone
-from training.blocks import use_checkpointing
-from training.config import Checkpointing
-from training.data import Batch
-from training.live import LiveBytes
-from training.objective import noise_loss
+from training.data.batches import Batch
+from training.loop.blocks import use_checkpointing
+from training.loop.live import LiveBytes
+from training.loop.objective import noise_loss
+from training.settings.config import Checkpointing
 
 if TYPE_CHECKING:
     from torch.utils.flop_counter import FlopCounterMode

@@ -27,11 +27,11 @@ from shards.files import write_atomic
 from shards.reader import ClipReader
 from shards.schema import Record
 from shards.snapshot import Snapshot
-from training.config import WindowConfig
-from training.data import ClipSet, Entry, Example
+from training.cache.parts import Part
+from training.data.clips import ClipSet, Entry, Example
 from training.parallel import ALONE, World
-from training.parts import Part
 from training.progress import Progress
+from training.settings.config import WindowConfig
 from training.timing import window_starts_us
 
 CLIPS_PER_SHARD = 16

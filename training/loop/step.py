@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from shards.errors import TrainingError
-from training.adapter import AudioAdapter
+from training.adapter.layer import AudioAdapter
 from training.backbones.base import Backbone
-from training.config import TrainConfig
-from training.data import Batch
-from training.objective import noise_loss
+from training.data.batches import Batch
+from training.loop.objective import noise_loss
 from training.parallel import World
+from training.settings.config import TrainConfig
 
 
 @dataclass(slots=True)

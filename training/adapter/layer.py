@@ -25,8 +25,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from shards.errors import BadInput
-from training.adapter_config import AdapterConfig, Site
-from training.rotary import rotary_angles, turned
+from training.adapter.config import AdapterConfig, Site
+from training.adapter.rotary import rotary_angles, turned
 
 _PER_CLIP = ("tokens", "gain")
 _HALVES = (torch.bfloat16, torch.float16)

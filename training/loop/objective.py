@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from training.backbones.base import Backbone
-from training.data import Batch
+from training.data.batches import Batch
 
 
 def noise_loss(backbone: Backbone, batch: Batch, *, motion_weight: float = 0.0) -> Tensor:

@@ -1,4 +1,4 @@
-"""Several processes for one stage: torchrun starts them, each runs `python -m training.launch JOB`.
+"""Several processes for one stage: torchrun starts them, each runs `worker.py`.
 
 On one machine a stage starts torchrun by itself (`processes`). On several, a person or a scheduler does, with a job
 that `clapboard train --job` wrote.
@@ -13,17 +13,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from shards import errors
 from shards.errors import ClapboardError, TrainingError
 from shards.files import write_atomic
-from training.config import TrainConfig
-from training.log import from_json, to_json
+from training.loop.log import from_json
 from training.progress import Progress
-
-if TYPE_CHECKING:
-    from training.stages import StageResult
+from training.settings.config import TrainConfig
+from training.stages.result import StageResult, stage_result
 
 LAST_WORDS = 2000
 
@@ -33,7 +30,7 @@ def is_worker() -> bool:
     return "WORLD_SIZE" in os.environ and "RANK" in os.environ
 
 
-def launch(config: TrainConfig, *, snapshots_root: Path, runs_root: Path, progress: Progress | None) -> "StageResult":
+def launch(config: TrainConfig, *, snapshots_root: Path, runs_root: Path, progress: Progress | None) -> StageResult:
     """Run a stage in `config.processes` processes of this machine, and return what it left.
 
     SIGTERM is passed on: the processes save a checkpoint and end.
@@ -41,12 +38,10 @@ def launch(config: TrainConfig, *, snapshots_root: Path, runs_root: Path, progre
     Raises:
         TrainingError: a process failed; its last words are in the message.
     """
-    from training.stages import stage_result
-
     path, out, failed = (runs_root / "jobs" / f"{os.getpid()}{end}.json" for end in ("", ".result", ".error"))
     write_job(path, config, snapshots_root=snapshots_root, runs_root=runs_root, result=str(out), failed=str(failed))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={config.processes}"]
-    command += ["-m", "training.launch", str(path)]
+    command += ["-m", "training.stages.worker", str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
         words = ""
         with _passing_on(running):
@@ -81,41 +76,6 @@ def write_job(path: Path, config: TrainConfig, *, snapshots_root: Path, runs_roo
     write_atomic(path, json.dumps(job | more, indent=1).encode())
 
 
-def main(path: Path) -> None:
-    """One of the processes."""
-    from training.parallel import leave
-    from training.stages import result_json, train_stage
-
-    job = json.loads(path.read_text(encoding="utf-8"))
-    leads = os.environ["RANK"] == "0"
-
-    def progress(done: int, total: int, note: str) -> None:
-        line = json.dumps({"progress": [done, total, note]}) if "result" in job else f"{note} ({done} of {total})"
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
-
-    try:
-        result = train_stage(
-            TrainConfig.model_validate(job["config"]),
-            snapshots_root=Path(job["snapshots_root"]),
-            runs_root=Path(job["runs_root"]),
-            progress=progress if leads else None,
-        )
-        if leads and "result" in job:
-            write_atomic(Path(job["result"]), to_json(result_json(result)).encode())
-        elif leads:
-            sys.stdout.write(f"run: {result.run_dir}\n")
-    except ClapboardError as error:
-        said = {"kind": type(error).__name__, "message": error.message, "remedy": error.remedy}
-        if "failed" in job:
-            write_atomic(Path(job["failed"]), json.dumps(said).encode())
-        else:
-            sys.stderr.write(f"{error.message}\n  mend: {error.remedy}\n")
-        sys.exit(1)
-    finally:
-        leave()
-
-
 def _shown(line: str, progress: Progress | None) -> bool:
     """Whether a line was progress; it is passed on."""
     if not line.startswith('{"progress"'):
@@ -136,7 +96,3 @@ def _passing_on(child: subprocess.Popen[str]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -3,13 +3,13 @@
 import math
 from typing import Any
 
+from training.adapter.budget import trainable_share
 from training.backbones import Backbone, open_backbone, shape_of
-from training.budget import trainable_share
-from training.config import TrainConfig
+from training.cache.encoding import parts_of
 from training.encoders import open_encoder
-from training.encoding import parts_of
-from training.fitting import fitted_config
-from training.profile import DENSE_BF16_FLOPS, StepCost, step_cost
+from training.loop.profile import DENSE_BF16_FLOPS, StepCost, step_cost
+from training.settings.config import TrainConfig
+from training.stages.fitting import fitted_config
 
 ASSUMED_MFU = 0.35
 """What a good run reaches; the time estimate says that it assumes it."""

@@ -18,15 +18,16 @@ from shards.errors import BadInput
 from shards.files import write_atomic
 from shards.reader import ClipReader
 from shards.snapshot import Snapshot
-from training.adapter import AudioAdapter
-from training.adapter_files import DESCRIPTION, SavedAdapter, load_adapter
+from training.adapter.files import DESCRIPTION, SavedAdapter, load_adapter
+from training.adapter.layer import AudioAdapter
 from training.backbones import Backbone, BackboneOptions, open_backbone
-from training.config import EncoderConfig
-from training.data import ClipSet, padded
+from training.data.batches import padded
+from training.data.clips import ClipSet
+from training.data.media import fitted_sound, read_image, read_sound, write_video
 from training.encoders import open_encoder
-from training.media import fitted_sound, read_image, read_sound, write_video
 from training.parallel import ALONE, World, chosen_device
 from training.seeds import torch_generator
+from training.settings.config import EncoderConfig
 
 LEAST_HEIGHT_PX = 256
 

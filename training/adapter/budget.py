@@ -6,7 +6,7 @@ The paper's figure is kept for every backbone by solving for the inner width [ou
 from dataclasses import replace
 
 from shards.errors import TrainingError
-from training.adapter_config import AdapterConfig
+from training.adapter.config import AdapterConfig
 
 _WIDEST = 8192
 

@@ -8,7 +8,8 @@ from types import TracebackType
 
 import torch
 
-from training.data import Batch, ClipSet, Draw, batch_of
+from training.data.batches import Batch, Draw, batch_of
+from training.data.clips import ClipSet
 from training.parallel import World
 
 

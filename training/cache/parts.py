@@ -8,9 +8,9 @@ from torch import Tensor
 
 from shards.schema import Record
 from training.backbones.base import Backbone
-from training.data import Entry
+from training.data.clips import Entry
+from training.data.media import fitted_sound, read_frames, read_sound
 from training.encoders.base import AudioEncoder
-from training.media import fitted_sound, read_frames, read_sound
 
 
 class Part(Protocol):

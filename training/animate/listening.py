@@ -13,9 +13,9 @@ import torch
 from torch import nn
 
 from shards.errors import BadInput
-from training.adapter import AudioAdapter
-from training.adapter_files import load_adapter
-from training.sample import sound_features
+from training.adapter.files import load_adapter
+from training.adapter.layer import AudioAdapter
+from training.animate.sample import sound_features
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The inside of a stage: what `stages.train_stage` does once it knows that there is something to do."""
+"""The inside of a stage: what `stage.train_stage` does once it knows that there is something to do."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -12,25 +12,27 @@ from torch import Tensor
 from shards.errors import TrainingError
 from shards.files import write_atomic
 from shards.snapshot import Snapshot, open_snapshot
-from training.adapter import AudioAdapter
-from training.adapter_files import SavedAdapter, load_adapter, save_adapter
+from training.adapter.budget import trainable_share
+from training.adapter.files import SavedAdapter, load_adapter, save_adapter
+from training.adapter.layer import AudioAdapter
+from training.animate.sample import adapter_folder, write_samples
 from training.backbones import Backbone, open_backbone, shape_of
-from training.blocks import compile_blocks, use_checkpointing
-from training.budget import trainable_share
-from training.config import TrainConfig
-from training.data import ClipSet, Draw, Joined, split
-from training.disk import check_room
-from training.encoding import encoded_clips
-from training.fitting import fresh_adapter
-from training.log import open_trackers
-from training.loop import Extras, LoopResult, run_loop
+from training.cache.encoding import encoded_clips
+from training.data.batches import Draw
+from training.data.clips import ClipSet, Joined, split
+from training.data.plan import Balanced, Plan, Replayed, Shuffled
+from training.loop.blocks import compile_blocks, use_checkpointing
+from training.loop.disk import check_room
+from training.loop.log import open_trackers
+from training.loop.loop import Extras, LoopResult, run_loop
+from training.loop.pretrain import pretrained
+from training.loop.probe import SyncProbe, sync_probe
+from training.loop.profile import Meter, training_flops
 from training.parallel import World, shard_network
-from training.plan import Balanced, Plan, Replayed, Shuffled
-from training.probe import SyncProbe, sync_probe
-from training.profile import Meter, training_flops
 from training.progress import Progress
-from training.sample import adapter_folder, write_samples
-from training.stages import StageResult, relative, save_result
+from training.settings.config import TrainConfig
+from training.stages.fitting import fresh_adapter
+from training.stages.result import StageResult, relative, save_result
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def run_stage(
     world: World,
     progress: Progress | None,
 ) -> StageResult:
-    """Cache, backbone, loop, adapter, probe; see `stages.train_stage`."""
+    """Cache, backbone, loop, adapter, probe; see `stage.train_stage`."""
     # torchrun may have started another number of processes than the config says.
     world.slice(range(config.batch))
     # A tracker that does not start is said now, not after hours of encoding.
@@ -145,10 +147,18 @@ def _prepared(
     if parent is None:
         weights = _alone_first(
             world,
-            lambda: backbone.provide_weights(
-                train, store=runs_root / "backbones", config=config.pretrain, progress=_named(progress, "backbone")
+            lambda: (
+                backbone.weights_dir()
+                or pretrained(
+                    backbone,
+                    train,
+                    store=runs_root / "backbones",
+                    config=config.pretrain,
+                    progress=_named(progress, "backbone"),
+                )
             ),
         )
+        backbone.load_weights(weights)
     else:
         saved = load_adapter(adapter_folder(parent))
         weights = (adapter_folder(parent) / str(saved.notes["weights"])).resolve()

@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts
 
 from shards.errors import BadInput
-from training.config import Checkpointing
+from training.settings.config import Checkpointing
 
 _aten = torch.ops.aten
 KEPT_OPS = [

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from shards.errors import BadInput
 from shards.files import write_atomic
-from training.adapter import AudioAdapter
-from training.adapter_config import AdapterConfig
+from training.adapter.config import AdapterConfig
+from training.adapter.layer import AudioAdapter
 
 WEIGHTS = "adapter.safetensors"
 DESCRIPTION = "adapter.json"

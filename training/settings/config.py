@@ -14,8 +14,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from shards.errors import BadInput
-from training.options import BackboneOptions, SiteChoice
-from training.settings_file import read_settings, settings_of
+from training.settings.files import read_settings, settings_of
+from training.settings.options import BackboneOptions, SiteChoice
 
 
 class Stage(IntEnum):
@@ -87,7 +87,7 @@ class TrainConfig(_Strict):
         stage: 1 or 2.
         snapshot: what to train on, "NAME/vN" or "NAME" for its newest version.
         backbone: a name in `training.backbones.BACKBONES`.
-        weights, frames, size_px, sites: see `training.options.BackboneOptions`.
+        weights, frames, size_px, sites: see `training.settings.options.BackboneOptions`.
         encoders: audio encoders; a name alone stands for its usual layers.
         window_radius_s: r of window attention; 0 hears a frame's own columns only.
         audio_width, heads, budget: shape of the adapter; its inner width follows from the budget.

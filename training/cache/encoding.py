@@ -4,12 +4,12 @@ from pathlib import Path
 
 from shards.snapshot import Snapshot
 from training.backbones import Backbone
-from training.cache import CacheReport, build_cache, live_clips
-from training.config import TrainConfig
+from training.cache.build import CacheReport, build_cache, live_clips
+from training.cache.parts import Part, Pictures, Sound, Words
 from training.encoders import open_encoder
 from training.parallel import ALONE, World
-from training.parts import Part, Pictures, Sound, Words
 from training.progress import Progress
+from training.settings.config import TrainConfig
 
 
 def parts_of(config: TrainConfig, backbone: Backbone, *, device: str = "cpu") -> list[Part]:

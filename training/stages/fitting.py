@@ -2,13 +2,13 @@
 
 import torch
 
-from training.adapter import AudioAdapter
-from training.adapter_config import AdapterConfig, AudioRow
+from training.adapter.budget import within_budget
+from training.adapter.config import AdapterConfig, AudioRow
+from training.adapter.layer import AudioAdapter
 from training.backbones import BackboneShape
-from training.budget import within_budget
-from training.config import TrainConfig
 from training.encoders import open_encoder
 from training.seeds import torch_generator
+from training.settings.config import TrainConfig
 
 
 def fitted_config(config: TrainConfig, backbone: BackboneShape) -> AdapterConfig:

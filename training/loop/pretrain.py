@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 
 from shards.files import write_atomic
-from training.config import PretrainConfig
-from training.data import ClipSet, Draw, batch_of
-from training.ema import ema_decay, ema_update
-from training.objective import noise_loss
-from training.plan import Shuffled
+from training.data.batches import Draw, batch_of
+from training.data.clips import ClipSet
+from training.data.plan import Shuffled
+from training.loop.ema import ema_decay, ema_update
+from training.loop.objective import noise_loss
 from training.progress import Progress
+from training.settings.config import PretrainConfig
 
 NOTES = "pretraining.json"
 _TEXT_DROPOUT = 0.1

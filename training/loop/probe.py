@@ -12,10 +12,11 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
-from training.adapter import AudioAdapter
+from training.adapter.layer import AudioAdapter
 from training.backbones.base import Backbone
-from training.data import Batch, ClipSet, Example, padded, stacked
-from training.objective import noise_loss
+from training.data.batches import Batch, padded, stacked
+from training.data.clips import ClipSet, Example
+from training.loop.objective import noise_loss
 from training.parallel import ALONE, World
 from training.seeds import torch_generator
 

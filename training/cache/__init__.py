@@ -1,0 +1,1 @@
+"""Encode every clip of a snapshot once: what is encoded, and where it is kept."""
