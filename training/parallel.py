@@ -8,12 +8,17 @@ frozen generator that does not fit one device is sharded by FSDP2, block by bloc
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import Tensor, nn
 from torch import distributed as dist
 
 from shards.errors import BadInput, Unavailable
+
+PATIENCE = timedelta(days=7)
+"""Ranks wait so long for each other: one may encode or pretrain for hours. torchrun ends all when one of them dies, so
+a short time would find nothing that it does not [ours]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +117,7 @@ def join(device: str) -> World:
         device = f"cuda:{local}"
         torch.cuda.set_device(local)
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo", timeout=PATIENCE)
     return World(dist.get_rank(), size, device)
 
 

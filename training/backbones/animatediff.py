@@ -8,7 +8,7 @@ every spatial block [paper]; the blocks' tokens come as (clips x frames, places,
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -40,8 +40,7 @@ class AnimateDiff(FolderOfParts, FrozenNetwork, NoiseSchedule):
 
     def __init__(self, options: BackboneOptions) -> None:
         self.folder, self.half, self.device = options.weights, options.half, options.device
-        scheduler = self.folder / "scheduler" / "scheduler_config.json" if self.folder else None
-        super().__init__(read_json(scheduler) if scheduler and scheduler.is_file() else {})
+        super().__init__(_schedule(self.folder) if self.folder else {})
         self.video = options.video(VideoTiming(frames=16, fps=8))
         self.size_px = options.size((256, 256), step_px=_CODEC_STEP_PX)
         with torch.device("meta"):
@@ -86,7 +85,7 @@ class AnimateDiff(FolderOfParts, FrozenNetwork, NoiseSchedule):
 
     def denoise(self, noisy: Tensor, time: Tensor, text: Tensor, given: Tensor) -> Tensor:  # noqa: ARG002 (one time for all)
         """The noise (or v, where the scheduler says so) in x_t."""
-        kind = next(self.network.parameters()).dtype
+        kind = cast(nn.Conv2d, self.network.conv_in).weight.dtype
         # The spatial blocks see frames as clips of their own.
         words = text.to(kind).repeat_interleave(noisy.shape[2], dim=0)
         said: Tensor = self.network(noisy.to(kind), self.steps_of(time), words, return_dict=False)[0]
@@ -159,6 +158,14 @@ class AnimateDiff(FolderOfParts, FrozenNetwork, NoiseSchedule):
         if config.get("_class_name", "UNetMotionModel") == "UNetMotionModel":
             return UNetMotionModel(**(own or _SD15))
         return UNetMotionModel.from_unet2d(UNet2DConditionModel(**own), load_weights=False)
+
+
+def _schedule(folder: Path) -> dict[str, Any]:
+    """The folder's scheduler configuration; beside `motion_adapter/` it is Stable Diffusion's, whose betas are not the
+    linear ones that motion modules were trained with."""
+    path = folder / "scheduler" / "scheduler_config.json"
+    config = read_json(path) if path.is_file() else {}
+    return config | {"beta_schedule": "linear"} if (folder / "motion_adapter").is_dir() else config
 
 
 def _text_attentions(network: nn.Module) -> list[Site]:

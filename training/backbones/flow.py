@@ -65,7 +65,7 @@ class WanFlow(FrozenNetwork):
 
     def denoise(self, noisy: Tensor, time: Tensor, text: Tensor, given: Tensor) -> Tensor:
         """The velocity at x_t."""
-        kind = next(self.network.parameters()).dtype
+        kind = compute_dtype(self.network)
         times = self.token_times(noisy, time, given) if self.own_times else time
         said: Tensor = self.network(noisy.to(kind), times * TIME_STEPS, text.to(kind), return_dict=False)[0]
         return said.to(noisy.dtype)
@@ -100,6 +100,12 @@ def first_kept(mixed: Tensor, clean: Tensor, given: Tensor) -> Tensor:
 def shifted_time(time: float, *, shift: float) -> float:
     """s t / (1 + (s - 1) t): 0 and 1 stay, times between move towards noise where s > 1."""
     return shift * time / (1 + (shift - 1) * time)
+
+
+def compute_dtype(network: Any) -> torch.dtype:
+    """What a transformer computes in: the precision of its patches, for tables and norms stay in float32."""
+    dtype: torch.dtype = network.patch_embedding.weight.dtype
+    return dtype
 
 
 def meta_transformer(architecture: Mapping[str, Any]) -> Any:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from training.backbones.base import Latents
-from training.backbones.flow import TIME_STEPS, WanFlow, first_kept
+from training.backbones.flow import TIME_STEPS, WanFlow, compute_dtype, first_kept
 from training.backbones.folder import pixels_of, to_pixels
 from training.backbones.spectrum import BLOCK, block_spectrum, from_blocks, to_blocks
 from training.settings.options import BackboneOptions, SiteChoice
@@ -132,7 +132,7 @@ class TinyBackbone(WanFlow):
         scaled = first_kept(seen * variance.rsqrt(), image, given)
         times = self.token_times(seen, time, given) * TIME_STEPS
         given = torch.cat([scaled, image], dim=1)
-        kind = next(self.network.parameters()).dtype
+        kind = compute_dtype(self.network)
         guess: Tensor = self.network(given.to(kind), times, text.to(kind), return_dict=False)[0]
         return guess.to(noisy.dtype) * spread
 

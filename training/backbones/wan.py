@@ -7,6 +7,7 @@ second block at half the cost, since autograd starts at the first adapter; Syncp
 """
 
 import copy
+import html
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +120,7 @@ class WanBackbone(FolderOfParts, WanFlow):
     @property
     def text_version(self) -> str:
         """The text encoder's files and precision."""
-        return f"umt5-1 {version_of(self._folder / 'text_encoder')}{' bf16' if self.half else ''}"
+        return f"umt5-2 {version_of(self._folder / 'text_encoder')}{' bf16' if self.half else ''}"
 
     def encode_video(self, frames: NDArray[np.uint8]) -> Latents:
         """(frames, h, w, 3) RGB -> normalised latents (z, latents, h / 8 or 16, ...), mean and spread."""
@@ -150,9 +151,9 @@ class WanBackbone(FolderOfParts, WanFlow):
             encoder = load_part(UMT5EncoderModel, self._folder / "text_encoder", device=self.device, half=self.half)
             self._words = tokenizer, encoder
         tokenizer, encoder = self._words
-        given = tokenizer(
-            [" ".join(caption.split())], truncation=True, max_length=self.text_tokens, return_tensors="pt"
-        ).to(encoder.device)
+        given = tokenizer([cleaned(caption)], truncation=True, max_length=self.text_tokens, return_tensors="pt").to(
+            encoder.device
+        )
         with torch.no_grad():
             rows: Tensor = encoder(given.input_ids, given.attention_mask).last_hidden_state[0]
         return rows.float().cpu()
@@ -168,6 +169,13 @@ class WanBackbone(FolderOfParts, WanFlow):
         from diffusers import AutoencoderKLWan
 
         return AutoencoderKLWan
+
+
+def cleaned(caption: str) -> str:
+    """A caption as Wan was trained on them: mojibake mended, entities resolved, one space between words."""
+    import ftfy
+
+    return " ".join(html.unescape(html.unescape(ftfy.fix_text(caption))).split())
 
 
 def wan(name: str, options: BackboneOptions) -> WanBackbone:

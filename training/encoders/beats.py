@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from shards.checkpoint import fill, read_tensors
 from shards.errors import BadInput
 from training.encoders.base import FeatureBank, LayerSpec, unit_scale
-from training.encoders.sound import FRAME_S, SHIFT_S, kaldi_filter_bank, kaldi_frames, resampled
+from training.encoders.sound import FRAME_S, SHIFT_S, covering, kaldi_filter_bank, resampled, samples_of
 from training.encoders.weighted import WeightedEncoder, checked_layers
 
 _BANDS = 128
@@ -162,15 +162,16 @@ class BeatsEncoder(WeightedEncoder[BeatsNetwork]):
         return tuple(LayerSpec(str(layer), _BANDS // self._patch, self._width) for layer in self._chosen)
 
     def columns(self, duration_s: float) -> int:
-        """Whole patches that lie within the sound."""
-        return max(kaldi_frames(round(duration_s * self.rate_hz)) // self._patch, 1)
+        """Whole patches until the end of the sound is covered; silence fills the last."""
+        return covering(duration_s, hop_s=self.hop_s, width_s=self.width_s)
 
     def encode(self, waveform: NDArray[np.float32], rate_hz: int) -> FeatureBank:
         """Hidden states (time, 8, 768) of each chosen layer, normalised."""
         sound = resampled(waveform, rate_hz, self.rate_hz)
-        bank = (kaldi_filter_bank(sound * _FULL_SCALE, taper="povey") - _MEAN) / (2 * _STD)
         frames = self.columns(len(waveform) / rate_hz) * self._patch
-        bank = nn.functional.pad(bank, (0, 0, 0, max(frames - len(bank), 0)))[:frames]
+        silence = max(samples_of(frames) - len(sound), 0)
+        bank = kaldi_filter_bank(nn.functional.pad(sound, (0, silence)) * _FULL_SCALE, taper="povey")[:frames]
+        bank = (bank - _MEAN) / (2 * _STD)
         with torch.no_grad():
             said = self._loaded()(bank[None].to(self._device))
         layers = {

@@ -1,8 +1,8 @@
 """ImageBind's audio tower (Girdhar et al. 2023), after the paper and the names in its published checkpoint.
 
 A vision transformer over a Kaldi filter bank of 2 s: 16x16 patches every 10, so 12 frequencies by 19 instants; a class
-token; pre-norm blocks whose keys and values get one learned row more. Longer sounds are
-heard in stretches of 19 columns. Layer n is the output of block n (1 to 12).
+token; pre-norm blocks whose keys and values get one learned row more. Longer sounds are heard in stretches of 19
+columns, the last of which ends with the sound. Layer n is the output of block n (1 to 12).
 
 The published weights are CC BY-NC-SA 4.0: not for commercial use.
 """
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from shards.checkpoint import fill, read_tensors
 from training.encoders.base import FeatureBank, LayerSpec, unit_scale
-from training.encoders.sound import FRAME_S, SHIFT_S, kaldi_filter_bank, resampled
+from training.encoders.sound import FRAME_S, SHIFT_S, covering, kaldi_filter_bank, resampled
 from training.encoders.weighted import WeightedEncoder
 
 _FRAMES, _BANDS, _PATCH, _STRIDE = 204, 128, 16, 10
@@ -93,22 +93,22 @@ class ImageBindEncoder(WeightedEncoder[ImageBindAudio]):
         return tuple(LayerSpec(str(layer), _FREQUENCIES, self._shape["width"]) for layer in self._chosen)
 
     def columns(self, duration_s: float) -> int:
-        """Columns that lie within the sound."""
-        return max(int((duration_s - self.width_s) / self.hop_s + 1e-9) + 1, 1)
+        """Columns until the end of the sound is covered; what lies behind it is as for short sounds."""
+        return covering(duration_s, hop_s=self.hop_s, width_s=self.width_s)
 
     def encode(self, waveform: NDArray[np.float32], rate_hz: int) -> FeatureBank:
         """Hidden states (time, 12, 768) of each chosen block, normalised."""
         sound = resampled(waveform, rate_hz, self.rate_hz)
         columns = self.columns(len(waveform) / rate_hz)
-        hop = round(_TIMES * self.hop_s * self.rate_hz)
-        starts = range(0, -(-columns // _TIMES) * hop, hop)
-        banks = torch.stack([_bank(sound[start : start + round(_STRETCH_S * self.rate_hz)]) for start in starts])
+        firsts, hop = _stretches(columns), round(self.hop_s * self.rate_hz)
+        length = round(_STRETCH_S * self.rate_hz)
+        banks = torch.stack([_bank(sound[first * hop : first * hop + length]) for first in firsts])
         with torch.no_grad():
             said = self._loaded()(banks.to(self._device))
         layers = {}
         for layer in self._chosen:
             grid = said[layer - 1][:, 1:].unflatten(1, (_FREQUENCIES, _TIMES)).transpose(1, 2)
-            layers[str(layer)] = unit_scale(grid.flatten(0, 1)[:columns])
+            layers[str(layer)] = unit_scale(_in_a_row(grid, firsts)[:columns])
         return FeatureBank(layers, self.hop_s, self.width_s)
 
     def _load(self) -> ImageBindAudio:
@@ -126,6 +126,17 @@ def audio_tensors(checkpoint: dict[str, Any]) -> dict[str, Tensor]:
             if theirs.startswith(prefix):
                 found[ours + theirs.removeprefix(prefix)] = tensor
     return found
+
+
+def _stretches(columns: int) -> list[int]:
+    """The first column of each stretch; the last reaches back, so that none hears a snippet alone."""
+    return [*range(0, columns - _TIMES, _TIMES), max(columns - _TIMES, 0)]
+
+
+def _in_a_row(grid: Tensor, firsts: list[int]) -> Tensor:
+    """(stretches, 19, ...) -> (columns, ...), each column once."""
+    known = [0, *(first + _TIMES for first in firsts[:-1])]
+    return torch.cat([rows[start - first :] for rows, first, start in zip(grid, firsts, known, strict=True)])
 
 
 def _bank(sound: Tensor) -> Tensor:

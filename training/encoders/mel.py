@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from training.encoders.base import FeatureBank, LayerSpec
-from training.encoders.sound import resampled
+from training.encoders.sound import covering, resampled
 from training.encoders.weighted import checked_layers
 
 _FFT = 512
@@ -30,7 +30,7 @@ class MelEncoder:
     """Log-mel features; columns of 32 ms every 40 ms."""
 
     name = "mel"
-    version = "mel-1"
+    version = "mel-2"
     licence = "Apache-2.0, computed"
     rate_hz = 16_000
     hop_s = 0.04
@@ -49,8 +49,8 @@ class MelEncoder:
         return tuple(LayerSpec(name, 1, self.bands) for name in self._chosen)
 
     def columns(self, duration_s: float) -> int:
-        """How many columns a sound of this length gives."""
-        return round(duration_s / self.hop_s)
+        """Columns until the end of the sound; there are 8 ms between two."""
+        return covering(duration_s, hop_s=self.hop_s, width_s=self.hop_s)
 
     def encode(self, waveform: NDArray[np.float32], rate_hz: int) -> FeatureBank:
         """Features of a mono waveform (samples,); the last column may run past the end, into silence.

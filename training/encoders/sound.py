@@ -61,9 +61,14 @@ def kaldi_filter_bank(waveform: torch.Tensor, *, taper: str, bands: int = 128) -
     return torch.from_numpy(np.ascontiguousarray(energies.T)).float()
 
 
-def kaldi_frames(samples: int) -> int:
-    """How many frames of `kaldi_filter_bank` so many samples give."""
-    return max((samples - round(FRAME_S * _RATE_HZ)) // round(SHIFT_S * _RATE_HZ) + 1, 1)
+def covering(duration_s: float, *, hop_s: float, width_s: float) -> int:
+    """How many columns it takes until the last one reaches the end of the sound."""
+    return max(math.ceil((duration_s - width_s) / hop_s - 1e-6), 0) + 1
+
+
+def samples_of(frames: int) -> int:
+    """How many samples so many frames of `kaldi_filter_bank` need."""
+    return round(((frames - 1) * SHIFT_S + FRAME_S) * _RATE_HZ)
 
 
 @lru_cache

@@ -21,7 +21,7 @@ from torch import Tensor
 from shards.errors import BadInput
 from training.encoders.base import FeatureBank, LayerSpec, unit_scale
 from training.encoders.checkpoint import found
-from training.encoders.sound import kaldi_frames, resampled
+from training.encoders.sound import covering, resampled
 from training.encoders.weighted import WeightedEncoder
 
 
@@ -77,12 +77,12 @@ def _stretched(rows: Tensor, columns: int) -> Tensor:
 FAMILIES = {
     "wav2vec2": Family(
         "Wav2Vec2Model", "facebook/wav2vec2-base", "Apache-2.0", (4, 8, 12), 12, 768, 1, 16_000, 0.02, 0.025,
-        columns=lambda seconds: max((round(seconds * 16_000) - 400) // 320 + 1, 1), grid=_strip,
+        columns=lambda seconds: covering(seconds, hop_s=0.02, width_s=0.025), grid=_strip,
     ),
     "ast": Family(
         "ASTModel", "MIT/ast-finetuned-audioset-10-10-0.4593", "BSD-3-Clause", (4, 8, 12), 12, 768, 12, 16_000, 0.1,
         0.175, grid=_patches,
-        columns=lambda seconds: min(max((kaldi_frames(round(seconds * 16_000)) - 16) // 10 + 1, 1), 101),
+        columns=lambda seconds: min(covering(seconds, hop_s=0.1, width_s=0.175), 101),
     ),
     "pe-audio": Family(
         "PeAudioEncoder", "facebook/pe-av-base", "Apache-2.0", (2, 4, 6), 6, 1792, 1, 48_000, 0.04, 0.04,
@@ -114,15 +114,17 @@ class TransformersEncoder(WeightedEncoder[Any]):
         return tuple(LayerSpec(str(layer), self._family.tokens, self._width) for layer in self._chosen)
 
     def columns(self, duration_s: float) -> int:
-        """Columns that lie within the sound."""
+        """Columns until the end of the sound is covered; silence fills the last."""
         return self._family.columns(duration_s)
 
     def encode(self, waveform: NDArray[np.float32], rate_hz: int) -> FeatureBank:
         """Hidden states (time, tokens, width) of each chosen layer, normalised."""
-        sound = resampled(waveform, rate_hz, self.rate_hz).numpy()
+        sound = resampled(waveform, rate_hz, self.rate_hz)
         columns = self.columns(len(waveform) / rate_hz)
+        covered = round(((columns - 1) * self.hop_s + self.width_s) * self.rate_hz)
+        sound = torch.nn.functional.pad(sound, (0, max(covered - len(sound), 0)))
         model = self._loaded()
-        given = self._extract(sound, sampling_rate=self.rate_hz, return_tensors="pt")
+        given = self._extract(sound.numpy(), sampling_rate=self.rate_hz, return_tensors="pt")
         with torch.no_grad():
             states = model(given["input_values"].to(self._device), output_hidden_states=True).hidden_states
         layers = {str(layer): unit_scale(self._family.grid(states[layer], columns)) for layer in self._chosen}

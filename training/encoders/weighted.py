@@ -34,7 +34,7 @@ class WeightedEncoder(ABC, Generic[Model]):
         Raises:
             Unavailable: there are none here.
         """
-        return f"{self.name}-1 {digest_of(self._place)}"
+        return f"{self.name}-2 {digest_of(self._place)}"
 
     def release(self) -> None:
         """Forget the weights."""

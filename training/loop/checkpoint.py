@@ -33,14 +33,17 @@ class History:
     probes: list[tuple[int, dict[str, float]]] = field(default_factory=list)
 
     def probes_since_best(self) -> int:
-        """How many probes came after the one with the lowest held-out loss."""
+        """How many probes came after the one that heard best: with the widest gap between moved and true sound.
+
+        Not the one with the lowest loss: a model may get better at pictures while it unlearns to listen.
+        """
         if not self.probes:
             return 0
-        matched = [said["matched"] for _, said in self.probes]
-        return len(matched) - 1 - matched.index(min(matched))
+        gaps = [probe["shift_gap"] for _, probe in self.probes]
+        return len(gaps) - 1 - gaps.index(max(gaps))
 
     def newest_is_best(self) -> bool:
-        """Whether no probe had a lower held-out loss than the newest."""
+        """Whether no probe heard better than the newest."""
         return bool(self.probes) and self.probes_since_best() == 0
 
 
