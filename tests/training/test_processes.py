@@ -36,6 +36,15 @@ def test_with_the_generator_spread_over_two_processes_which_share_the_samples(ru
     assert names[0] == names[1] and len(names[0]) == 3
 
 
+def test_a_published_generator_in_half_precision_is_spread_over_two_processes(published, snapshots_root, tmp_path):
+    config = quick(
+        backbone="wan2.2-ti2v-5b", weights=published["wan2.2-ti2v-5b"], frames=9, size_px=(32, 32), audio_width=16,
+        budget=0.03, steps=2, batch=2, save_every=2, precision="bf16", held_out=0.25, windows={"per_clip": 1}, **SPREAD,
+    )  # fmt: skip
+    result = train_stage(config, snapshots_root=snapshots_root, runs_root=tmp_path)
+    assert result.finished and result.last_loss > 0
+
+
 def test_two_machines_run_a_written_job(prepared, snapshots_root, tmp_path):
     shutil.copytree(prepared, tmp_path / "runs")
     shutil.rmtree(tmp_path / "runs" / "stage-one")

@@ -177,6 +177,17 @@ class TestNoise:
         assert times == sorted(times) and times[0] >= 0 and times[-1] <= 1
 
 
+def test_motion_modules_keep_their_own_schedule_beside_that_of_stable_diffusion(published, tmp_path):
+    folder = shutil.copytree(published["animatediff"], tmp_path / "sd15")
+    (folder / "scheduler").mkdir()
+    (folder / "scheduler" / "scheduler_config.json").write_text('{"beta_schedule": "scaled_linear"}')
+    options = BackboneOptions(weights=folder, **SMALL["animatediff"])
+    linear = open_backbone("animatediff", BackboneOptions(weights=published["animatediff"], **SMALL["animatediff"]))
+    assert not torch.equal(open_backbone("animatediff", options).kept, linear.kept)
+    (folder / "motion_adapter").mkdir()
+    assert torch.equal(open_backbone("animatediff", options).kept, linear.kept)
+
+
 def test_v_prediction_is_taken_from_the_scheduler(published, tmp_path):
     folder = shutil.copytree(published["animatediff"], tmp_path / "v")
     (folder / "scheduler").mkdir()
@@ -188,6 +199,18 @@ def test_v_prediction_is_taken_from_the_scheduler(published, tmp_path):
     target = backbone.target(clean, noise, time)
     assert not torch.equal(target, noise)
     assert torch.allclose(backbone.step(noisy, target, now=0.6, then=-1.0)[:, :, 1:], clean[:, :, 1:], atol=2e-3)
+
+
+def test_in_half_precision_it_says_nearly_the_same(name, published):
+    said = []
+    for half in (False, True):
+        backbone = open_backbone(name, BackboneOptions(published[name], half=half, **SMALL[name]))
+        backbone.load_weights(published[name])
+        adapter = adapter_of(backbone, name)
+        with torch.no_grad(), adapter.attached(backbone.network), adapter.hearing(sound(adapter)):
+            said.append(backbone.denoise(*inputs(backbone)))
+    assert said[1].dtype == torch.float32
+    assert (said[1] - said[0]).norm() < 0.05 * said[0].norm()
 
 
 def test_half_precision_keeps_in_float32_what_the_library_wants_so(published):
@@ -219,13 +242,18 @@ def test_recomputation_keeps_less_and_computes_more(name, published):
     assert every.backward > none.backward
 
 
-@pytest.mark.parametrize(("name", "cache"), [*((name, True) for name in sorted(SMALL)), ("animatediff", False)])
-def test_a_stage_runs_through_it_and_animates(
-    name, published, snapshots_root, grey_image, click_sound, tmp_path, cache
+@pytest.mark.parametrize(
+    ("name", "cache", "precision"),
+    [*((name, True, "fp32") for name in sorted(SMALL)), ("animatediff", False, "fp32")]
+    + [(name, True, "bf16") for name in sorted(SMALL)],
+)
+def test_it_trains_and_animates_through_the_same_stages_as_any_other(
+    name, published, snapshots_root, grey_image, click_sound, tmp_path, cache, precision
 ):
     config = stage_config(
         1, backbone=name, weights=published[name], steps=3, batch=2, save_every=3, held_out=0.25, probe_clips=2,
-        windows={"per_clip": 1}, device="cpu", cache=cache, sample_latents=True, **SMALL[name], **NARROW,
+        windows={"per_clip": 1}, device="cpu", cache=cache, sample_latents=True, precision=precision, sample_every=3,
+        samples=1, **SMALL[name], **NARROW,
     )  # fmt: skip
     result = train_stage(config, snapshots_root=snapshots_root, runs_root=tmp_path)
     assert result.finished and np.isfinite(result.last_loss) and result.trainable_share <= 0.03
