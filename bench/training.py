@@ -216,8 +216,8 @@ def random_batch(config: AdapterConfig, backbone: Backbone, clips: int) -> Batch
         time=torch.full((clips,), 0.7),
         features={row.key: random(row.columns, row.tokens, row.width) for row in config.rows},
         text=random(backbone.text_tokens, backbone.text_width),
-        heard=torch.ones(clips, dtype=torch.bool),
-        given=torch.ones(clips, dtype=torch.bool),
+        audio_mask=torch.ones(clips, dtype=torch.bool),
+        image_mask=torch.ones(clips, dtype=torch.bool),
         numbers=tuple(range(clips)),
     )
     return batch.pinned() if torch.cuda.is_available() else batch

@@ -142,7 +142,7 @@ def animate(
     from training.stages.result import newest_run
 
     chosen = run or newest_run(home_of(home).training)
-    settings = SampleSettings(guidance=guidance, seed=seed)
+    settings = SampleSettings(audio_guidance_scale=guidance, seed=seed)
     typer.echo(str(make(chosen, image=image, sound=sound, out=out, caption=caption, settings=settings, device=device)))
 
 

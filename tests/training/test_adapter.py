@@ -45,7 +45,7 @@ def through(adapter: AudioAdapter, sound, **options) -> torch.Tensor:
     torch.manual_seed(1)
     hidden = torch.randn(len(next(iter(sound.values()))), 48, 24)
     network = places()
-    with adapter.attached(network), adapter.hearing(sound, **options):
+    with adapter.attached(network), adapter.conditioned(sound, **options):
         return network["blocks"][0](hidden) - hidden
 
 
@@ -88,9 +88,9 @@ def test_the_same_sound_at_another_distance_means_something_else():
 def test_a_clip_that_is_not_heard_sees_the_null_token_alone():
     adapter = awake_adapter()
     heard = torch.tensor([True, False])
-    mixed = through(adapter, features(), heard=heard)
+    mixed = through(adapter, features(), audio_mask=heard)
     changed = {key: value + 1.0 for key, value in features().items()}
-    other = through(adapter, changed, heard=heard)
+    other = through(adapter, changed, audio_mask=heard)
     assert torch.equal(mixed[1], other[1]) and not torch.equal(mixed[0], other[0])
     assert mixed[1, 4:].abs().max() > 0
 

@@ -34,7 +34,7 @@ def subject(name: str, **changes) -> Subject:
 def loss_of(one: Subject, scale: float) -> torch.Tensor:
     batch = random_batch(one.adapter.config, one.backbone, 2).to(DEVICE)
     one.adapter.scale = scale
-    with torch.no_grad(), one.adapter.attached(one.backbone.network), one.adapter.hearing(batch.features):
+    with torch.no_grad(), one.adapter.attached(one.backbone.network), one.adapter.conditioned(batch.features):
         return noise_loss(one.backbone, batch)
 
 

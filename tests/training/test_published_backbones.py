@@ -6,14 +6,16 @@ import av
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from shards.errors import BadInput, Unavailable
-from training.adapter.files import save_adapter
+from training.adapter.files import load_adapter, save_adapter
 from training.adapter.layer import AudioAdapter
 from training.animate.listening import listening
-from training.animate.sample import SampleSettings, animate
+from training.animate.sample import SampleSettings, animate, sample_latents, sound_features
 from training.backbones import BackboneOptions, SiteChoice, open_backbone, shape_of
+from training.data.batches import padded
 from training.loop.blocks import use_checkpointing
 from training.loop.objective import noise_loss
 from training.loop.profile import step_cost
@@ -70,7 +72,7 @@ class TestTheAdapter:
         adapter = adapter_of(backbone, name, awake=False)
         with torch.no_grad():
             base = backbone.denoise(*inputs(backbone))
-            with adapter.attached(backbone.network), adapter.hearing(sound(adapter)):
+            with adapter.attached(backbone.network), adapter.conditioned(sound(adapter)):
                 assert torch.equal(backbone.denoise(*inputs(backbone)), base)
                 for site in adapter.sites:
                     nn.init.normal_(site.out.weight)
@@ -84,7 +86,7 @@ class TestTheAdapter:
         adapter = adapter_of(backbone, name)
         use_checkpointing(backbone.network, checkpointing)
         one_deaf = {"heard": torch.tensor([True, False])}
-        with adapter.attached(backbone.network), adapter.hearing(sound(adapter), **one_deaf):
+        with adapter.attached(backbone.network), adapter.conditioned(sound(adapter), **one_deaf):
             backbone.denoise(*inputs(backbone)).square().mean().backward()
         assert all(weight.grad is None for weight in backbone.network.parameters())
         assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in adapter.parameters())
@@ -92,7 +94,7 @@ class TestTheAdapter:
         if checkpointing is not Checkpointing.NONE:
             backbone.network.disable_gradient_checkpointing()
             adapter.zero_grad()
-            with adapter.attached(backbone.network), adapter.hearing(sound(adapter), **one_deaf):
+            with adapter.attached(backbone.network), adapter.conditioned(sound(adapter), **one_deaf):
                 backbone.denoise(*inputs(backbone)).square().mean().backward()
             for one, weight in zip(grads, adapter.parameters(), strict=True):
                 assert torch.allclose(one, weight.grad, rtol=1e-4, atol=1e-7)
@@ -106,11 +108,11 @@ class TestTheAdapter:
         site = adapter.sites[0]
         latents = adapter.config.video.latents
         hidden = torch.randn(2, latents * 4, site.out.out_features)
-        with adapter.hearing(heard):
-            one = site(hidden, adapter._hearing)
-            as_unet = site(hidden.reshape(2 * latents, 4, -1), adapter._hearing)
-        with adapter.hearing(other):
-            two = site(hidden, adapter._hearing)
+        with adapter.conditioned(heard):
+            one = site(hidden, adapter._condition)
+            as_unet = site(hidden.reshape(2 * latents, 4, -1), adapter._condition)
+        with adapter.conditioned(other):
+            two = site(hidden, adapter._condition)
         assert torch.equal(as_unet.reshape(one.shape), one), "a UNet's layout is the same rows"
         assert torch.equal(one[0], two[0]) and not torch.equal(one[1], two[1])
         assert given[0].shape[2] == latents
@@ -207,7 +209,7 @@ def test_in_half_precision_it_says_nearly_the_same(name, published):
         backbone = open_backbone(name, BackboneOptions(published[name], half=half, **SMALL[name]))
         backbone.load_weights(published[name])
         adapter = adapter_of(backbone, name)
-        with torch.no_grad(), adapter.attached(backbone.network), adapter.hearing(sound(adapter)):
+        with torch.no_grad(), adapter.attached(backbone.network), adapter.conditioned(sound(adapter)):
             said.append(backbone.denoise(*inputs(backbone)))
     assert said[1].dtype == torch.float32
     assert (said[1] - said[0]).norm() < 0.05 * said[0].norm()
@@ -259,7 +261,7 @@ def test_it_trains_and_animates_through_the_same_stages_as_any_other(
     assert result.finished and np.isfinite(result.last_loss) and result.trainable_share <= 0.03
     out = animate(
         result.run_dir, image=grey_image, sound=click_sound, out=tmp_path / "out.mp4", caption="a flash",
-        settings=SampleSettings(steps=2),
+        settings=SampleSettings(num_inference_steps=2),
     )  # fmt: skip
     with av.open(str(out)) as container:
         assert sum(1 for _ in container.decode(video=0)) == SMALL[name]["frames"]
@@ -296,13 +298,52 @@ def test_it_goes_onto_a_plain_pipeline_and_off_again(name, published, click_soun
         ).frames  # fmt: skip
 
     plain = run()
-    with listening(pipeline, tmp_path / "adapter", click_sound, scale=0.0):
+    with listening(pipeline, tmp_path / "adapter", click_sound, audio_guidance_scale=0.0):
         assert torch.equal(run(), plain)
     with listening(pipeline, tmp_path / "adapter", click_sound):
         assert not torch.equal(run(), plain)
         with pytest.raises(BadInput, match="latent frames"):
             run(frames=5)
     assert torch.equal(run(), plain)
+
+
+@pytest.mark.parametrize("guidance_scale", [1.0, 3.0])
+@pytest.mark.parametrize("offloaded", [False, True])
+def test_on_a_pipeline_it_does_what_animate_does(published, click_sound, tmp_path, guidance_scale, offloaded):
+    """Wan 2.2's own image-to-video pipeline with Euler steps against our sampler: one image, noise and sound."""
+    from diffusers import FlowMatchEulerDiscreteScheduler, WanImageToVideoPipeline
+
+    name = "wan2.2-ti2v-5b"
+    backbone = open_backbone(name, BackboneOptions(published[name], **SMALL[name]))
+    backbone.load_weights(published[name])
+    adapter = adapter_of(backbone, name)
+    save_adapter(tmp_path / "adapter", adapter.config, adapter.state_dict(), notes={"backbone": name})
+    text, no_text = (padded(backbone.encode_text(words), backbone.text_tokens)[None] for words in ("a flash", ""))
+    noise = torch.randn(1, *backbone.latent_shape, generator=torch.Generator().manual_seed(2))
+    picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    tokenizer, encoder = backbone._words
+    pipeline = WanImageToVideoPipeline(
+        vae=backbone._vae(), text_encoder=encoder, tokenizer=tokenizer, transformer=backbone.network,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=backbone.time_shift), expand_timesteps=True,
+    )  # fmt: skip
+    pipeline.set_progress_bar_config(disable=True)
+    if offloaded:
+        pipeline.enable_model_cpu_offload(device="cpu")
+    with listening(pipeline, tmp_path / "adapter", click_sound):
+        theirs = pipeline(
+            image=Image.fromarray(picture), prompt_embeds=text, negative_prompt_embeds=no_text, height=32, width=32,
+            num_frames=SMALL[name]["frames"], num_inference_steps=3, guidance_scale=guidance_scale,
+            latents=noise.clone(), output_type="latent",
+        ).frames  # fmt: skip
+    # Its scheduler places the steps a little otherwise.
+    backbone.sampling_times = lambda steps: pipeline.scheduler.sigmas.tolist()
+    saved = load_adapter(tmp_path / "adapter")
+    ours = sample_latents(
+        backbone, saved.adapter, first=backbone.encode_image(picture)[None], text=text, no_text=no_text,
+        features=sound_features(saved, click_sound, duration_s=backbone.video.duration_s), noise=noise,
+        settings=SampleSettings(num_inference_steps=3, guidance_scale=guidance_scale),
+    )  # fmt: skip
+    assert torch.allclose(theirs, ours, atol=2e-3)
 
 
 def test_what_is_missing_or_wrong_is_said_before_hours_are_spent(name, published, tmp_path):

@@ -72,7 +72,9 @@ def image(tmp_path):
 @pytest.mark.parametrize("seconds", [0.7, 2.0, 3.4])
 def test_the_video_lasts_two_seconds_with_the_sound_where_it_was(run, image, tmp_path, seconds):
     sound = write_wav(tmp_path / "sound.wav", clicks(seconds, 0.5))
-    out = animate(run, image=image, sound=sound, out=tmp_path / "deep" / "out.mp4", settings=SampleSettings(steps=2))
+    out = animate(
+        run, image=image, sound=sound, out=tmp_path / "deep" / "out.mp4", settings=SampleSettings(num_inference_steps=2)
+    )
     with av.open(str(out)) as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     heard, rate_hz = read_sound(out)
@@ -84,7 +86,9 @@ def test_the_video_lasts_two_seconds_with_the_sound_where_it_was(run, image, tmp
 
 def test_it_starts_with_the_image(run, image, tmp_path):
     sound = write_wav(tmp_path / "sound.wav", clicks(2, 0.5))
-    out = animate(run, image=image, sound=sound, out=tmp_path / "out.mp4", settings=SampleSettings(steps=2))
+    out = animate(
+        run, image=image, sound=sound, out=tmp_path / "out.mp4", settings=SampleSettings(num_inference_steps=2)
+    )
     first = read_frames(out.read_bytes(), [0], size_px=(64, 64))[0].astype(float)
     given = read_image(image, size_px=(64, 64)).astype(float)
     assert np.abs(first - given).mean() < 20
@@ -94,7 +98,9 @@ def test_the_same_seed_gives_the_same_pictures_and_the_sound_matters(run, image,
     one, other = clicks(2, 0.3), clicks(2, 1.2)
     sounds = [write_wav(tmp_path / f"{n}.wav", wave) for n, wave in enumerate((one, one, other))]
     outs = [
-        animate(run, image=image, sound=sound, out=tmp_path / f"{n}.mp4", settings=SampleSettings(steps=2))
+        animate(
+            run, image=image, sound=sound, out=tmp_path / f"{n}.mp4", settings=SampleSettings(num_inference_steps=2)
+        )
         for n, sound in enumerate(sounds)
     ]
     pictures = [read_frames(out.read_bytes(), range(0, 2_000_000, 170_000), size_px=(64, 64)) for out in outs]
@@ -112,7 +118,7 @@ def test_without_guidance_it_is_the_backbone_alone(run):
     options = {"first": first, "text": torch.zeros(1, 8, 64)}
     features = {r.key: torch.ones(1, r.columns, r.tokens, r.width) for r in adapter.config.rows}
     silent = {key: torch.zeros_like(rows) for key, rows in features.items()}
-    settings = SampleSettings(steps=2, guidance=0.0)
+    settings = SampleSettings(num_inference_steps=2, audio_guidance_scale=0.0)
     one = sample_latents(backbone, adapter, features=features, settings=settings, **options)
     other = sample_latents(backbone, adapter, features=silent, settings=settings, **options)
     assert torch.equal(one, other)

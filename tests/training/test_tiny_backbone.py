@@ -77,7 +77,7 @@ def test_the_same_words_are_the_same_vectors_and_no_words_are_none(backbone):
 def test_the_adapter_at_zero_is_the_base_bit_for_bit(backbone):
     adapter = fresh_adapter(backbone)
     base = backbone.denoise(*inputs())
-    with adapter.attached(backbone.network), adapter.hearing(sound(adapter)):
+    with adapter.attached(backbone.network), adapter.conditioned(sound(adapter)):
         assert torch.equal(backbone.denoise(*inputs()), base)
         for site in adapter.sites:
             nn.init.normal_(site.out.weight)
@@ -90,7 +90,7 @@ def test_the_adapter_at_zero_is_the_base_bit_for_bit(backbone):
 def test_gradients_reach_the_adapter_and_nothing_else(backbone):
     adapter = fresh_adapter(backbone)
     names = set(backbone.network.state_dict())
-    with adapter.attached(backbone.network), adapter.hearing(sound(adapter)):
+    with adapter.attached(backbone.network), adapter.conditioned(sound(adapter)):
         backbone.denoise(*inputs()).square().mean().backward()
     assert all(weight.grad is None for weight in backbone.network.parameters())
     assert all(site.out.weight.grad.abs().sum() > 0 for site in adapter.sites)

@@ -33,7 +33,7 @@ _HALVES = (torch.bfloat16, torch.float16)
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
+class AudioCondition:
     """What the sites need during one forward pass.
 
     Attributes:
@@ -61,29 +61,33 @@ class SiteAttention(nn.Module):
         self.out = nn.Linear(config.inner_width, site.width, bias=False)
         nn.init.zeros_(self.out.weight)
 
-    def forward(self, hidden: Tensor, hearing: Hearing, *, scale: float = 1.0) -> Tensor:
+    def forward(self, hidden_states: Tensor, condition: AudioCondition, *, scale: float = 1.0) -> Tensor:
         """Normalised tokens -> what the sound adds to them.
 
         Transformers give (clips, latents * places, width), UNets (clips * latents, places, width): the same in memory.
         """
-        clips, latents = hearing.gain.shape
-        query = self.query(hidden).reshape(clips * latents, -1, self.query.out_features).unflatten(-1, (self.heads, -1))
-        keys, values = self._windows(self.key, hearing, turn=True), self._windows(self.value, hearing, turn=False)
+        clips, latents = condition.gain.shape
+        query = (
+            self.query(hidden_states)
+            .reshape(clips * latents, -1, self.query.out_features)
+            .unflatten(-1, (self.heads, -1))
+        )
+        keys, values = self._windows(self.key, condition, turn=True), self._windows(self.value, condition, turn=False)
         mixed = functional.scaled_dot_product_attention(
             query.transpose(1, 2), keys.transpose(1, 2), values.transpose(1, 2)
         )
         # Scaled here, where rows are narrow, and not behind `out`, where they are as wide as the backbone's.
-        gain = (scale * hearing.gain).to(mixed.dtype).view(-1, 1, 1)
+        gain = (scale * condition.gain).to(mixed.dtype).view(-1, 1, 1)
         added: Tensor = self.out(mixed.transpose(1, 2).flatten(2) * gain)
-        return added.reshape(hidden.shape)
+        return added.reshape(hidden_states.shape)
 
-    def _windows(self, linear: nn.Linear, hearing: Hearing, *, turn: bool) -> Tensor:
+    def _windows(self, linear: nn.Linear, condition: AudioCondition, *, turn: bool) -> Tensor:
         """(clips * latents, places, heads, head) each latent frame's window of keys or values."""
-        rows = linear(hearing.tokens).unflatten(-1, (self.heads, -1))
+        rows = linear(condition.tokens).unflatten(-1, (self.heads, -1))
         # Not rows[:, index]: its backward pass sorts the index, that of index_select adds at once.
-        windows: Tensor = rows.index_select(1, hearing.index.flatten()).unflatten(1, hearing.index.shape)
+        windows: Tensor = rows.index_select(1, condition.index.flatten()).unflatten(1, condition.index.shape)
         if turn:
-            windows = turned(windows, hearing.angles.unsqueeze(-2))
+            windows = turned(windows, condition.angles.unsqueeze(-2))
         return windows.flatten(0, 1)
 
 
@@ -104,50 +108,50 @@ class AudioAdapter(nn.Module):
         angles = rotary_angles(torch.from_numpy(offset_s), config.inner_width // config.heads)
         self.register_buffer("window_index", torch.from_numpy(index), persistent=False)
         self.register_buffer("window_angles", angles.float(), persistent=False)
-        self._hearing: Hearing | None = None
+        self._condition: AudioCondition | None = None
 
     def site_attentions(self) -> list[SiteAttention]:
         """The attention of each site, in the config's order."""
         return [site for site in self.sites if isinstance(site, SiteAttention)]
 
-    def tokens(self, features: Mapping[str, Tensor], *, heard: Tensor | None = None) -> Tensor:
+    def tokens(self, features: Mapping[str, Tensor], *, audio_mask: Tensor | None = None) -> Tensor:
         """(clips, slots + 1, audio_width) from "encoder/layer" -> (clips, time, tokens, width); null comes last.
 
-        A clip that is not `heard` has null tokens alone.
+        A clip that is not in `audio_mask` has null tokens alone.
         """
         rows = [
             linear(features[row.key].to(self.null.dtype)).flatten(1, 2)
             for row, linear in zip(self.config.rows, self.projections, strict=True)
         ]
         tokens = torch.cat([*rows, self.null.expand(len(rows[0]), 1, -1)], dim=1)
-        return tokens if heard is None else torch.where(heard.view(-1, 1, 1), tokens, self.null)
+        return tokens if audio_mask is None else torch.where(audio_mask.view(-1, 1, 1), tokens, self.null)
 
     @contextmanager
-    def hearing(
-        self, features: Mapping[str, Tensor], *, heard: Tensor | None = None, given: Tensor | None = None
+    def conditioned(
+        self, features: Mapping[str, Tensor], *, audio_mask: Tensor | None = None, image_mask: Tensor | None = None
     ) -> Iterator[None]:
         """Let the sites hear `features` until the block ends; keep it open until backward has run.
 
         Args:
             features: "encoder/layer" -> (clips, time, tokens, width).
-            heard: (clips,) bool, False where the sound is dropped; all are heard by default.
-            given: (clips,) bool, False where the first latent frame is no given image; all are given by default.
+            audio_mask: (clips,) bool, False where the sound is dropped; all are heard by default.
+            image_mask: (clips,) bool, False where the first latent frame is no given image; all are given by default.
         """
-        tokens = self.tokens(features, heard=heard)
+        tokens = self.tokens(features, audio_mask=audio_mask)
         gain = torch.ones(len(tokens), len(self.window_index), device=tokens.device)
-        gain[:, 0] = 0.0 if given is None else (~given).to(gain.dtype)
-        self._hearing = Hearing(tokens, self.window_index, self.window_angles, gain)
+        gain[:, 0] = 0.0 if image_mask is None else (~image_mask).to(gain.dtype)
+        self._condition = AudioCondition(tokens, self.window_index, self.window_angles, gain)
         try:
             yield
         finally:
-            self._hearing = None
+            self._condition = None
 
-    def widen(self, clips: int) -> None:
-        """Let so many clips at once hear the sound of the one that is being heard (guidance makes several passes)."""
-        now = self._hearing
+    def expand_to(self, clips: int) -> None:
+        """Let so many clips at once have the sound of the one that there is (guidance puts several in a batch)."""
+        now = self._condition
         if now is not None and len(now.tokens) != clips:
             alike = {name: getattr(now, name)[:1].expand(clips, *getattr(now, name).shape[1:]) for name in _PER_CLIP}
-            self._hearing = replace(now, **alike)
+            self._condition = replace(now, **alike)
 
     @contextmanager
     def attached(self, network: nn.Module) -> Iterator[None]:
@@ -175,11 +179,11 @@ class AudioAdapter(nn.Module):
 
     def _hook(self, attention: nn.Module) -> Any:
         def add_sound(_module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-            if self._hearing is None or self.scale == 0.0:
+            if self._condition is None or self.scale == 0.0:
                 return output
-            hidden = inputs[0] if (half := inputs[0].dtype in _HALVES) else inputs[0].to(self.null.dtype)
-            with torch.autocast(hidden.device.type, hidden.dtype, enabled=half):
-                added: Tensor = attention(hidden, self._hearing, scale=self.scale)
+            hidden_states = inputs[0] if (half := inputs[0].dtype in _HALVES) else inputs[0].to(self.null.dtype)
+            with torch.autocast(hidden_states.device.type, hidden_states.dtype, enabled=half):
+                added: Tensor = attention(hidden_states, self._condition, scale=self.scale)
             return output + added.to(output.dtype)
 
         return add_sound

@@ -1,10 +1,11 @@
 """From an image and a sound to a video: the backbone's own steps from noise to data, guided by words and sound.
 
-    said = said() + g [said(words) - said()] + s [said(words, sound) - said(words)]
+    noise_pred = uncond + g (cond - uncond) + s (audio - cond)
 
-`said(words)` is the frozen backbone itself, without the adapter: guidance by sound needs no trained null sound, and
-s = 0 is the backbone (as Syncphony's audio-sync guidance). The predecessor's audio guidance is 4 [pred]; ours is lower
-since a small adapter overshoots [ours]. With g = 1 the empty words need no pass of their own.
+`cond` sees the words, `uncond` the empty or negative ones, `audio` the words and the sound; the first two are the
+frozen backbone itself, without the adapter: guidance by sound needs no trained null sound, and s = 0 is the backbone
+(as Syncphony's audio-sync guidance). The predecessor's audio guidance is 4 [pred]; ours is lower since a small adapter
+overshoots [ours]. With g = 1 `uncond` needs no pass of its own.
 """
 
 from dataclasses import dataclass
@@ -34,14 +35,14 @@ LEAST_HEIGHT_PX = 256
 
 @dataclass(frozen=True, slots=True)
 class SampleSettings:
-    """How to sample: steps, guidance by sound (0 is the backbone alone) and by words (1: none beyond them), seed.
+    """How to sample: steps, guidance s by sound (0: the backbone alone) and g by words (1: none beyond them), seed.
 
     None is what the backbone usually takes.
     """
 
-    steps: int | None = None
-    guidance: float = 2.0
-    text_guidance: float | None = None
+    num_inference_steps: int | None = None
+    audio_guidance_scale: float = 2.0
+    guidance_scale: float | None = None
     seed: int = 0
 
 
@@ -103,30 +104,33 @@ def sample_latents(
     features: dict[str, Tensor],
     settings: SampleSettings,
     no_text: Tensor | None = None,
+    noise: Tensor | None = None,
 ) -> Tensor:
     """Latents (clips, channels, latents, h, w) that follow `features`.
 
-    They start with `first` (clips, channels, 1, h, w). Clip n's noise depends on (seed, n) alone.
+    They start with `first` (clips, channels, 1, h, w). Unless `noise` is given, clip n's depends on (seed, n) alone.
     """
     clips, channels, _, height, width = first.shape
-    shape = (channels, backbone.video.latents, height, width)
-    noise = [torch.randn(shape, generator=torch_generator(settings.seed, "sample", n)) for n in range(clips)]
-    latents = torch.stack(noise).to(first.device)
+    if noise is None:
+        shape = (channels, backbone.video.latents, height, width)
+        drawn = [torch.randn(shape, generator=torch_generator(settings.seed, "sample", n)) for n in range(clips)]
+        noise = torch.stack(drawn)
+    latents = noise.to(first.device, copy=True)
     latents[:, :, :1] = first
-    by_words = backbone.usual_guidance if settings.text_guidance is None else settings.text_guidance
-    given = torch.ones(clips, dtype=torch.bool, device=first.device)
+    guidance_scale = backbone.usual_guidance if settings.guidance_scale is None else settings.guidance_scale
+    image_mask = torch.ones(clips, dtype=torch.bool, device=first.device)
     with adapter.attached(backbone.network):
-        for now, then in pairwise(backbone.sampling_times(settings.steps or backbone.usual_steps)):
+        for now, then in pairwise(backbone.sampling_times(settings.num_inference_steps or backbone.usual_steps)):
             time = torch.full((clips,), now, device=first.device)
-            plain = said = backbone.denoise(latents, time, text, given)
-            if by_words != 1.0 and no_text is not None:
-                wordless = backbone.denoise(latents, time, no_text, given)
-                said = wordless + by_words * (plain - wordless)
-            if settings.guidance:
-                with adapter.hearing(features):
-                    heard = backbone.denoise(latents, time, text, given)
-                said = said + settings.guidance * (heard - plain)
-            latents = backbone.step(latents, said, now=now, then=then)
+            cond = noise_pred = backbone.denoise(latents, time, text, image_mask)
+            if guidance_scale != 1.0 and no_text is not None:
+                uncond = backbone.denoise(latents, time, no_text, image_mask)
+                noise_pred = uncond + guidance_scale * (cond - uncond)
+            if settings.audio_guidance_scale:
+                with adapter.conditioned(features):
+                    audio = backbone.denoise(latents, time, text, image_mask)
+                noise_pred = noise_pred + settings.audio_guidance_scale * (audio - cond)
+            latents = backbone.step(latents, noise_pred, now=now, then=then)
             latents[:, :, :1] = first
     return latents
 
@@ -195,10 +199,10 @@ def sound_features(saved: SavedAdapter, sound: Path, *, duration_s: float, devic
         Unavailable: an encoder's weights are not where they were in training.
     """
     waveform, rate_hz = read_sound(sound)
-    heard = fitted_sound(waveform, start=0, count=round(duration_s * rate_hz))
+    window = fitted_sound(waveform, start=0, count=round(duration_s * rate_hz))
     features: dict[str, Tensor] = {}
     for config in encoders_of(saved):
-        bank = open_encoder(config, device=device).encode(heard, rate_hz)
+        bank = open_encoder(config, device=device).encode(window, rate_hz)
         features |= {f"{config.name}/{layer}": rows[None] for layer, rows in bank.layers.items()}
     return features
 

@@ -83,21 +83,21 @@ class AnimateDiff(FolderOfParts, FrozenNetwork, NoiseSchedule):
         """The text attentions of the chosen spatial blocks."""
         return self._sites
 
-    def denoise(self, noisy: Tensor, time: Tensor, text: Tensor, given: Tensor) -> Tensor:  # noqa: ARG002 (one time for all)
+    def denoise(self, noisy: Tensor, time: Tensor, text: Tensor, image_mask: Tensor) -> Tensor:  # noqa: ARG002 (one time)
         """The noise (or v, where the scheduler says so) in x_t."""
         kind = cast(nn.Conv2d, self.network.conv_in).weight.dtype
         # The spatial blocks see frames as clips of their own.
         words = text.to(kind).repeat_interleave(noisy.shape[2], dim=0)
-        said: Tensor = self.network(noisy.to(kind), self.steps_of(time), words, return_dict=False)[0]
-        return said.to(noisy.dtype)
+        noise_pred: Tensor = self.network(noisy.to(kind), self.steps_of(time), words, return_dict=False)[0]
+        return noise_pred.to(noisy.dtype)
 
     def encode_video(self, frames: NDArray[np.uint8]) -> Latents:
         """(frames, h, w, 3) RGB -> (4, frames, h / 8, w / 8), mean and spread."""
         codec = self._vae()
-        given = pixels_of(frames).transpose(0, 1).to(codec.device, codec.dtype)
+        pixels = pixels_of(frames).transpose(0, 1).to(codec.device, codec.dtype)
         with torch.no_grad():
-            said = codec.encode(given).latent_dist
-        mean, std = (value.float().cpu().transpose(0, 1) * _SCALE for value in (said.mean, said.std))
+            posterior = codec.encode(pixels).latent_dist
+        mean, std = (value.float().cpu().transpose(0, 1) * _SCALE for value in (posterior.mean, posterior.std))
         return Latents(mean, std)
 
     def encode_image(self, picture: NDArray[np.uint8]) -> Tensor:
@@ -108,8 +108,8 @@ class AnimateDiff(FolderOfParts, FrozenNetwork, NoiseSchedule):
         """(4, frames, h / 8, w / 8) -> (frames, h, w, 3) RGB."""
         codec = self._vae()
         with torch.no_grad():
-            said = codec.decode((latents.transpose(0, 1) / _SCALE).to(codec.device, codec.dtype)).sample
-        return to_pixels(said.transpose(0, 1))
+            decoded = codec.decode((latents.transpose(0, 1) / _SCALE).to(codec.device, codec.dtype)).sample
+        return to_pixels(decoded.transpose(0, 1))
 
     def encode_text(self, caption: str) -> Tensor:
         """(77, width): CLIP's last layer, padded as CLIP is."""
@@ -120,11 +120,11 @@ class AnimateDiff(FolderOfParts, FrozenNetwork, NoiseSchedule):
             encoder = load_part(CLIPTextModel, self._folder / "text_encoder", device=self.device)
             self._words = tokenizer, encoder
         tokenizer, encoder = self._words
-        given = tokenizer(
+        inputs = tokenizer(
             [caption], padding="max_length", truncation=True, max_length=self.text_tokens, return_tensors="pt"
         ).to(encoder.device)
         with torch.no_grad():
-            rows: Tensor = encoder(given.input_ids).last_hidden_state[0]
+            rows: Tensor = encoder(inputs.input_ids).last_hidden_state[0]
         return rows.float().cpu()
 
     def load_weights(self, folder: Path) -> None:

@@ -104,7 +104,7 @@ class Backbone(Protocol):
         """The training time that a standard normal number stands for."""
         ...
 
-    def noise(self, clean: Tensor, noise: Tensor, time: Tensor, given: Tensor) -> Tensor:
+    def noise(self, clean: Tensor, noise: Tensor, time: Tensor, image_mask: Tensor) -> Tensor:
         """Latents at times (clips,), the first latent frame clean where it is `given` (clips,)."""
         ...
 
@@ -112,7 +112,7 @@ class Backbone(Protocol):
         """What `denoise` should say."""
         ...
 
-    def denoise(self, noisy: Tensor, time: Tensor, text: Tensor, given: Tensor) -> Tensor:
+    def denoise(self, noisy: Tensor, time: Tensor, text: Tensor, image_mask: Tensor) -> Tensor:
         """What it says of (clips, channels, latents, h', w') at times (clips,), words (clips, tokens, width)."""
         ...
 
@@ -120,8 +120,8 @@ class Backbone(Protocol):
         """`steps` + 1 times from noise to data."""
         ...
 
-    def step(self, latents: Tensor, said: Tensor, *, now: float, then: float) -> Tensor:
-        """Walk from one time to the next with what `denoise` said."""
+    def step(self, latents: Tensor, noise_pred: Tensor, *, now: float, then: float) -> Tensor:
+        """Walk from one time to the next with what `denoise` predicted."""
         ...
 
     def weights_dir(self) -> Path | None:

@@ -52,10 +52,10 @@ class NoiseSchedule:
         """(clips,) the schedule's step numbers."""
         return (time * (len(self.kept) - 1)).round().long()
 
-    def noise(self, clean: Tensor, noise: Tensor, time: Tensor, given: Tensor) -> Tensor:
+    def noise(self, clean: Tensor, noise: Tensor, time: Tensor, image_mask: Tensor) -> Tensor:
         """x_t; latent frame 0 stays x where it is given."""
         signal, spread = self._shares(time, clean)
-        return first_kept(signal * clean + spread * noise, clean, given)
+        return first_kept(signal * clean + spread * noise, clean, image_mask)
 
     def target(self, clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:
         """The noise, or v."""
@@ -69,16 +69,16 @@ class NoiseSchedule:
         last = len(self.kept) - 1
         return [round(last * (1 - n / steps)) / last for n in range(steps)] + [-1.0]
 
-    def step(self, latents: Tensor, said: Tensor, *, now: float, then: float) -> Tensor:
+    def step(self, latents: Tensor, noise_pred: Tensor, *, now: float, then: float) -> Tensor:
         """DDIM without added noise."""
         here = self.kept[round(now * (len(self.kept) - 1))].item()
         there = self.kept[round(then * (len(self.kept) - 1))].item() if then >= 0 else 1.0
         if self.predicts == "epsilon":
-            noise = said
+            noise = noise_pred
             clean = (latents - (1 - here) ** 0.5 * noise) / here**0.5
         else:
-            clean = here**0.5 * latents - (1 - here) ** 0.5 * said
-            noise = (1 - here) ** 0.5 * latents + here**0.5 * said
+            clean = here**0.5 * latents - (1 - here) ** 0.5 * noise_pred
+            noise = (1 - here) ** 0.5 * latents + here**0.5 * noise_pred
         walked: Tensor = there**0.5 * clean + (1 - there) ** 0.5 * noise
         return walked
 

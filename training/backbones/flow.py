@@ -54,46 +54,46 @@ class WanFlow(FrozenNetwork):
         """The shifted logistic of a standard normal number."""
         return shifted_time(1 / (1 + math.exp(-normal)), shift=self.time_shift)
 
-    def noise(self, clean: Tensor, noise: Tensor, time: Tensor, given: Tensor) -> Tensor:
+    def noise(self, clean: Tensor, noise: Tensor, time: Tensor, image_mask: Tensor) -> Tensor:
         """x_t = (1 - t) x + t e; latent frame 0 stays x where it is given."""
         share = time.view(-1, 1, 1, 1, 1)
-        return first_kept((1 - share) * clean + share * noise, clean, given)
+        return first_kept((1 - share) * clean + share * noise, clean, image_mask)
 
     def target(self, clean: Tensor, noise: Tensor, time: Tensor) -> Tensor:  # noqa: ARG002 (others need the time)
         """The velocity e - x."""
         return noise - clean
 
-    def denoise(self, noisy: Tensor, time: Tensor, text: Tensor, given: Tensor) -> Tensor:
+    def denoise(self, noisy: Tensor, time: Tensor, text: Tensor, image_mask: Tensor) -> Tensor:
         """The velocity at x_t."""
         kind = compute_dtype(self.network)
-        times = self.token_times(noisy, time, given) if self.own_times else time
-        said: Tensor = self.network(noisy.to(kind), times * TIME_STEPS, text.to(kind), return_dict=False)[0]
-        return said.to(noisy.dtype)
+        times = self.token_times(noisy, time, image_mask) if self.own_times else time
+        noise_pred: Tensor = self.network(noisy.to(kind), times * TIME_STEPS, text.to(kind), return_dict=False)[0]
+        return noise_pred.to(noisy.dtype)
 
-    def token_times(self, noisy: Tensor, time: Tensor, given: Tensor) -> Tensor:
+    def token_times(self, noisy: Tensor, time: Tensor, image_mask: Tensor) -> Tensor:
         """(clips, tokens) 0 for tokens of a given first latent frame, the clip's time for all others."""
         _, height, width = self._architecture["patch_size"]
         tokens = (noisy.shape[3] // height) * (noisy.shape[4] // width)
         frames = time[:, None].repeat(1, noisy.shape[2])
-        frames[:, 0] *= ~given
+        frames[:, 0] *= ~image_mask
         return frames.repeat_interleave(tokens, dim=1)
 
     def sampling_times(self, steps: int) -> list[float]:
         """Evenly spaced times, shifted, from 1 to 0."""
         return [shifted_time(1 - n / steps, shift=self.time_shift) for n in range(steps + 1)]
 
-    def step(self, latents: Tensor, said: Tensor, *, now: float, then: float) -> Tensor:
+    def step(self, latents: Tensor, noise_pred: Tensor, *, now: float, then: float) -> Tensor:
         """Euler: x - (now - then) v."""
-        return latents - (now - then) * said
+        return latents - (now - then) * noise_pred
 
     def to(self, device: str) -> None:
         """Move the transformer to a device."""
         self.network.to(device)
 
 
-def first_kept(mixed: Tensor, clean: Tensor, given: Tensor) -> Tensor:
+def first_kept(mixed: Tensor, clean: Tensor, image_mask: Tensor) -> Tensor:
     """`mixed`, with the clean first latent frame in the clips whose image is given."""
-    first = torch.where(given.view(-1, 1, 1, 1, 1), clean[:, :, :1], mixed[:, :, :1])
+    first = torch.where(image_mask.view(-1, 1, 1, 1, 1), clean[:, :, :1], mixed[:, :, :1])
     return torch.cat([first, mixed[:, :, 1:]], dim=2)
 
 

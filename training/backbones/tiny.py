@@ -116,24 +116,24 @@ class TinyBackbone(WanFlow):
     def release_codec(self) -> None:
         """There is nothing to forget."""
 
-    def denoise(self, noisy: Tensor, time: Tensor, text: Tensor, given: Tensor) -> Tensor:
+    def denoise(self, noisy: Tensor, time: Tensor, text: Tensor, image_mask: Tensor) -> Tensor:
         """The velocity (x_t - x) / t of the predicted clean latent x."""
-        clean = from_blocks(self._clean_blocks(noisy, time, text, given), self._rows)
+        clean = from_blocks(self._clean_blocks(noisy, time, text, image_mask), self._rows)
         velocity: Tensor = (noisy - clean) / time.clamp(min=_EARLIEST_TIME).view(-1, 1, 1, 1, 1)
         return velocity
 
-    def _clean_blocks(self, noisy: Tensor, time: Tensor, text: Tensor, given: Tensor) -> Tensor:
+    def _clean_blocks(self, noisy: Tensor, time: Tensor, text: Tensor, image_mask: Tensor) -> Tensor:
         """The predicted clean latent as coarse block spectra."""
         seen = to_blocks(noisy, self._rows)
         share, spread = time.view(-1, 1, 1, 1, 1), self._spreads.view(1, -1, 1, 1, 1)
         variance = ((1 - share) * spread).square() + share.square()
         # The given image has its own scale; at time 0 its tokens need no noise scaling.
-        image = (seen[:, :, :1] / spread * given.view(-1, 1, 1, 1, 1)).expand_as(seen)
-        scaled = first_kept(seen * variance.rsqrt(), image, given)
-        times = self.token_times(seen, time, given) * TIME_STEPS
-        given = torch.cat([scaled, image], dim=1)
+        image = (seen[:, :, :1] / spread * image_mask.view(-1, 1, 1, 1, 1)).expand_as(seen)
+        scaled = first_kept(seen * variance.rsqrt(), image, image_mask)
+        times = self.token_times(seen, time, image_mask) * TIME_STEPS
+        stacked = torch.cat([scaled, image], dim=1)
         kind = compute_dtype(self.network)
-        guess: Tensor = self.network(given.to(kind), times, text.to(kind), return_dict=False)[0]
+        guess: Tensor = self.network(stacked.to(kind), times, text.to(kind), return_dict=False)[0]
         return guess.to(noisy.dtype) * spread
 
     def weights_dir(self) -> None:

@@ -125,9 +125,9 @@ class WanBackbone(FolderOfParts, WanFlow):
     def encode_video(self, frames: NDArray[np.uint8]) -> Latents:
         """(frames, h, w, 3) RGB -> normalised latents (z, latents, h / 8 or 16, ...), mean and spread."""
         codec = self._vae()
-        said = codec.encode(pixels_of(frames)[None].to(codec.device, codec.dtype)).latent_dist
+        posterior = codec.encode(pixels_of(frames)[None].to(codec.device, codec.dtype)).latent_dist
         mean, std = (torch.tensor(codec.config[name]).view(-1, 1, 1, 1) for name in ("latents_mean", "latents_std"))
-        middle, spread = (value[0].float().cpu() for value in (said.mean, said.std))
+        middle, spread = (value[0].float().cpu() for value in (posterior.mean, posterior.std))
         return Latents((middle - mean) / std, spread / std)
 
     def encode_image(self, picture: NDArray[np.uint8]) -> Tensor:

@@ -74,8 +74,12 @@ class Pictures:
         pictures = dict(zip(wanted, read_frames(record.mp4, wanted, size_px=self._backbone.size_px), strict=True))
         made = []
         for entry in windows:
-            said = self._backbone.encode_video(np.stack([pictures[entry.start_us + centre] for centre in centres_us]))
-            made.append({"latents": said.mean.half()} | ({"spread": said.std.half()} if said.std is not None else {}))
+            latents = self._backbone.encode_video(
+                np.stack([pictures[entry.start_us + centre] for centre in centres_us])
+            )
+            made.append(
+                {"latents": latents.mean.half()} | ({"spread": latents.std.half()} if latents.std is not None else {})
+            )
         return made
 
     def shared(self) -> dict[str, Tensor]:
@@ -142,8 +146,8 @@ class Sound:
         waveform, rate_hz = read_sound(record.flac)
         count, made = round(self._duration_s * rate_hz), []
         for entry in windows:
-            heard = fitted_sound(waveform, start=round(entry.start_us * rate_hz / 1e6), count=count)
-            bank = self._encoder.encode(heard, rate_hz)
+            window = fitted_sound(waveform, start=round(entry.start_us * rate_hz / 1e6), count=count)
+            bank = self._encoder.encode(window, rate_hz)
             made.append({f"{self._encoder.name}/{layer}": rows.half() for layer, rows in bank.layers.items()})
         return made
 

@@ -20,8 +20,8 @@ class Batch:
         time: (clips,) in (0, 1), 0 data, 1 noise.
         features: "encoder/layer" -> (clips, time, tokens, width).
         text: (clips, tokens, width); the empty caption where words are dropped.
-        heard: (clips,) bool, False where sound is dropped.
-        given: (clips,) bool, False where the image is dropped: the first latent frame is noise like the others.
+        audio_mask: (clips,) bool, False where sound is dropped.
+        image_mask: (clips,) bool, False where the image is dropped: the first latent frame is noise like the others.
         numbers: which entries these are.
     """
 
@@ -30,8 +30,8 @@ class Batch:
     time: Tensor
     features: dict[str, Tensor]
     text: Tensor
-    heard: Tensor
-    given: Tensor
+    audio_mask: Tensor
+    image_mask: Tensor
     numbers: tuple[int, ...]
 
     def __len__(self) -> int:
@@ -57,8 +57,8 @@ class Batch:
             time=change(self.time),
             features={key: change(value) for key, value in self.features.items()},
             text=change(self.text),
-            heard=change(self.heard),
-            given=change(self.given),
+            audio_mask=change(self.audio_mask),
+            image_mask=change(self.image_mask),
         )
 
 
@@ -101,8 +101,8 @@ def batch_of(clips: ClipSet, draw: Draw, samples: Sequence[int]) -> Batch:
         time=torch.tensor([draw.time_of(normal) for normal in normals]),
         features=stacked([one.features for one in examples]),
         text=torch.stack([padded(text, draw.text_tokens) for text in texts]),
-        heard=torch.tensor([bool(chance[0] >= draw.no_audio) for chance in dropped]),
-        given=torch.tensor([bool(chance[2] >= draw.no_image) for chance in dropped]),
+        audio_mask=torch.tensor([bool(chance[0] >= draw.no_audio) for chance in dropped]),
+        image_mask=torch.tensor([bool(chance[2] >= draw.no_image) for chance in dropped]),
         numbers=numbers,
     )
 

@@ -67,8 +67,8 @@ class _Attention(nn.Module):
         opened, reset = self.grep_linear(query).unflatten(-1, (2, 4)).sum(-1).sigmoid().chunk(2, dim=-1)
         gate = opened * (reset * self.grep_a - 1) + 2
         mixed = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=gate * bias)
-        said: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
-        return said
+        output: Tensor = self.out_proj(mixed.transpose(1, 2).flatten(2))
+        return output
 
 
 class _Layer(nn.Module):
@@ -85,8 +85,8 @@ class _Layer(nn.Module):
     def forward(self, rows: Tensor, bias: Tensor) -> Tensor:
         rows = self.self_attn_layer_norm(self.residual * rows + self.self_attn(rows, bias))
         grown = self.fc2(nn.functional.gelu(self.fc1(rows)))
-        said: Tensor = self.final_layer_norm(self.residual * rows + grown)
-        return said
+        output: Tensor = self.final_layer_norm(self.residual * rows + grown)
+        return output
 
 
 class BeatsNetwork(nn.Module):
@@ -114,11 +114,11 @@ class BeatsNetwork(nn.Module):
         moved = moved[..., : rows.shape[1]].transpose(1, 2)
         rows = self.encoder_norm(rows + nn.functional.gelu(moved))
         bias = self._relative_bias(rows.shape[1])
-        said = []
+        hidden_states = []
         for layer in self.layers:
             rows = layer(rows, bias)
-            said.append(rows)
-        return said
+            hidden_states.append(rows)
+        return hidden_states
 
     def _relative_bias(self, places: int) -> Tensor:
         """(heads, places, places)."""
@@ -173,9 +173,9 @@ class BeatsEncoder(WeightedEncoder[BeatsNetwork]):
         bank = kaldi_filter_bank(nn.functional.pad(sound, (0, silence)) * _FULL_SCALE, taper="povey")[:frames]
         bank = (bank - _MEAN) / (2 * _STD)
         with torch.no_grad():
-            said = self._loaded()(bank[None].to(self._device))
+            hidden_states = self._loaded()(bank[None].to(self._device))
         layers = {
-            str(layer): unit_scale(said[layer - 1][0].unflatten(0, (-1, _BANDS // self._patch)))
+            str(layer): unit_scale(hidden_states[layer - 1][0].unflatten(0, (-1, _BANDS // self._patch)))
             for layer in self._chosen
         }
         return FeatureBank(layers, self.hop_s, self.width_s)

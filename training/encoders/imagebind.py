@@ -64,11 +64,11 @@ class ImageBindAudio(nn.Module):
         """(stretches, 1 + 12 * 19, width) after each block."""
         rows = self.norm(self.patches(banks[:, None]).flatten(2).transpose(1, 2))
         rows = torch.cat([self.start.expand(len(rows), -1, -1), rows], dim=1) + self.places
-        said = []
+        hidden_states = []
         for block in self.blocks:
             rows = block(rows)
-            said.append(rows)
-        return said
+            hidden_states.append(rows)
+        return hidden_states
 
 
 class ImageBindEncoder(WeightedEncoder[ImageBindAudio]):
@@ -104,10 +104,10 @@ class ImageBindEncoder(WeightedEncoder[ImageBindAudio]):
         length = round(_STRETCH_S * self.rate_hz)
         banks = torch.stack([_bank(sound[first * hop : first * hop + length]) for first in firsts])
         with torch.no_grad():
-            said = self._loaded()(banks.to(self._device))
+            hidden_states = self._loaded()(banks.to(self._device))
         layers = {}
         for layer in self._chosen:
-            grid = said[layer - 1][:, 1:].unflatten(1, (_FREQUENCIES, _TIMES)).transpose(1, 2)
+            grid = hidden_states[layer - 1][:, 1:].unflatten(1, (_FREQUENCIES, _TIMES)).transpose(1, 2)
             layers[str(layer)] = unit_scale(_in_a_row(grid, firsts)[:columns])
         return FeatureBank(layers, self.hop_s, self.width_s)
 

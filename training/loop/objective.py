@@ -1,6 +1,6 @@
 """The loss: what the network says against what it should say, on every latent frame but the given one.
 
-    L = mean over frames of  w | said(x_t, t, words, sound) - target |^2
+    L = mean over frames of  w | noise_pred(x_t, t, words, sound) - target |^2
 
 For flow models the target is the velocity (Lipman et al. 2023), for diffusion models the noise or v. The given first
 frame is clean and carries no loss [pred]; a clip whose image was dropped has no given frame. With lambda =
@@ -17,14 +17,14 @@ from training.data.batches import Batch
 
 def noise_loss(backbone: Backbone, batch: Batch, *, motion_weight: float = 0.0) -> Tensor:
     """(clips,) the loss of each clip; an adapter that is attached and hearing takes part."""
-    noisy = backbone.noise(batch.latents, batch.noise, batch.time, batch.given)
-    said = backbone.denoise(noisy, batch.time, batch.text, batch.given)
-    error = (said - backbone.target(batch.latents, batch.noise, batch.time)).square()
+    noisy = backbone.noise(batch.latents, batch.noise, batch.time, batch.image_mask)
+    noise_pred = backbone.denoise(noisy, batch.time, batch.text, batch.image_mask)
+    error = (noise_pred - backbone.target(batch.latents, batch.noise, batch.time)).square()
     if motion_weight:
         error = error * motion_weights(batch.latents, motion_weight)
     frames = error.mean(dim=(1, 3, 4))
     counts = torch.ones_like(frames)
-    counts[:, 0] = (~batch.given).to(frames.dtype)
+    counts[:, 0] = (~batch.image_mask).to(frames.dtype)
     return (frames * counts).sum(dim=1) / counts.sum(dim=1)
 
 

@@ -130,8 +130,8 @@ def _batch(examples: list[Example], numbers: list[int], time: float, backbone: B
         time=torch.full((count,), time),
         features=stacked([one.features for one in examples]),
         text=torch.stack([padded(one.text, backbone.text_tokens) for one in examples]),
-        heard=torch.ones(count, dtype=torch.bool),
-        given=torch.ones(count, dtype=torch.bool),
+        audio_mask=torch.ones(count, dtype=torch.bool),
+        image_mask=torch.ones(count, dtype=torch.bool),
         numbers=tuple(numbers),
     )
 
@@ -142,6 +142,6 @@ def _loss(adapter: AudioAdapter, backbone: Backbone, batch: Batch, sound: dict[s
     device = batch.latents.device
     with (
         adapter.attached(backbone.network),
-        adapter.hearing({key: rows.to(device) for key, rows in sound.items()}),
+        adapter.conditioned({key: rows.to(device) for key, rows in sound.items()}),
     ):
         return noise_loss(backbone, batch)

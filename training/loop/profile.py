@@ -104,7 +104,7 @@ def _flop_counter() -> "FlopCounterMode":
 
 @contextmanager
 def _attending(adapter: AudioAdapter, backbone: Backbone, batch: Batch) -> Iterator[None]:
-    with adapter.attached(backbone.network), adapter.hearing(batch.features):
+    with adapter.attached(backbone.network), adapter.conditioned(batch.features):
         yield
 
 
@@ -131,8 +131,8 @@ def _blank_batch(config: AdapterConfig | None, backbone: Backbone) -> Batch:
         time=torch.full((1,), 0.5),
         features={row.key: torch.zeros(1, row.columns, row.tokens, row.width) for row in rows},
         text=torch.zeros(1, backbone.text_tokens, backbone.text_width),
-        heard=torch.ones(1, dtype=torch.bool),
-        given=torch.ones(1, dtype=torch.bool),
+        audio_mask=torch.ones(1, dtype=torch.bool),
+        image_mask=torch.ones(1, dtype=torch.bool),
         numbers=(0,),
     )
 

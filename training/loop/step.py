@@ -83,7 +83,7 @@ def step_loss(
     adapter: AudioAdapter, backbone: Backbone, part: Batch, config: TrainConfig, *, share: float = 1.0
 ) -> Tensor:
     """Forward and backward of some clips, `share` of a batch; returns (clips,) their losses."""
-    with adapter.hearing(part.features, heard=part.heard, given=part.given):
+    with adapter.conditioned(part.features, audio_mask=part.audio_mask, image_mask=part.image_mask):
         loss = noise_loss(backbone, part, motion_weight=config.motion_weight)
         (loss.mean() * share).backward()  # type: ignore[no-untyped-call]
     return loss
