@@ -60,6 +60,9 @@ are noted. Sizes are estimates."""
 _SYNCHFORMER = "https://a3s.fi/swift/v1/AUTH_a235c0f452d648828f745589cde1219a/sync/sync_models"
 """As the authors' README and `utils/utils.py` have it (github.com/v-iashin/Synchformer at 1b47d68)."""
 
+_WAN_I2V = ("wan2.1-i2v-14b", "Wan-AI/Wan2.1-I2V-14B-480P-Diffusers", 90_000)
+"""As for PE-AV: `main`, noted at the first fetch; the size is an estimate."""
+
 _WAN_PARTS = ("model_index.json", "transformer/*", "vae/*", "text_encoder/*", "tokenizer/*", "scheduler/*")
 
 
@@ -136,5 +139,12 @@ KNOWN: tuple[Weights, ...] = (
     *(
         Weights(name, f"frozen video generator ({repo})", "Apache-2.0", size, _files((repo, at), _WAN_PARTS))
         for name, repo, at, size in _WAN
+    ),
+    Weights(
+        _WAN_I2V[0],
+        f"frozen image-to-video generator ({_WAN_I2V[1]})",
+        "Apache-2.0",
+        _WAN_I2V[2],
+        _files((_WAN_I2V[1], "main"), (*_WAN_PARTS, "image_encoder/*", "image_processor/*")),
     ),
 )

@@ -138,7 +138,12 @@ def published(tmp_path_factory) -> dict[str, Path]:
     """Tiny models of the published kinds at random weights, in the folders that diffusers and transformers write."""
     root = tmp_path_factory.mktemp("published")
     wan = _tiny_wan(root / "wan")
-    return {"wan2.2-ti2v-5b": wan, "wan2.1-1.3b": wan, "animatediff": _tiny_animatediff(root / "animatediff")}
+    return {
+        "wan2.2-ti2v-5b": wan,
+        "wan2.1-1.3b": wan,
+        "wan2.1-i2v-14b": _tiny_wan_i2v(root / "wan-i2v"),
+        "animatediff": _tiny_animatediff(root / "animatediff"),
+    }
 
 
 @pytest.fixture
@@ -179,15 +184,29 @@ def _tokenizer(folder: Path, **special: str) -> None:
     fast.save_pretrained(folder)
 
 
-def _tiny_wan(folder: Path) -> Path:
+def _tiny_wan_i2v(folder: Path) -> Path:
+    from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModel
+
+    # As the published tower: 257 rows of what it sees.
+    CLIPVisionModel(
+        CLIPVisionConfig(
+            hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=4, image_size=224,
+            patch_size=14,
+        )
+    ).save_pretrained(folder / "image_encoder")  # fmt: skip
+    CLIPImageProcessor().save_pretrained(folder / "image_processor")
+    return _tiny_wan(folder, in_channels=36, image_dim=32, added_kv_proj_dim=384)
+
+
+def _tiny_wan(folder: Path, **more: int) -> Path:
     from diffusers import AutoencoderKLWan, WanTransformer3DModel
     from transformers import UMT5Config, UMT5EncoderModel
 
     torch.manual_seed(0)
+    architecture = {"in_channels": 16, "out_channels": 16} | more
     WanTransformer3DModel(
-        patch_size=(1, 2, 2), num_attention_heads=4, attention_head_dim=96, in_channels=16, out_channels=16,
-        text_dim=32, freq_dim=32, ffn_dim=256, num_layers=2, cross_attn_norm=True,
-        qk_norm="rms_norm_across_heads", rope_max_seq_len=32,
+        patch_size=(1, 2, 2), num_attention_heads=4, attention_head_dim=96, text_dim=32, freq_dim=32, ffn_dim=256,
+        num_layers=2, cross_attn_norm=True, qk_norm="rms_norm_across_heads", rope_max_seq_len=32, **architecture,
     ).save_pretrained(folder / "transformer")  # fmt: skip
     AutoencoderKLWan(
         base_dim=3, z_dim=16, dim_mult=[1, 1, 1, 1], num_res_blocks=1, temperal_downsample=[False, True, True]

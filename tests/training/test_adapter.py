@@ -98,7 +98,7 @@ def test_a_clip_that_is_not_heard_sees_the_null_token_alone():
 def test_leaves_a_clean_first_frame_alone():
     adapter = awake_adapter()
     assert through(adapter, features())[:, :4].abs().max() == 0
-    assert through(adapter, features(), given=torch.tensor([False, False]))[:, :4].abs().max() > 0
+    assert through(adapter, features(), image_mask=torch.tensor([False, False]))[:, :4].abs().max() > 0
 
 
 def test_hooks_leave_with_the_block():

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from shards.errors import BadInput, Unavailable
+from shards.errors import BadInput, ClapboardError, Unavailable
 from training.adapter.files import load_adapter, save_adapter
 from training.adapter.layer import AudioAdapter
 from training.animate.listening import listening
@@ -26,6 +26,7 @@ from training.stages.stage import train_stage
 SMALL = {
     "wan2.2-ti2v-5b": {"frames": 9, "size_px": (32, 32)},
     "wan2.1-1.3b": {"frames": 9, "size_px": (32, 32)},
+    "wan2.1-i2v-14b": {"frames": 9, "size_px": (32, 32)},
     "animatediff": {"frames": 8, "size_px": (64, 64)},
 }
 NARROW = {"audio_width": 16, "heads": 2, "budget": 0.03}
@@ -85,7 +86,7 @@ class TestTheAdapter:
     def test_gradients_reach_it_and_nothing_else_also_with_checkpointing(self, backbone, name, checkpointing):
         adapter = adapter_of(backbone, name)
         use_checkpointing(backbone.network, checkpointing)
-        one_deaf = {"heard": torch.tensor([True, False])}
+        one_deaf = {"audio_mask": torch.tensor([True, False])}
         with adapter.attached(backbone.network), adapter.conditioned(sound(adapter), **one_deaf):
             backbone.denoise(*inputs(backbone)).square().mean().backward()
         assert all(weight.grad is None for weight in backbone.network.parameters())
@@ -159,7 +160,8 @@ class TestNoise:
         noise, given[1] = torch.randn_like(clean), False
         times = torch.tensor([0.6, 0.6])
         noisy = backbone.noise(clean, noise, times, given)
-        assert torch.equal(noisy[0, :, 0], clean[0, :, 0]) and not torch.equal(noisy[1, :, 0], clean[1, :, 0])
+        assert torch.equal(noisy[0, :, 0], clean[0, :, 0]) == backbone.clean_first
+        assert not torch.equal(noisy[1, :, 0], clean[1, :, 0])
         target = backbone.target(clean, noise, times)
         end = backbone.sampling_times(4)[-1]
         assert torch.allclose(backbone.step(noisy, target, now=0.6, then=end)[:, :, 1:], clean[:, :, 1:], atol=2e-3)
@@ -169,7 +171,7 @@ class TestNoise:
 
         clean, time, text, given = inputs(backbone)
         whole = Batch(clean, torch.randn_like(clean), time, {}, text, given, given.clone(), (0, 1))
-        whole.given[1] = False
+        whole.image_mask[1] = False
         with torch.no_grad():
             losses = noise_loss(backbone, whole)
         assert losses.shape == (2,) and losses.isfinite().all()
@@ -307,13 +309,14 @@ def test_it_goes_onto_a_plain_pipeline_and_off_again(name, published, click_soun
     assert torch.equal(run(), plain)
 
 
-@pytest.mark.parametrize("guidance_scale", [1.0, 3.0])
-@pytest.mark.parametrize("offloaded", [False, True])
-def test_on_a_pipeline_it_does_what_animate_does(published, click_sound, tmp_path, guidance_scale, offloaded):
-    """Wan 2.2's own image-to-video pipeline with Euler steps against our sampler: one image, noise and sound."""
+@pytest.mark.parametrize(
+    ("name", "guidance_scale", "offloaded"),
+    [("wan2.2-ti2v-5b", 1.0, False), ("wan2.2-ti2v-5b", 3.0, True), ("wan2.1-i2v-14b", 3.0, False)],
+)
+def test_on_a_pipeline_it_does_what_animate_does(name, published, click_sound, tmp_path, guidance_scale, offloaded):
+    """Wan's own image-to-video pipeline with Euler steps against our sampler: one image, noise and sound."""
     from diffusers import FlowMatchEulerDiscreteScheduler, WanImageToVideoPipeline
 
-    name = "wan2.2-ti2v-5b"
     backbone = open_backbone(name, BackboneOptions(published[name], **SMALL[name]))
     backbone.load_weights(published[name])
     adapter = adapter_of(backbone, name)
@@ -324,7 +327,8 @@ def test_on_a_pipeline_it_does_what_animate_does(published, click_sound, tmp_pat
     tokenizer, encoder = backbone._words
     pipeline = WanImageToVideoPipeline(
         vae=backbone._vae(), text_encoder=encoder, tokenizer=tokenizer, transformer=backbone.network,
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=backbone.time_shift), expand_timesteps=True,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=backbone.time_shift), expand_timesteps=backbone.clean_first,
+        **vision_of(published[name]),
     )  # fmt: skip
     pipeline.set_progress_bar_config(disable=True)
     if offloaded:
@@ -341,9 +345,47 @@ def test_on_a_pipeline_it_does_what_animate_does(published, click_sound, tmp_pat
     ours = sample_latents(
         backbone, saved.adapter, first=backbone.encode_image(picture)[None], text=text, no_text=no_text,
         features=sound_features(saved, click_sound, duration_s=backbone.video.duration_s), noise=noise,
+        image={key: rows[None] for key, rows in backbone.encode_condition(picture).items()},
         settings=SampleSettings(num_inference_steps=3, guidance_scale=guidance_scale),
     )  # fmt: skip
     assert torch.allclose(theirs, ours, atol=2e-3)
+
+
+def vision_of(folder):
+    """The parts by which an image-to-video pipeline sees, where a folder has them."""
+    from transformers import CLIPImageProcessor, CLIPVisionModel
+
+    if not (folder / "image_encoder").is_dir():
+        return {}
+    return {
+        "image_encoder": CLIPVisionModel.from_pretrained(folder / "image_encoder").eval(),
+        "image_processor": CLIPImageProcessor.from_pretrained(folder / "image_processor"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("folder", "preset", "why"),
+    [
+        ("wan2.1-i2v-14b", "wan2.1-1.3b", "sees_image is True instead of False"),
+        ("wan2.2-ti2v-5b", "wan2.1-i2v-14b", "sees_image is False instead of True"),
+        ("animatediff", "wan2.2-ti2v-5b", "config.json is missing"),
+    ],
+)
+def test_a_folder_of_another_kind_is_refused(published, folder, preset, why):
+    with pytest.raises(ClapboardError, match=why):
+        open_backbone(preset, BackboneOptions(published[folder], **SMALL[preset]))
+
+
+def test_a_folder_says_by_its_index_whether_its_tokens_have_times_of_their_own(published, tmp_path):
+    folder = shutil.copytree(published["wan2.2-ti2v-5b"], tmp_path / "copy")
+    (folder / "model_index.json").write_text('{"_class_name": "WanPipeline", "expand_timesteps": true}')
+    open_backbone("wan2.2-ti2v-5b", BackboneOptions(folder, **SMALL["wan2.2-ti2v-5b"]))
+    with pytest.raises(BadInput, match="own_times is True instead of False"):
+        open_backbone("wan2.1-1.3b", BackboneOptions(folder, **SMALL["wan2.1-1.3b"]))
+
+
+def test_who_has_never_learned_to_follow_an_image_says_so(backbone, name):
+    assert bool(backbone.notice) == (name in ("wan2.1-1.3b", "animatediff"))
 
 
 def test_what_is_missing_or_wrong_is_said_before_hours_are_spent(name, published, tmp_path):

@@ -8,6 +8,7 @@ frozen backbone itself, without the adapter: guidance by sound needs no trained 
 overshoots [ours]. With g = 1 `uncond` needs no pass of its own.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -77,7 +78,8 @@ def animate(
     picture = read_image(image, size_px=backbone.size_px)
     features = sound_features(saved, sound, duration_s=backbone.video.duration_s, device=device)
     backbone.load_weights((adapter_folder(run) / str(saved.notes["weights"])).resolve())
-    first, text, no_text = (backbone.encode_image(picture), backbone.encode_text(caption), backbone.encode_text(""))
+    first, condition = backbone.encode_image(picture), backbone.encode_condition(picture)
+    text, no_text = backbone.encode_text(caption), backbone.encode_text("")
     backbone.release_codec()
     backbone.to(device)
     latents = sample_latents(
@@ -87,6 +89,7 @@ def animate(
         text=padded(text, backbone.text_tokens)[None].to(device),
         no_text=padded(no_text, backbone.text_tokens)[None].to(device),
         features={key: rows.to(device) for key, rows in features.items()},
+        image={name: tensor[None].to(device) for name, tensor in condition.items()},
         settings=settings or SampleSettings(),
     )
     frames = backbone.decode_video(latents[0].cpu())
@@ -104,11 +107,13 @@ def sample_latents(
     features: dict[str, Tensor],
     settings: SampleSettings,
     no_text: Tensor | None = None,
+    image: Mapping[str, Tensor] | None = None,
     noise: Tensor | None = None,
 ) -> Tensor:
     """Latents (clips, channels, latents, h, w) that follow `features`.
 
-    They start with `first` (clips, channels, 1, h, w). Unless `noise` is given, clip n's depends on (seed, n) alone.
+    They start with `first` (clips, channels, 1, h, w), or with what `image` shows (`Backbone.encode_condition`).
+    Unless `noise` is given, clip n's depends on (seed, n) alone.
     """
     clips, channels, _, height, width = first.shape
     if noise is None:
@@ -116,22 +121,24 @@ def sample_latents(
         drawn = [torch.randn(shape, generator=torch_generator(settings.seed, "sample", n)) for n in range(clips)]
         noise = torch.stack(drawn)
     latents = noise.to(first.device, copy=True)
-    latents[:, :, :1] = first
+    if backbone.clean_first:
+        latents[:, :, :1] = first
     guidance_scale = backbone.usual_guidance if settings.guidance_scale is None else settings.guidance_scale
     image_mask = torch.ones(clips, dtype=torch.bool, device=first.device)
     with adapter.attached(backbone.network):
         for now, then in pairwise(backbone.sampling_times(settings.num_inference_steps or backbone.usual_steps)):
             time = torch.full((clips,), now, device=first.device)
-            cond = noise_pred = backbone.denoise(latents, time, text, image_mask)
+            cond = noise_pred = backbone.denoise(latents, time, text, image_mask, image)
             if guidance_scale != 1.0 and no_text is not None:
-                uncond = backbone.denoise(latents, time, no_text, image_mask)
+                uncond = backbone.denoise(latents, time, no_text, image_mask, image)
                 noise_pred = uncond + guidance_scale * (cond - uncond)
             if settings.audio_guidance_scale:
                 with adapter.conditioned(features):
-                    audio = backbone.denoise(latents, time, text, image_mask)
+                    audio = backbone.denoise(latents, time, text, image_mask, image)
                 noise_pred = noise_pred + settings.audio_guidance_scale * (audio - cond)
             latents = backbone.step(latents, noise_pred, now=now, then=then)
-            latents[:, :, :1] = first
+            if backbone.clean_first:
+                latents[:, :, :1] = first
     return latents
 
 
@@ -161,6 +168,7 @@ def write_samples(
             text=padded(one.text, backbone.text_tokens)[None].to(device),
             no_text=padded(one.no_text, backbone.text_tokens)[None].to(device),
             features={key: rows[None].to(device) for key, rows in one.features.items()},
+            image={name: tensor[None].to(device) for name, tensor in one.image.items()},
             settings=SampleSettings(seed=place),
         )
         if world.rank * len(mine) + turn > place:

@@ -1,6 +1,7 @@
 """Frozen video generators: one file a backbone, one line each in `BACKBONES`."""
 
 from collections.abc import Callable
+from functools import partial
 
 from shards.errors import BadInput
 from training.backbones.base import Backbone, Latents
@@ -14,16 +15,15 @@ def _tiny(options: BackboneOptions) -> Backbone:
     return TinyBackbone(options)
 
 
-def _wan_22(options: BackboneOptions) -> Backbone:
-    from training.backbones.wan import wan
+def _wan(name: str, options: BackboneOptions) -> Backbone:
+    """A Wan backbone: from the folder that was named, or from fetched weights; without either it can be measured."""
+    from shards.weights import status
+    from training.backbones.wan import PRESETS, WanBackbone
+    from training.backbones.wan_i2v import WanImageBackbone
 
-    return wan("wan2.2-ti2v-5b", options)
-
-
-def _wan_21(options: BackboneOptions) -> Backbone:
-    from training.backbones.wan import wan
-
-    return wan("wan2.1-1.3b", options)
+    preset, found = PRESETS[name], status(name)
+    kind = WanImageBackbone if preset.sees_image else WanBackbone
+    return kind(preset, options, options.weights or (found.path if found.present else None))
 
 
 def _animatediff(options: BackboneOptions) -> Backbone:
@@ -34,8 +34,9 @@ def _animatediff(options: BackboneOptions) -> Backbone:
 
 BACKBONES: dict[str, Callable[[BackboneOptions], Backbone]] = {
     "tiny": _tiny,
-    "wan2.2-ti2v-5b": _wan_22,
-    "wan2.1-1.3b": _wan_21,
+    "wan2.2-ti2v-5b": partial(_wan, "wan2.2-ti2v-5b"),
+    "wan2.1-i2v-14b": partial(_wan, "wan2.1-i2v-14b"),
+    "wan2.1-1.3b": partial(_wan, "wan2.1-1.3b"),
     "animatediff": _animatediff,
 }
 

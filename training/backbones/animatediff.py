@@ -7,6 +7,7 @@ every spatial block [paper]; the blocks' tokens come as (clips x frames, places,
 """
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,6 +37,10 @@ class AnimateDiff(FolderOfParts, FrozenNetwork, NoiseSchedule):
     name = "animatediff"
     text_tokens = _TEXT_TOKENS
     usual_steps, usual_guidance = 25, 7.5
+    notice = (
+        "animatediff is experimental: it has never learned to go on from an image, and frozen it only sees one as a "
+        "clean first frame; to animate images take wan2.2-ti2v-5b"
+    )
     remedy = "name a folder with unet, motion_adapter, vae, text_encoder, tokenizer: --set weights=FOLDER"
 
     def __init__(self, options: BackboneOptions) -> None:
@@ -83,7 +88,14 @@ class AnimateDiff(FolderOfParts, FrozenNetwork, NoiseSchedule):
         """The text attentions of the chosen spatial blocks."""
         return self._sites
 
-    def denoise(self, noisy: Tensor, time: Tensor, text: Tensor, image_mask: Tensor) -> Tensor:  # noqa: ARG002 (one time)
+    def denoise(
+        self,
+        noisy: Tensor,
+        time: Tensor,
+        text: Tensor,
+        image_mask: Tensor,  # noqa: ARG002 (one time for all frames)
+        image: Mapping[str, Tensor] | None = None,  # noqa: ARG002 (the first latent is all)
+    ) -> Tensor:
         """The noise (or v, where the scheduler says so) in x_t."""
         kind = cast(nn.Conv2d, self.network.conv_in).weight.dtype
         # The spatial blocks see frames as clips of their own.

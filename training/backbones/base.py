@@ -1,10 +1,11 @@
 """What a backbone is: a frozen video generator, its codec, its words and the places where sound may enter.
 
 A generator is trained to undo noise. Where it stands between data (time 0) and noise (time 1), what it predicts and how
-one walks back is its own affair (`flow.py`, `diffusion.py`); loss and sampler only ask. Latent frame 0 is the given
-image and stays clean.
+one walks back is its own affair (`flow.py`, `diffusion.py`); loss and sampler only ask. Mostly latent frame 0 is the
+given image and stays clean.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -34,6 +35,9 @@ class Backbone(Protocol):
         size_px: height and width of its pictures.
         text_tokens: rows of words in a batch; shorter captions are followed by zeros.
         usual_steps, usual_guidance: how one samples from it: steps, and guidance by words.
+        clean_first: whether the given image stands as the clean first latent frame; False where it enters by
+            `encode_condition` alone, and all latent frames are noise.
+        notice: what a user should know before choosing it; mostly empty.
     """
 
     name: str
@@ -42,6 +46,8 @@ class Backbone(Protocol):
     text_tokens: int
     usual_steps: int
     usual_guidance: float
+    clean_first: bool
+    notice: str
 
     @property
     def codec_version(self) -> str:
@@ -88,6 +94,15 @@ class Backbone(Protocol):
         """(h, w, 3) RGB -> the first latent frame (channels, 1, h', w')."""
         ...
 
+    def encode_condition(self, picture: NDArray[np.uint8]) -> dict[str, Tensor]:
+        """(h, w, 3) RGB -> what else the network must see of a given image, as `condition_shapes` says."""
+        ...
+
+    @property
+    def condition_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of what `encode_condition` gives; empty where the first latent is all."""
+        ...
+
     def decode_video(self, latents: Tensor) -> NDArray[np.uint8]:
         """Latents (channels, latents, h', w') -> (frames, h, w, 3) RGB."""
         ...
@@ -112,8 +127,15 @@ class Backbone(Protocol):
         """What `denoise` should say."""
         ...
 
-    def denoise(self, noisy: Tensor, time: Tensor, text: Tensor, image_mask: Tensor) -> Tensor:
-        """What it says of (clips, channels, latents, h', w') at times (clips,), words (clips, tokens, width)."""
+    def denoise(
+        self,
+        noisy: Tensor,
+        time: Tensor,
+        text: Tensor,
+        image_mask: Tensor,
+        image: Mapping[str, Tensor] | None = None,
+    ) -> Tensor:
+        """What it predicts for (clips, channels, latents, h', w') at times (clips,), words (clips, tokens, width)."""
         ...
 
     def sampling_times(self, steps: int) -> list[float]:

@@ -63,7 +63,14 @@ class WanFlow(FrozenNetwork):
         """The velocity e - x."""
         return noise - clean
 
-    def denoise(self, noisy: Tensor, time: Tensor, text: Tensor, image_mask: Tensor) -> Tensor:
+    def denoise(
+        self,
+        noisy: Tensor,
+        time: Tensor,
+        text: Tensor,
+        image_mask: Tensor,
+        image: Mapping[str, Tensor] | None = None,  # noqa: ARG002 (the first latent is all)
+    ) -> Tensor:
         """The velocity at x_t."""
         kind = compute_dtype(self.network)
         times = self.token_times(noisy, time, image_mask) if self.own_times else time

@@ -4,15 +4,23 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from shards.errors import Unavailable
 from training.backbones.folder import load_part
 
 
 class FrozenNetwork:
-    """A generator: nothing in it learns, and it is there or said to be missing."""
+    """A generator: nothing in it learns, and it is there or said to be missing.
 
+    Attributes:
+        clean_first, notice: as of `Backbone`.
+    """
+
+    clean_first = True
+    notice = ""
     _network: Any = None
 
     @property
@@ -26,6 +34,15 @@ class FrozenNetwork:
     @network.setter
     def network(self, network: nn.Module) -> None:
         self._network = network.requires_grad_(False).eval()
+
+    @property
+    def condition_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The first latent is all."""
+        return {}
+
+    def encode_condition(self, picture: NDArray[np.uint8]) -> dict[str, Tensor]:  # noqa: ARG002
+        """The first latent is all."""
+        return {}
 
 
 class FolderOfParts(ABC):

@@ -17,6 +17,7 @@ Everything about it is the big backbones' but its codec, its words and its param
 import copy
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,14 @@ class TinyBackbone(WanFlow):
     def release_codec(self) -> None:
         """There is nothing to forget."""
 
-    def denoise(self, noisy: Tensor, time: Tensor, text: Tensor, image_mask: Tensor) -> Tensor:
+    def denoise(
+        self,
+        noisy: Tensor,
+        time: Tensor,
+        text: Tensor,
+        image_mask: Tensor,
+        image: Mapping[str, Tensor] | None = None,  # noqa: ARG002 (the first latent is all)
+    ) -> Tensor:
         """The velocity (x_t - x) / t of the predicted clean latent x."""
         clean = from_blocks(self._clean_blocks(noisy, time, text, image_mask), self._rows)
         velocity: Tensor = (noisy - clean) / time.clamp(min=_EARLIEST_TIME).view(-1, 1, 1, 1, 1)

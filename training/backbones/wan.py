@@ -1,9 +1,10 @@
 """The Wan family of video generators (Apache-2.0), through diffusers: transformer, causal video VAE, UMT5.
 
-Both presets compress time 4:1, causally. Sound enters in the last half of the blocks: as many parameters as in every
+All presets compress time 4:1, causally. Sound enters in the last half of the blocks: as many parameters as in every
 second block at half the cost, since autograd starts at the first adapter; Syncphony puts its audio layers late too
 [ours]. The image is given as the clean first latent frame: Wan2.2-TI2V was trained so (its tokens at time 0,
-`expand_timesteps`); Wan2.1-T2V was not, and learns nothing about it here, since it is frozen.
+`expand_timesteps`); Wan2.1-T2V was not, and learns nothing about it here, since it is frozen. Wan2.1-I2V has a way of
+its own (`wan_i2v.py`).
 """
 
 import copy
@@ -18,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from shards.errors import BadInput
 from training.backbones.base import Latents
 from training.backbones.flow import WanFlow
 from training.backbones.folder import load_part, pixels_of, read_json, to_pixels, version_of
@@ -39,6 +41,27 @@ _FAMILY: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
+class WanKind:
+    """What tells models of the family apart, whatever their size.
+
+    Attributes:
+        network, codec: diffusers' classes.
+        sees_image: whether the network takes an image beside the noisy latents.
+        own_times: see `WanPreset`.
+    """
+
+    network: str = "WanTransformer3DModel"
+    codec: str = "AutoencoderKLWan"
+    sees_image: bool = False
+    own_times: bool = False
+
+    def unlike(self, wanted: "WanKind") -> str:
+        """What differs, in words."""
+        pairs = ((name, getattr(self, name), getattr(wanted, name)) for name in self.__slots__)
+        return ", ".join(f"{name} is {mine} instead of {theirs}" for name, mine, theirs in pairs if mine != theirs)
+
+
+@dataclass(frozen=True, slots=True)
 class WanPreset:
     """A published Wan model: its transformer's architecture, and clock and size for about two seconds."""
 
@@ -49,6 +72,13 @@ class WanPreset:
     time_shift: float
     own_times: bool
     space_ratio: int
+    sees_image: bool = False
+    notice: str = ""
+
+    @property
+    def kind(self) -> WanKind:
+        """What a folder of it looks like."""
+        return WanKind(sees_image=self.sees_image, own_times=self.own_times)
 
 
 PRESETS = {
@@ -71,6 +101,20 @@ PRESETS = {
             time_shift=3.0,
             own_times=False,
             space_ratio=8,
+            notice="wan2.1-1.3b makes videos from words and has never learned to go on from an image; to animate "
+            "images take wan2.2-ti2v-5b",
+        ),
+        WanPreset(
+            "wan2.1-i2v-14b",
+            _FAMILY
+            | {"num_layers": 40, "num_attention_heads": 40, "ffn_dim": 13824, "in_channels": 36, "out_channels": 16}
+            | {"image_dim": 1280, "added_kv_proj_dim": 5120},
+            VideoTiming(frames=33, fps=16, ratio=4),
+            size_px=(480, 832),
+            time_shift=3.0,
+            own_times=False,
+            space_ratio=8,
+            sees_image=True,
         ),
     )
 }
@@ -86,6 +130,8 @@ class WanBackbone(FolderOfParts, WanFlow):
     def __init__(self, preset: WanPreset, options: BackboneOptions, folder: Path | None) -> None:
         config = read_json(folder / "transformer" / "config.json") if folder else {}
         own = {name: value for name, value in config.items() if not name.startswith("_")}
+        if folder:
+            check_kind(preset, folder)
         architecture = own or preset.architecture
         blocks = options.chosen(range(architecture["num_layers"]), own=SiteChoice.LATE)
         super().__init__(architecture, blocks=list(blocks))
@@ -94,7 +140,7 @@ class WanBackbone(FolderOfParts, WanFlow):
         self.name, self.folder, self.half, self.device = preset.name, folder, options.half, options.device
         self.video = options.video(preset.video)
         self.size_px = options.size(preset.size_px, step_px=space * architecture["patch_size"][1])
-        self.time_shift, self.own_times = preset.time_shift, preset.own_times
+        self.time_shift, self.own_times, self.notice = preset.time_shift, preset.own_times, preset.notice
         self.remedy = f"clapboard weights fetch {preset.name}, or name a folder: --set weights=FOLDER"
         self._space = space
 
@@ -102,7 +148,7 @@ class WanBackbone(FolderOfParts, WanFlow):
     def latent_shape(self) -> tuple[int, int, int, int]:
         """(channels, latents, h', w')."""
         height, width = (side // self._space for side in self.size_px)
-        return int(self._architecture["in_channels"]), self.video.latents, height, width
+        return int(self._architecture["out_channels"]), self.video.latents, height, width
 
     def blank(self) -> "WanBackbone":
         """A copy with a new network."""
@@ -124,8 +170,13 @@ class WanBackbone(FolderOfParts, WanFlow):
 
     def encode_video(self, frames: NDArray[np.uint8]) -> Latents:
         """(frames, h, w, 3) RGB -> normalised latents (z, latents, h / 8 or 16, ...), mean and spread."""
+        return self._encoded(pixels_of(frames))
+
+    def _encoded(self, levels: Tensor) -> Latents:
+        """(3, frames, h, w) in [-1, 1] -> normalised latents."""
         codec = self._vae()
-        posterior = codec.encode(pixels_of(frames)[None].to(codec.device, codec.dtype)).latent_dist
+        with torch.no_grad():
+            posterior = codec.encode(levels[None].to(codec.device, codec.dtype)).latent_dist
         mean, std = (torch.tensor(codec.config[name]).view(-1, 1, 1, 1) for name in ("latents_mean", "latents_std"))
         middle, spread = (value[0].float().cpu() for value in (posterior.mean, posterior.std))
         return Latents((middle - mean) / std, spread / std)
@@ -178,9 +229,24 @@ def cleaned(caption: str) -> str:
     return " ".join(html.unescape(html.unescape(ftfy.fix_text(caption))).split())
 
 
-def wan(name: str, options: BackboneOptions) -> WanBackbone:
-    """A Wan backbone: from the folder that was named, or from fetched weights; without either it can be measured."""
-    from shards.weights import status
+def check_kind(preset: WanPreset, folder: Path) -> None:
+    """Whether a folder holds a model of the preset's kind.
 
-    found = status(name)
-    return WanBackbone(PRESETS[name], options, options.weights or (found.path if found.present else None))
+    Raises:
+        BadInput: it is another one of the family, or none of it.
+        Unavailable: a part of it is missing.
+    """
+    config, codec = (read_json(folder / part / "config.json") for part in ("transformer", "vae"))
+    index = folder / "model_index.json"
+    found = WanKind(
+        network=str(config.get("_class_name")),
+        codec=str(codec.get("_class_name")),
+        # What comes besides noisy latents, which are as many channels as are predicted.
+        sees_image=config["in_channels"] > config["out_channels"],
+        own_times=bool(read_json(index).get("expand_timesteps", False)) if index.is_file() else preset.own_times,
+    )
+    if found != preset.kind:
+        raise BadInput(
+            f"{folder} holds no {preset.name}: {found.unlike(preset.kind)}",
+            remedy=f"name the backbone that it is, one of {', '.join(PRESETS)}, or another folder",
+        )

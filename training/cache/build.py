@@ -27,7 +27,7 @@ from shards.files import write_atomic
 from shards.reader import ClipReader
 from shards.schema import Record
 from shards.snapshot import Snapshot
-from training.cache.parts import Part
+from training.cache.parts import IMAGE, Part
 from training.data.clips import ClipSet, Entry, Example
 from training.parallel import ALONE, World
 from training.progress import Progress
@@ -111,7 +111,8 @@ class LiveClips:
 def as_example(tensors: dict[str, Tensor]) -> Example:
     """A window's tensors by what they are."""
     fixed = {name: tensors.pop(name) for name in ("latents", "text", "no_text")}
-    return Example(spread=tensors.pop("spread", None), features=tensors, **fixed)
+    image = {name.removeprefix(IMAGE): tensors.pop(name) for name in list(tensors) if name.startswith(IMAGE)}
+    return Example(spread=tensors.pop("spread", None), features=tensors, image=image, **fixed)
 
 
 def plan_windows(snapshot: Snapshot, windows: WindowConfig, *, duration_s: float) -> tuple[Entry, ...]:

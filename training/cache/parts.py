@@ -12,6 +12,9 @@ from training.data.clips import Entry
 from training.data.media import fitted_sound, read_frames, read_sound
 from training.encoders.base import AudioEncoder
 
+IMAGE = "image/"
+"""Before the names of what a backbone sees of the given image besides its latent."""
+
 
 class Part(Protocol):
     """One frozen model's share of what training reads.
@@ -68,18 +71,17 @@ class Pictures:
         return 0
 
     def encode(self, record: Record, windows: Sequence[Entry]) -> list[dict[str, Tensor]]:
-        """`latents`, and `spread` where the codec has one."""
+        """`latents`, `spread` where the codec has one, and what else the backbone sees of the first frame."""
         centres_us = [round(centre * 1e6) for centre in self._backbone.video.frame_centres_s()]
         wanted = sorted({entry.start_us + centre for entry in windows for centre in centres_us})
         pictures = dict(zip(wanted, read_frames(record.mp4, wanted, size_px=self._backbone.size_px), strict=True))
         made = []
         for entry in windows:
-            latents = self._backbone.encode_video(
-                np.stack([pictures[entry.start_us + centre] for centre in centres_us])
-            )
-            made.append(
-                {"latents": latents.mean.half()} | ({"spread": latents.std.half()} if latents.std is not None else {})
-            )
+            frames = np.stack([pictures[entry.start_us + centre] for centre in centres_us])
+            latents, condition = self._backbone.encode_video(frames), self._backbone.encode_condition(frames[0])
+            tensors = {"latents": latents.mean} | ({"spread": latents.std} if latents.std is not None else {})
+            tensors |= {f"{IMAGE}{name}": tensor for name, tensor in condition.items()}
+            made.append({name: tensor.half() for name, tensor in tensors.items()})
         return made
 
     def shared(self) -> dict[str, Tensor]:

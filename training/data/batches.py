@@ -1,7 +1,7 @@
 """Batches made of encoded clips; what a batch holds depends on (seed, sample) alone [ours]."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ class Batch:
         audio_mask: (clips,) bool, False where sound is dropped.
         image_mask: (clips,) bool, False where the image is dropped: the first latent frame is noise like the others.
         numbers: which entries these are.
+        image: what else the backbone sees of the given image, by name, the clip first.
     """
 
     latents: Tensor
@@ -33,6 +34,7 @@ class Batch:
     audio_mask: Tensor
     image_mask: Tensor
     numbers: tuple[int, ...]
+    image: dict[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -59,6 +61,7 @@ class Batch:
             text=change(self.text),
             audio_mask=change(self.audio_mask),
             image_mask=change(self.image_mask),
+            image={key: change(value) for key, value in self.image.items()},
         )
 
 
@@ -104,6 +107,7 @@ def batch_of(clips: ClipSet, draw: Draw, samples: Sequence[int]) -> Batch:
         audio_mask=torch.tensor([bool(chance[0] >= draw.no_audio) for chance in dropped]),
         image_mask=torch.tensor([bool(chance[2] >= draw.no_image) for chance in dropped]),
         numbers=numbers,
+        image=stacked([one.image for one in examples]),
     )
 
 

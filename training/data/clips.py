@@ -1,7 +1,7 @@
 """Encoded windows of clips: what one is, sets of them, and whole videos held out of a set."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from torch import Tensor
@@ -36,6 +36,7 @@ class Example:
         spread: its standard deviation, or None where the codec is exact.
         features: "encoder/layer" -> (time, tokens, width).
         text, no_text: (tokens, width) of the caption and of the empty one.
+        image: what else the backbone must see of the given image; see `Backbone.encode_condition`.
     """
 
     latents: Tensor
@@ -43,6 +44,7 @@ class Example:
     features: dict[str, Tensor]
     text: Tensor
     no_text: Tensor
+    image: dict[str, Tensor] = field(default_factory=dict)
 
 
 class ClipSet(Protocol):

@@ -18,13 +18,14 @@ from training.data.batches import Batch
 def noise_loss(backbone: Backbone, batch: Batch, *, motion_weight: float = 0.0) -> Tensor:
     """(clips,) the loss of each clip; an adapter that is attached and hearing takes part."""
     noisy = backbone.noise(batch.latents, batch.noise, batch.time, batch.image_mask)
-    noise_pred = backbone.denoise(noisy, batch.time, batch.text, batch.image_mask)
+    noise_pred = backbone.denoise(noisy, batch.time, batch.text, batch.image_mask, batch.image)
     error = (noise_pred - backbone.target(batch.latents, batch.noise, batch.time)).square()
     if motion_weight:
         error = error * motion_weights(batch.latents, motion_weight)
     frames = error.mean(dim=(1, 3, 4))
     counts = torch.ones_like(frames)
-    counts[:, 0] = (~batch.image_mask).to(frames.dtype)
+    if backbone.clean_first:
+        counts[:, 0] = (~batch.image_mask).to(frames.dtype)
     return (frames * counts).sum(dim=1) / counts.sum(dim=1)
 
 

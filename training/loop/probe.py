@@ -133,6 +133,7 @@ def _batch(examples: list[Example], numbers: list[int], time: float, backbone: B
         audio_mask=torch.ones(count, dtype=torch.bool),
         image_mask=torch.ones(count, dtype=torch.bool),
         numbers=tuple(numbers),
+        image=stacked([one.image for one in examples]),
     )
 
 

@@ -134,6 +134,7 @@ def _blank_batch(config: AdapterConfig | None, backbone: Backbone) -> Batch:
         audio_mask=torch.ones(1, dtype=torch.bool),
         image_mask=torch.ones(1, dtype=torch.bool),
         numbers=(0,),
+        image={name: torch.zeros(1, *shape) for name, shape in backbone.condition_shapes.items()},
     )
 
 

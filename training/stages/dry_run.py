@@ -47,6 +47,7 @@ def dry_run(config: TrainConfig) -> dict[str, Any]:
         "gib_estimate": _memory(config, frozen=shape.parameters, trained=trainable, cost=cost),
         "cache_mib_per_window": round(_cached_bytes(config, backbone) / 2**20, 3),
         "days_estimate": _days(config, cost),
+        "notice": backbone.notice,
         "config": config.model_dump(mode="json"),
     }
 
@@ -62,8 +63,9 @@ def _memory(config: TrainConfig, *, frozen: int, trained: int, cost: StepCost) -
 
 
 def _cached_bytes(config: TrainConfig, backbone: Backbone) -> int:
-    """Of a window: latents, mean and spread in 2 bytes each, and its sounds."""
-    return 2 * 2 * math.prod(backbone.latent_shape) + sum(one.bytes_per_window for one in parts_of(config, backbone))
+    """Of a window: latents, mean and spread in 2 bytes each, what else is seen of the image, and its sounds."""
+    pictures = 2 * math.prod(backbone.latent_shape) + sum(map(math.prod, backbone.condition_shapes.values()))
+    return 2 * pictures + sum(one.bytes_per_window for one in parts_of(config, backbone))
 
 
 def _days(config: TrainConfig, cost: StepCost) -> dict[str, float]:
