@@ -8,6 +8,7 @@ class WeightFile:
     """A file of a hub repository at a revision; `sha256` where it is pinned. A pattern ("vae/*") is many files.
 
     With a `url` it comes from there and no hub is asked. `md5` is the beginning of a digest that its authors give.
+    Where its authors give no plain address, `page` is where a person downloads it.
     """
 
     repo: str
@@ -16,6 +17,7 @@ class WeightFile:
     sha256: str | None = None
     url: str = ""
     md5: str = ""
+    page: str = ""
 
     @property
     def is_pattern(self) -> bool:
@@ -35,7 +37,9 @@ class Weights:
 
     @property
     def remedy(self) -> str:
-        """The command that brings them here."""
+        """What brings them here."""
+        if page := next((one.page for one in self.files if one.page), ""):
+            return f"download it from {page}, then: clapboard weights add {self.name} PATH"
         return f"clapboard weights fetch {self.name}"
 
 
@@ -78,6 +82,12 @@ def _synchformer(run: str, md5: str) -> tuple[WeightFile]:
     """One of the authors' checkpoints, under whatever name it is added by path."""
     return (WeightFile("", "*.pt*", "", url=f"{_SYNCHFORMER}/{run}/{run}.pt", md5=md5),)
 
+
+_IMAGEBIND = "https://dl.fbaipublicfiles.com/imagebind/imagebind_huge.pth"
+"""As in the authors' code (github.com/facebookresearch/ImageBind, `imagebind_model.py`)."""
+
+_BEATS = "https://github.com/microsoft/unilm/tree/master/beats"
+"""Its README links to files behind a log-in page; BEATs_iter3+ (AS2M) is the one that was meant here."""
 
 KNOWN: tuple[Weights, ...] = (
     Weights(
@@ -136,6 +146,14 @@ KNOWN: tuple[Weights, ...] = (
         )
         for name, repo, size in _PE_AV
     ),
+    Weights(
+        "imagebind",
+        "audio encoder for training (ImageBind huge)",
+        "CC BY-NC-SA 4.0: not for commercial use",
+        4_800,
+        (WeightFile("", "imagebind_huge.pth", "", url=_IMAGEBIND),),
+    ),
+    Weights("beats", "audio encoder for training (BEATs)", "MIT", 360, (WeightFile("", "*.pt*", "", page=_BEATS),)),
     *(
         Weights(name, f"frozen video generator ({repo})", "Apache-2.0", size, _files((repo, at), _WAN_PARTS))
         for name, repo, at, size in _WAN

@@ -101,7 +101,8 @@ def fetch(name: str, *, progress: Progress | None = None) -> Path:
 
     Raises:
         BadInput: no such set.
-        Unavailable: hub or server cannot be reached, or a digest is not the one pinned or noted.
+        Unavailable: hub or server cannot be reached, there is no plain address, or a digest is not the one pinned or
+            noted.
     """
     weights, folder = find(name), folder_of(name)
     for done, one in enumerate(weights.files):
@@ -111,6 +112,8 @@ def fetch(name: str, *, progress: Progress | None = None) -> Path:
             _fetch_file(one, folder)
         elif one.url and not any(folder.glob(one.name)):
             _fetch_url(one, weights, folder, tell)
+        elif one.page and not any(folder.glob(one.name)):
+            raise Unavailable(f"{name} has no address that a program could fetch", remedy=weights.remedy)
     _tell(progress, len(weights.files), len(weights.files), "checking")
     return _note(weights, folder)
 

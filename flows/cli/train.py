@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 StageOption = Annotated[int, typer.Option("--stage", min=1, max=2, help="1: automatic data; 2: human-curated data.")]
 BackboneOption = Annotated[
-    str | None, typer.Option("--backbone", help="tiny (by default), animatediff, wan2.1-1.3b or wan2.2-ti2v-5b.")
+    str | None,
+    typer.Option(
+        "--backbone",
+        help="tiny (by default), wan2.2-ti2v-5b, wan2.1-i2v-14b; wan2.1-1.3b and animatediff cannot follow an image.",
+    ),
 ]
 SnapshotOption = Annotated[
     str | None, typer.Option("--snapshot", help='"NAME/vN" or "NAME"; by default auto for stage 1, curated for 2.')
@@ -81,13 +85,21 @@ def train(
     configs = [_config(one, backbone, snapshot, config, settings) for one in ((stage,) if stage else (1, 2))]
     if dry_run:
         for chosen in configs:
-            _show_dry_run(chosen, json=json)
+            _show_dry_run(chosen, home_of(home), json=json)
         return
     if job is not None:
         _write_job(job, configs, home_of(home))
         return
+    _warn(_notice_of(configs[0]))
     for summary in _trained(configs, home_of(home)):
         print_json(summary.model_dump(mode="json")) if json else _show(summary)
+
+
+def _notice_of(config: "TrainConfig") -> str:
+    """What a user should know of the backbone."""
+    from training.backbones import open_backbone
+
+    return open_backbone(config.backbone, config.options()).notice
 
 
 def _trained(configs: "Sequence[TrainConfig]", home: "Home") -> "Sequence[TrainSummary]":
@@ -137,11 +149,13 @@ def animate(
     home: HomeOption = None,
 ) -> None:
     """Animate an image in time with a sound."""
-    from training.animate.sample import SampleSettings
+    from training.adapter.files import load_adapter
+    from training.animate.sample import SampleSettings, adapter_folder, backbone_of
     from training.animate.sample import animate as make
     from training.stages.result import newest_run
 
     chosen = run or newest_run(home_of(home).training)
+    _warn(backbone_of(load_adapter(adapter_folder(chosen))).notice)
     settings = SampleSettings(audio_guidance_scale=guidance, seed=seed)
     typer.echo(str(make(chosen, image=image, sound=sound, out=out, caption=caption, settings=settings, device=device)))
 
@@ -159,14 +173,21 @@ def _config(
     return load_config(config, stage=stage, overrides=(*named, *settings))
 
 
-def _show_dry_run(config: "TrainConfig", *, json: bool) -> None:
+def _show_dry_run(config: "TrainConfig", home: "Home", *, json: bool) -> None:
     import yaml
 
     from flows.cli.show import print_json
     from training.stages.dry_run import dry_run
 
-    facts = dry_run(config)
+    facts = dry_run(config, snapshots_root=home.snapshots, runs_root=home.training)
     if json:
         print_json(facts)
     else:
-        typer.echo(yaml.safe_dump(facts, sort_keys=False))
+        typer.echo(yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=120))
+        for warning in facts["warnings"]:
+            _warn(warning)
+
+
+def _warn(sentence: str) -> None:
+    if sentence:
+        typer.secho(f"note: {sentence}", fg=typer.colors.YELLOW, err=True)

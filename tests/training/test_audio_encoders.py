@@ -236,6 +236,24 @@ def beats_checkpoint() -> dict:
     return {"cfg": CFG | {"dropout": 0.1}, "model": made}
 
 
+def test_beats_reads_checkpoints_that_newer_torch_saved(tmp_path):
+    checkpoint = beats_checkpoint()
+    torch.save(checkpoint, tmp_path / "old.pt")
+    model, conv = checkpoint["model"], "encoder.pos_conv.0"
+    model[f"{conv}.parametrizations.weight.original0"] = model.pop(f"{conv}.weight_g")
+    model[f"{conv}.parametrizations.weight.original1"] = model.pop(f"{conv}.weight_v")
+    torch.save(checkpoint, tmp_path / "new.pt")
+    old, new = (
+        BeatsEncoder((3,), tmp_path / name, width=WIDTH).encode(noise(0.655), RATE_HZ).layers["3"]
+        for name in ("old.pt", "new.pt")
+    )
+    assert torch.equal(old, new)
+    del model[f"{conv}.parametrizations.weight.original0"]
+    torch.save(checkpoint, tmp_path / "none.pt")
+    with pytest.raises(BadInput, match="not of beats"):
+        BeatsEncoder((3,), tmp_path / "none.pt", width=WIDTH).encode(noise(0.655), RATE_HZ)
+
+
 def bucket(distance: int) -> int:
     """T5's, for 32 buckets up to a distance of 80."""
     behind, size = (16 if distance > 0 else 0), abs(distance)

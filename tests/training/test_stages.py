@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import statistics
+from types import SimpleNamespace
 
 import pytest
 
@@ -162,3 +163,18 @@ def test_a_result_of_which_nobody_knows_the_error_is_valid_json_and_the_same_aga
     text = (run / "result.json").read_text()
     assert "Infinity" not in text and json.loads(text)["probe"]["shift_gap_error"] is None
     assert finished_result(run).probe == probe
+
+
+def test_a_dry_run_warns_of_what_would_break(snapshots_root, tmp_path, monkeypatch):
+    monkeypatch.setenv("CLAPBOARD_WEIGHTS", str(tmp_path / "weights"))
+    places = {"snapshots_root": snapshots_root, "runs_root": tmp_path / "runs"}
+    assert dry_run(quick(), **places)["warnings"] == []
+    asked = {"encoders": ["imagebind", "beats"], "snapshot": "nowhere"}
+    said = dry_run(stage_config(1, backbone="wan2.1-1.3b", **asked), **places)["warnings"]
+    for words in (
+        "never learned to go on from an image", "clapboard weights fetch wan2.1-1.3b",
+        "clapboard weights fetch imagebind", "clapboard weights add beats PATH", "no snapshot",
+    ):  # fmt: skip
+        assert any(words in one for one in said), words
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    assert "windows takes" in dry_run(quick(), **places)["warnings"][0]

@@ -70,6 +70,14 @@ class AudioEncoder(Protocol):
         """Features, on the CPU, of a mono waveform (samples,) in [-1, 1]; other rates than `rate_hz` are resampled."""
         ...
 
+    def check_weights(self) -> None:
+        """See that its weights are here, without reading them.
+
+        Raises:
+            Unavailable: they are not.
+        """
+        ...
+
     def release(self) -> None:
         """Forget the weights; they come back when asked again."""
         ...

@@ -194,15 +194,32 @@ class BeatsEncoder(WeightedEncoder[BeatsNetwork]):
         return model
 
 
+_NOT_OURS = ("predictor", "encoder.pos_conv.0.weight_", "encoder.pos_conv.0.parametrizations")
+"""The classifier, and the convolution's weight, which is made of two."""
+
+
 def tensors_of(theirs: dict[str, Tensor]) -> dict[str, Tensor]:
     """The published names by ours; the convolution's weight is given as direction and length (weight norm)."""
     ours: dict[str, Tensor] = {}
     for name, tensor in theirs.items():
-        if name.startswith(("predictor", "encoder.pos_conv.0.weight_")) or "relative_attention_bias" in name:
+        if name.startswith(_NOT_OURS) or "relative_attention_bias" in name:
             continue
         name = name.replace("encoder.pos_conv.0.", "positions.").replace("encoder.layer_norm.", "encoder_norm.")
         ours[name.removeprefix("encoder.")] = tensor
-    direction, length = theirs["encoder.pos_conv.0.weight_v"], theirs["encoder.pos_conv.0.weight_g"]
+    direction, length = _weight_norm(theirs, "encoder.pos_conv.0")
     ours["positions.weight"] = direction * (length / direction.norm(dim=(0, 1), keepdim=True))
-    ours["bias.weight"] = theirs["encoder.layers.0.self_attn.relative_attention_bias.weight"]
+    if (shared := theirs.get("encoder.layers.0.self_attn.relative_attention_bias.weight")) is not None:
+        ours["bias.weight"] = shared
     return ours
+
+
+def _weight_norm(theirs: dict[str, Tensor], name: str) -> tuple[Tensor, Tensor]:
+    """Direction and length, as torch saved them before its parametrizations and since.
+
+    Raises:
+        BadInput: neither is there.
+    """
+    for ends in (("weight_v", "weight_g"), ("parametrizations.weight.original1", "parametrizations.weight.original0")):
+        if all(f"{name}.{end}" in theirs for end in ends):
+            return theirs[f"{name}.{ends[0]}"], theirs[f"{name}.{ends[1]}"]
+    raise BadInput(f"the checkpoint is not of beats: it has no {name}", remedy="take one as it was published")

@@ -5,20 +5,36 @@ from pathlib import Path
 
 from shards.errors import Unavailable
 from shards.files import sha256_of
+from shards.weights import find, known, require
 
 
 def found(path: Path | None, *, name: str, source: str) -> Path:
-    """The file or folder, if it is there.
+    """The file or folder that was named, else the fetched one of that name.
 
     Raises:
-        Unavailable: none was named, or it is not there.
+        Unavailable: it is not there.
     """
+    if path is None and any(one.name == name for one in known()):
+        return _fetched(name)
     if path is None or not path.exists():
         raise Unavailable(
             f"the weights of {name} are not on this machine" if path is None else f"there is no {path}",
             remedy=f"get them from {source} and say where: --set 'encoders=[{{name: {name}, weights: PATH}}]'",
         )
     return path
+
+
+def _fetched(name: str) -> Path:
+    """The one file of a set of weights."""
+    try:
+        folder = require(name)
+    except Unavailable as error:
+        raise Unavailable(
+            f"the weights of {name} are not on this machine",
+            remedy=f"{error.remedy}; or say where: --set 'encoders=[{{name: {name}, weights: PATH}}]'",
+        ) from error
+    pattern = find(name).files[0].name
+    return next(path for path in sorted(folder.glob(pattern)) if path.is_file())
 
 
 def digest_of(path: Path) -> str:

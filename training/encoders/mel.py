@@ -65,6 +65,9 @@ class MelEncoder:
         views = {"fine": fine, "onset": onset, "smooth": _running_mean(fine, _SMOOTHING_COLUMNS)}
         return FeatureBank({name: views[name][:, None, :] for name in self._chosen}, self.hop_s, self.width_s)
 
+    def check_weights(self) -> None:
+        """It needs none."""
+
     def release(self) -> None:
         """There is nothing to forget."""
 

@@ -36,6 +36,14 @@ class WeightedEncoder(ABC, Generic[Model]):
         """
         return f"{self.name}-2 {digest_of(self._place)}"
 
+    def check_weights(self) -> None:
+        """See that the file or folder is here.
+
+        Raises:
+            Unavailable: it is not.
+        """
+        _ = self._place
+
     def release(self) -> None:
         """Forget the weights."""
         self._model = None

@@ -1,10 +1,15 @@
 """What a run would be, before anything is loaded: settings, parameters, operations, memory, cache, time."""
 
 import math
+import shutil
+from pathlib import Path
 from typing import Any
 
+from shards.errors import SnapshotError, Unavailable
+from shards.snapshot import open_snapshot
 from training.adapter.budget import trainable_share
 from training.backbones import Backbone, open_backbone, shape_of
+from training.cache.build import plan_windows
 from training.cache.encoding import parts_of
 from training.encoders import open_encoder
 from training.loop.profile import DENSE_BF16_FLOPS, StepCost, step_cost
@@ -18,8 +23,14 @@ _ADAMW_BYTES = 16
 """Of each trained weight: itself, its gradient and two moments in float32."""
 
 
-def dry_run(config: TrainConfig) -> dict[str, Any]:
-    """What a run would train, without weights, data or a step.
+def dry_run(
+    config: TrainConfig, *, snapshots_root: Path | None = None, runs_root: Path | None = None
+) -> dict[str, Any]:
+    """What a run would train, without weights, data or a step; `warnings` says what would break or surprise.
+
+    Args:
+        config: the stage.
+        snapshots_root, runs_root: as for `train_stage`; without them nothing is said of data and disk.
 
     Raises:
         BadInput: an unknown backbone or encoder, or a layer that an encoder lacks.
@@ -47,9 +58,43 @@ def dry_run(config: TrainConfig) -> dict[str, Any]:
         "gib_estimate": _memory(config, frozen=shape.parameters, trained=trainable, cost=cost),
         "cache_mib_per_window": round(_cached_bytes(config, backbone) / 2**20, 3),
         "days_estimate": _days(config, cost),
-        "notice": backbone.notice,
+        "warnings": _warnings(config, backbone, snapshots_root, runs_root),
         "config": config.model_dump(mode="json"),
     }
+
+
+def _warnings(
+    config: TrainConfig, backbone: Backbone, snapshots_root: Path | None, runs_root: Path | None
+) -> list[str]:
+    """What would break a run, or that a user should know of the backbone."""
+    found = [backbone.notice] if backbone.notice else []
+    for check in (backbone.weights_dir, *(open_encoder(one).check_weights for one in config.encoders)):
+        try:
+            check()
+        except Unavailable as error:
+            found.append(f"{error.message}: {error.remedy}")
+    if snapshots_root is not None and runs_root is not None:
+        found += _data_warnings(config, backbone, snapshots_root, runs_root)
+    return found
+
+
+def _data_warnings(config: TrainConfig, backbone: Backbone, snapshots_root: Path, runs_root: Path) -> list[str]:
+    """Of the snapshot, and of the room that its cache takes."""
+    try:
+        snapshot = open_snapshot(snapshots_root, config.snapshot)
+        windows = plan_windows(snapshot, config.windows, duration_s=backbone.video.duration_s)
+    except SnapshotError as error:
+        return [f"{error.message}: {error.remedy}"]
+    wanted = len(windows) * _cached_bytes(config, backbone) if config.cache else 0
+    place = next(folder for folder in (runs_root, *runs_root.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    if wanted <= free:
+        return []
+    return [
+        f"the cache of {len(windows)} windows takes {_gib(wanted)} GiB, and {place} has {_gib(free)} GiB free: name a "
+        "home on a larger disk, cache fewer windows of a clip (--set windows.per_clip=1), or encode as you go "
+        "(--set cache=false)"
+    ]
 
 
 def _memory(config: TrainConfig, *, frozen: int, trained: int, cost: StepCost) -> dict[str, float]:
