@@ -155,7 +155,7 @@ def _propose_all(
     video = session.get_one(Video, video_id)
     if video.analysis_key != recipe.measuring_key():
         _forget_windows(session, video_id)
-    video.analysis, video.analysis_detail = Outcome.OK, ""
+    video.analysis, video.analysis_detail = Outcome.OK, timeline.notes
     video.analysis_key, video.duration_us = recipe.measuring_key(), timeline.duration_us
     video.cuts_us = [start for start, _ in shots[1:]]
     for entry in _rows_of(session, video_id):

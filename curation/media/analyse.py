@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from curation.media.container import OpenMedia, open_media
 from curation.media.decode import Kind, check_reached, decoded, frame_time_us, time_us
 from curation.media.failures import MediaFailure
-from curation.media.pixels import CELLS, Lens, cell_sums, cells_of, colour_histogram, upright
+from curation.media.geometry import Geometry, Sight
+from curation.media.pixels import CELLS, Lens, cell_sums, cells_of, colour_histogram, fitted
 from curation.media.settings import AnalysisSettings
 from curation.media.timeline import Timeline
 from curation.media.waveform import Waveform, WaveformBuilder
 from curation.outcomes import Outcome
+from shards.downmix import has_places
 
 STILL_HZ = 4
 """Stills a second, for fingerprints."""
@@ -24,6 +26,8 @@ STILL_MOTION = 0.02
 
 MAX_THUMBNAILS = 8_000
 """About half a GiB at the usual size."""
+
+ODD_MATRIX = "its display matrix asks for more than right angles and mirrors: shown the nearest way up"
 
 
 def analyse(
@@ -39,7 +43,7 @@ def analyse(
     """
     settings = settings or AnalysisSettings()
     with open_media(path, settings) as media:
-        curves = _Curves(settings, frame_us=_usual_frame_us(media), thumbnails=thumbnails)
+        curves = _Curves(settings, media.sight, frame_us=_usual_frame_us(media), thumbnails=thumbnails)
         builder = WaveformBuilder(rate_hz=settings.rate_hz)
         for kind, frame in decoded(media, one_picture=not pictures):
             if kind is Kind.PICTURE:
@@ -53,19 +57,23 @@ def analyse(
             raise MediaFailure(Outcome.NO_AUDIO, "not one sample of its sound track can be decoded")
         if pictures:
             _check_complete(media, curves, sound)
-    return curves.timeline(sound)
+            if len(curves.times_us) == 1:
+                raise MediaFailure(Outcome.NO_VIDEO, "its picture track holds a single picture")
+        notes = [*media.notes, *([ODD_MATRIX] if curves.odd else []), *_layout_notes(media)]
+    return curves.timeline(sound, notes="; ".join(notes))
 
 
 class _Curves:
     """Gathers what the picture frames of a pass say."""
 
-    def __init__(self, settings: AnalysisSettings, *, frame_us: int, thumbnails: bool) -> None:
+    def __init__(self, settings: AnalysisSettings, sight: Sight, *, frame_us: int, thumbnails: bool) -> None:
         self._settings = settings
         self._lens = Lens(thumb_px=settings.thumb_px)
         self._planes: tuple[Any, Any, Any] | None = None
         self._colours: Any = None
+        self._sight = sight
+        self._shown: Geometry | None = None
         self._size = (0, 0)
-        self._coded_size = (0, 0)
         self._resized: list[int] = []
         self._thumbs = _Thumbnails(self._lens, hz=settings.thumb_hz if thumbnails else 0.0)
         self._next_still_us = 0
@@ -77,6 +85,7 @@ class _Curves:
         self._usual_us = self._last_us = frame_us
         self.origin_us = 0
         self.times_us: list[int] = []
+        self.odd = False
 
     @property
     def duration_us(self) -> int:
@@ -91,18 +100,18 @@ class _Curves:
         self._check(frame, at)
         self.times_us.append(at)
         self._last_us = time_us(frame.duration, frame.time_base) if frame.duration else self._usual_us
-        self._note_size(frame)
+        shown = self._noted(frame)
         planes = self._lens.look(frame)
         motion, moved, change = self._difference(planes)
         self._rows.append((_mean(planes[0]), motion, change))
-        self._cells.append(upright(cells_of(planes[0]), frame.rotation))
-        self._cell_motion.append(upright(moved, frame.rotation))
+        self._cells.append(shown.upright(cells_of(planes[0])))
+        self._cell_motion.append(shown.upright(moved))
         self._planes = planes
-        self._thumbs.add(frame, at)
+        self._thumbs.add(frame, at, shown)
         if at >= self._next_still_us:
             self._next_still_us = (at * STILL_HZ // 1_000_000 + 1) * 1_000_000 // STILL_HZ
             self._still_at.append(at)
-            self._stills.append(self._lens.still(frame))
+            self._stills.append(self._lens.still(frame, shown))
 
     def _difference(self, planes: tuple[Any, Any, Any]) -> tuple[float, Any, float]:
         """Mean luma difference to the frame before, of all and of each cell, and colour change.
@@ -123,7 +132,7 @@ class _Curves:
         self._colours = colour_histogram(*planes)
         return motion, moved, float(np.abs(self._colours - known).sum()) / 4
 
-    def timeline(self, sound: Waveform) -> Timeline:
+    def timeline(self, sound: Waveform, *, notes: str) -> Timeline:
         """The finished timeline."""
         luma, motion, change = np.array(self._rows, np.float32).T.copy()
         return Timeline(
@@ -144,20 +153,25 @@ class _Curves:
             still_us=np.array(self._still_at, np.int64),
             stills=np.stack(self._stills),
             resized=np.array(self._resized, np.int64),
+            notes=notes,
         )
 
-    def _note_size(self, frame: Any) -> None:
-        size = (frame.width, frame.height)
-        if size != self._coded_size and self._rows:
+    def _noted(self, frame: Any) -> Geometry:
+        """How the frame is shown; where that is not as before, nothing is compared with what was."""
+        shown = self._sight.of(frame)
+        if self._shown is None:
+            self._size = shown.shown_px
+        elif shown is not self._shown:
             self._resized.append(len(self._rows))
-        self._coded_size = size
+            self._planes = None
+        self.odd |= not shown.orientation.exact
+        self._shown = shown
+        return shown
 
     def _place(self, frame: Any) -> int:
         at = frame_time_us(frame)
         if not self.times_us:
             self.origin_us = at or 0
-            sideways = frame.rotation % 180 != 0
-            self._size = (frame.height, frame.width) if sideways else (frame.width, frame.height)
         return self.times_us[-1] + self._last_us if at is None else at - self.origin_us
 
     def _check(self, frame: Any, at_us: int) -> None:
@@ -182,17 +196,14 @@ class _Thumbnails:
         self._images: list[NDArray[np.uint8]] = []
         self.at_us: list[int] = []
 
-    def add(self, frame: Any, at_us: int) -> None:
-        """Take a frame if it is time for one."""
+    def add(self, frame: Any, at_us: int, shown: Geometry) -> None:
+        """Take a frame if it is time for one; one of another shape is fitted into that of the first."""
         if at_us < self._next_us:
             return
         self._next_us = (at_us // self._every_us + 1) * self._every_us
-        image = self._lens.thumbnail(frame)
-        if self._images and image.shape != self._images[0].shape:
-            # The picture changed its shape midway: keep the frame before rather than a hole in time.
-            image = self._images[-1]
+        image = self._lens.thumbnail(frame, shown)
         self.at_us.append(at_us)
-        self._images.append(image)
+        self._images.append(fitted(image, self._images[0].shape) if self._images else image)
         if len(self._images) >= MAX_THUMBNAILS:
             self._images, self.at_us, self._every_us = self._images[::2], self.at_us[::2], 2 * self._every_us
 
@@ -204,6 +215,13 @@ class _Thumbnails:
 def _mean(image: NDArray[np.uint8]) -> float:
     """Mean of 8-bit values in [0, 1]; an integer sum is several times faster than `mean()`."""
     return int(image.sum(dtype=np.int64)) / (255 * image.size)
+
+
+def _layout_notes(media: OpenMedia) -> list[str]:
+    layout = media.audio.layout
+    if layout.nb_channels < 2 or has_places(layout.name):
+        return []
+    return [f"the places of its sound's channels ({layout.name}) are mixed as `shards.downmix` says"]
 
 
 def _usual_frame_us(media: OpenMedia) -> int:

@@ -9,22 +9,16 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from curation.media.failures import MediaFailure
+from curation.media.geometry import Sight
 from curation.media.settings import AnalysisSettings
+from curation.media.streams import PICTURE_CODECS, SOUND_CODECS, choose
 from curation.outcomes import Outcome
 
-PICTURE_CODECS = frozenset(
-    {"h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "mpeg4", "mpeg2video", "mpeg1video", "h263", "flv", "theora"}
-    | {"msmpeg4v2", "msmpeg4", "msmpeg4v3", "wmv1", "wmv2", "wmv3", "vc1", "mjpeg", "prores"}
-)
-SOUND_CODECS = frozenset(
-    {"aac", "mp3", "mp3float", "mp2", "mp2float", "opus", "libopus", "vorbis", "libvorbis", "flac", "alac", "ac3"}
-    | {"eac3", "wmav1", "wmav2", "speex", "libspeex", "amrnb", "amrwb", "pcm_s16le", "pcm_s16be", "pcm_s24le"}
-    | {"pcm_s32le", "pcm_f32le", "pcm_u8", "pcm_mulaw", "pcm_alaw", "adpcm_ms", "adpcm_ima_wav", "adpcm_swf"}
-)
 OPTIONS = {
     "protocol_whitelist": "file",
     "codec_whitelist": ",".join(sorted(PICTURE_CODECS | SOUND_CODECS)),
@@ -34,20 +28,30 @@ OPTIONS = {
     "analyzeduration": "10000000",
 }
 
+HEAD_BYTES = 2_048
+"""So much of a file is looked at: ten transport packets of the longest kind."""
+
 _MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"pnot")
+_TRANSPORT_BYTES = (188, 192, 204)
+"""A transport packet alone (ISO 13818-1), behind a time code (Blu-ray, AVCHD), before a checksum (DVB)."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenMedia:
-    """An open file with its picture and sound streams; `container` and streams are PyAV's."""
+    """An open file with its picture and sound streams; `container` and streams are PyAV's.
+
+    `sight` knows how each picture that was decoded is to be shown; `notes` says which tracks gave way, and why.
+    """
 
     container: Any
     video: Any
     audio: Any
+    sight: Sight
+    notes: tuple[str, ...]
 
 
 def sniff(head: bytes) -> str | None:
-    """The libav demuxer for a file that begins with `head` (at least 400 bytes if it has them); None if unknown."""
+    """The libav demuxer for a file that begins with `head` (`HEAD_BYTES` if it has them); None if unknown."""
     if head[4:8] in _MP4_BOXES:
         return "mov"
     for magic, demuxer in (
@@ -61,9 +65,17 @@ def sniff(head: bytes) -> str | None:
             return demuxer
     if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
         return "avi"
-    if len(head) > 376 and head[0] == head[188] == head[376] == 0x47:
-        return "mpegts"
-    return None
+    return "mpegts" if _is_transport(head) else None
+
+
+def _is_transport(head: bytes) -> bool:
+    """Whether transport packets follow each other: three, or eight where a capture begins within one."""
+    for length in _TRANSPORT_BYTES:
+        for first in range(length):
+            count = 3 if first in (0, length - 188) else 8
+            if head[first::length][:count] == b"\x47" * count:
+                return True
+    return False
 
 
 def sniff_sound(head: bytes) -> str | None:
@@ -85,25 +97,28 @@ def open_media(path: Path, settings: AnalysisSettings | None = None) -> Iterator
     Raises:
         MediaFailure: the file is missing, empty, no video container, cut short, lacks a track, or is too large.
     """
-    with _opened(path, _demuxer(path)) as container:
-        yield _checked(container, settings or AnalysisSettings())
+    settings, demuxer = settings or AnalysisSettings(), _demuxer(path)
+    with _opened(path, demuxer) as container:
+        (video, audio), notes = _chosen(container, ("video", "audio"), path, demuxer, settings)
+        # One worker a core scales better than threads inside a decoder.
+        video.codec_context.thread_count = 1
+        # The header is checked below; a frame may say otherwise.
+        video.codec_context.options = {"max_pixels": str(settings.max_pixels)}
+        _check_size(container, video, audio, settings)
+        _check_whole(container, (video, audio))
+        yield OpenMedia(container, video, audio, Sight(video), notes)
 
 
 @contextmanager
 def open_track(path: Path, kind: str) -> Iterator[tuple[Any, str]]:
-    """The first track of a kind ("video", "audio") of a file that need not have the other: PyAV's stream, the demuxer.
+    """The track of a kind ("video", "audio") of a file that need not have the other: PyAV's stream, the demuxer.
 
     Raises:
         MediaFailure: the file is missing, empty, no media, cut short, or lacks the track.
     """
     demuxer = _demuxer(path, bare_sound=kind == "audio")
     with _opened(path, demuxer) as container:
-        if len(container.streams) > AnalysisSettings().max_tracks:
-            raise MediaFailure(Outcome.TOO_LARGE, f"{len(container.streams)} tracks")
-        stream = next((one for one in getattr(container.streams, kind) if not _is_cover(one)), None)
-        if stream is None:
-            raise MediaFailure(Outcome.NO_VIDEO if kind == "video" else Outcome.NO_AUDIO)
-        _check_codec(stream)
+        (stream,), _ = _chosen(container, (kind,), path, demuxer, AnalysisSettings())
         _check_whole(container, (stream,))
         yield stream, demuxer
 
@@ -130,10 +145,10 @@ def _demuxer(path: Path, *, bare_sound: bool = False) -> str:
         if not stat.S_ISREG(path.stat().st_mode):
             raise MediaFailure(Outcome.NOT_A_VIDEO, "it is no regular file")
         with path.open("rb") as file:
-            head = file.read(400)
+            head = file.read(HEAD_BYTES)
             if bare_sound and head.startswith(b"ID3"):
                 file.seek(_id3_bytes(head))
-                head = file.read(400) or head
+                head = file.read(HEAD_BYTES) or head
     except (OSError, ValueError) as error:
         raise MediaFailure(Outcome.FILE_MISSING, getattr(error, "strerror", None) or str(error)) from error
     if not head:
@@ -171,40 +186,17 @@ def _has_index(path: Path) -> bool:
     return False
 
 
-def _checked(container: Any, settings: AnalysisSettings) -> OpenMedia:
+def _chosen(
+    container: Any, kinds: tuple[str, ...], path: Path, demuxer: str, settings: AnalysisSettings
+) -> tuple[tuple[Any, ...], tuple[str, ...]]:
+    """The tracks that are taken, and a sentence on each that gave way."""
     if len(container.streams) > settings.max_tracks:
         raise MediaFailure(
             Outcome.TOO_LARGE, f"{len(container.streams)} tracks, where `analysis.max_tracks` is {settings.max_tracks}"
         )
-    pictures = [one for one in container.streams.video if not _is_cover(one)]
-    if not pictures:
-        raise MediaFailure(Outcome.NO_VIDEO)
-    if not container.streams.audio:
-        raise MediaFailure(Outcome.NO_AUDIO)
-    video, audio = pictures[0], container.streams.audio[0]
-    for stream in (video, audio):
-        _check_codec(stream)
-    # One worker a core scales better than threads inside a decoder.
-    video.codec_context.thread_count = 1
-    # The header is checked below; a frame may say otherwise.
-    video.codec_context.options = {"max_pixels": str(settings.max_pixels)}
-    _check_size(container, video, audio, settings)
-    _check_whole(container, (video, audio))
-    return OpenMedia(container, video, audio)
-
-
-def _is_cover(stream: Any) -> bool:
-    """Whether a picture track is a still that goes with the sound."""
-    import av
-
-    return bool(stream.disposition & av.stream.Disposition.attached_pic)
-
-
-def _check_codec(stream: Any) -> None:
-    if stream.codec_context is None:
-        raise MediaFailure(Outcome.UNKNOWN_CODEC, f"libav has no decoder for its {stream.type} track")
-    if stream.codec_context.name not in (PICTURE_CODECS if stream.type == "video" else SOUND_CODECS):
-        raise MediaFailure(Outcome.UNKNOWN_CODEC, f"its {stream.type} track is {stream.codec_context.name}")
+    reopened = partial(_opened, path, demuxer)
+    choice = choose(container, kinds, max_pixels=settings.max_pixels, reopened=reopened)
+    return choice.streams, choice.notes
 
 
 def _check_size(container: Any, video: Any, audio: Any, settings: AnalysisSettings) -> None:

@@ -86,7 +86,7 @@ def cut(
         analysis: what is refused, as in the analysis.
 
     Raises:
-        MediaFailure: the file cannot be decoded there.
+        MediaFailure: the file cannot be decoded there, or its picture changes its shape within the span.
     """
     opened = partial(open_media, source, analysis)
     with opened() as media:
@@ -162,7 +162,7 @@ def _cut_from(
                     if kind is Kind.SOUND:
                         builder.add(frame)
                     elif span.shows(at_us):
-                        writer.add_frame(frame, at_us)
+                        writer.add_frame(frame, at_us, media.sight.of(frame))
             except _TooLateError:
                 return None
             if not writer.frames:
@@ -192,7 +192,6 @@ def _writer(media: OpenMedia, path: Path, channels: int, settings: CutSettings) 
         rate_hz=_rate_hz(media),
         channels=channels,
         fps=media.video.average_rate or Fraction(25),
-        pixel_aspect=media.video.sample_aspect_ratio or Fraction(1),
         settings=settings,
     )
 

@@ -11,14 +11,12 @@ from typing import Any
 
 from curation.media.container import OpenMedia
 from curation.media.failures import MediaFailure
+from curation.media.streams import MAX_BROKEN_PACKETS
 from curation.outcomes import Outcome
 
 LEADS_US = (1_000_000, 16_000_000)
 """Decoding of a span begins so much earlier: codecs whose packets lean on the ones before settle within a second; the
 longer way is for files whose tracks lie seconds apart. Where both come too late, decoding begins at the beginning."""
-
-MAX_BROKEN_PACKETS = 25
-"""So many undecodable packets of one track in a row, and the decoder is taken to have given up [ours]."""
 
 MISSING_SHARE = 0.05
 MISSING_US = 500_000
@@ -59,6 +57,8 @@ def decoded(media: OpenMedia, *, one_picture: bool = False) -> Iterator[tuple[Ki
         if frames:
             broken[kind] = 0
         for frame in frames:
+            if kind is Kind.PICTURE:
+                media.sight.see(frame)
             yield kind, frame
         seen = one_picture and (seen or (kind is Kind.PICTURE and bool(frames)))
 

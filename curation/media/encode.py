@@ -13,14 +13,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.media.pixels import plane_view, upright
+from curation.media.failures import MediaFailure
+from curation.media.geometry import Geometry
+from curation.media.pixels import plane_view
 from curation.media.settings import CutSettings
 from curation.media.waveform import Samples
+from curation.outcomes import Outcome
 
 CLOCK = Fraction(1, 90_000)
-WIDEST = 4
-"""Pixels are believed to be this much wider than high, or higher than wide."""
-
 _YUV420 = frozenset({"yuv420p", "yuvj420p"})
 _TAGS = ("color_range", "colorspace", "color_primaries", "color_trc")
 _RGB, _BT601 = 0, 6
@@ -30,7 +30,7 @@ _RGB, _BT601 = 0, 6
 class Mp4Writer:
     """An MP4 file under construction: frames first, then the whole sound; complete when the context ends.
 
-    Pictures whose pixels are not square (`pixel_aspect`, width / height) are widened or narrowed until they are.
+    All pictures have one geometry; those whose pixels are not square are widened or narrowed until they are.
     """
 
     def __init__(
@@ -41,7 +41,6 @@ class Mp4Writer:
         channels: int,
         fps: Fraction,
         settings: CutSettings,
-        pixel_aspect: Fraction = Fraction(1),
     ) -> None:
         import av
 
@@ -49,7 +48,8 @@ class Mp4Writer:
         self._out = av.open(str(path), "w", format="mp4", options=flags)
         self._video = _video_stream(self._out, fps, settings)
         self._audio = _audio_stream(self._out, rate_hz, channels, settings)
-        self._yuv = _Yuv(pixel_aspect)
+        self._yuv = _Yuv()
+        self._geometry: Geometry | None = None
         self.rate_hz, self.channels = rate_hz, channels
         self.frames = 0
         self.first_us = 0
@@ -61,11 +61,19 @@ class Mp4Writer:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._out.close()
 
-    def add_frame(self, frame: Any, at_us: int) -> None:
-        """Take one decoded frame that is shown at `at_us`; the first one's time becomes zero."""
+    def add_frame(self, frame: Any, at_us: int, geometry: Geometry) -> None:
+        """Take one decoded frame that is shown at `at_us`; the first one's time becomes zero.
+
+        Raises:
+            MediaFailure: SHOT_CHANGE: it has another shape than those before it.
+        """
         import av
 
-        picture, tags = self._yuv.upright(frame)
+        if self.frames and geometry != self._geometry:
+            sizes = ("x".join(map(str, one.shown_px)) for one in (self._geometry, geometry) if one)
+            raise MediaFailure(Outcome.SHOT_CHANGE, f"its picture changes from {' to '.join(sizes)} within the span")
+        self._geometry = geometry
+        picture, tags = self._yuv.upright(frame, geometry)
         if not self.frames:
             self.first_us = at_us
             self.size_px = (picture.shape[1], picture.shape[0] * 2 // 3)
@@ -119,36 +127,27 @@ def _audio_stream(out: Any, rate_hz: int, channels: int, settings: CutSettings) 
 
 
 class _Yuv:
-    """Makes every picture of a video 4:2:0 with square pixels, upright, as large as the first one."""
+    """Makes every picture of a video 4:2:0 with square pixels, upright."""
 
-    def __init__(self, pixel_aspect: Fraction) -> None:
+    def __init__(self) -> None:
         from av.video.reformatter import VideoReformatter
 
-        # What claims to be wider is a fault in the header, or a trap.
-        self._aspect = pixel_aspect if 1 / WIDEST <= pixel_aspect <= WIDEST else Fraction(1)
         self._scaler = VideoReformatter()
-        self._size_px: tuple[int, int] | None = None
 
-    def upright(self, frame: Any) -> tuple[NDArray[np.uint8], dict[str, int]]:
+    def upright(self, frame: Any, geometry: Geometry) -> tuple[NDArray[np.uint8], dict[str, int]]:
         """(3/2 height, width) uint8 planes with even sides, and the picture's colour tags."""
-        width, height = self._size_px = self._size_px or self._square(frame.width, frame.height)
+        width, height = geometry.square_px
         tags = {name: int(getattr(frame, name)) for name in _TAGS}
         if tags["colorspace"] == _RGB:
             tags["colorspace"] = _BT601
-        rotation = frame.rotation
         if frame.format.name not in _YUV420 or (frame.width, frame.height) != (width, height):
             frame = self._scaler.reformat(frame, width=width, height=height, format="yuv420p", threads=1)
         rows, columns = height // 2, width // 2
         luma = plane_view(frame, 0)[: 2 * rows, : 2 * columns]
         planes = [luma, *(plane_view(frame, index)[:rows, :columns] for index in (1, 2))]
-        turned = [upright(plane, rotation) for plane in planes]
+        turned = [geometry.upright(plane) for plane in planes]
         stacked = np.concatenate([plane.ravel() for plane in turned])
         return stacked.reshape(-1, turned[0].shape[1]), tags
-
-    def _square(self, width: int, height: int) -> tuple[int, int]:
-        """The size with square pixels; as it is where that differs by less than rounding to even sides does."""
-        wanted = max(2, 2 * round(width * self._aspect / 2))
-        return (width if abs(wanted - width) < 2 else wanted), height
 
 
 def _encode_sound(

@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 from curation.media.container import open_media
 from curation.media.decode import LEADS_US, Kind, decoded, first_frame_us, frame_time_us, seek
 from curation.media.failures import MediaFailure
-from curation.media.pixels import upright
+from curation.media.geometry import Geometry, Sight
 from curation.media.settings import AnalysisSettings
 from curation.outcomes import Outcome
+
+_Picture = tuple[Any, Geometry]
+"""A decoded frame and how it is to be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,29 +64,29 @@ def look(
         with open_media(path, settings) as media:
             if lead_us is not None and not seek(media, ticks_us[0] - lead_us):
                 continue
-            frames = _pictures(decoded(media))
+            frames = _pictures(decoded(media), media.sight)
             images = _shown(frames, ticks_us, half_us=round(5e5 / hz), eye=eye, from_start=lead_us is None)
         if images:
             return Frames(np.stack(images))
     raise MediaFailure(Outcome.DECODE_FAILED, f"no frame between {start_us / 1e6:.3f} and {end_us / 1e6:.3f} s")
 
 
-def _pictures(frames: Iterator[tuple[Kind, Any]]) -> Iterator[tuple[Any, int]]:
+def _pictures(frames: Iterator[tuple[Kind, Any]], sight: Sight) -> Iterator[tuple[_Picture, int]]:
     """Pictures with their times; one that is not later than the one before is passed over, as the analysis does."""
     last_us = -(1 << 62)
     for kind, frame in frames:
         at_us = frame_time_us(frame) if kind is Kind.PICTURE else None
         if at_us is not None and at_us > last_us:
             last_us = at_us
-            yield frame, at_us
+            yield (frame, sight.of(frame)), at_us
 
 
 def _shown(
-    frames: Iterator[tuple[Any, int]], ticks_us: list[int], *, half_us: int, eye: "_Eye", from_start: bool
+    frames: Iterator[tuple[_Picture, int]], ticks_us: list[int], *, half_us: int, eye: "_Eye", from_start: bool
 ) -> list[NDArray[np.uint8]]:
     """What each tick shows; nothing if decoding began behind the first tick and not at the start of the file."""
     images: list[NDArray[np.uint8]] = []
-    held: Any = None
+    held: _Picture | None = None
     for frame, at_us in frames:
         if held is None and at_us >= ticks_us[0] + half_us and not from_start:
             return []
@@ -104,20 +107,21 @@ class _Eye:
         self._short_px, self._side_px = short_px, side_px
         self._bicubic = Interpolation.BICUBIC
         self._shrink, self._colour = VideoReformatter(), VideoReformatter()
-        self._seen: tuple[Any, NDArray[np.uint8]] | None = None
+        self._seen: tuple[_Picture, NDArray[np.uint8]] | None = None
 
-    def see(self, frame: Any) -> NDArray[np.uint8]:
+    def see(self, picture: _Picture) -> NDArray[np.uint8]:
         """(side, side, 3) uint8 RGB of the middle, upright."""
-        if self._seen is None or self._seen[0] is not frame:
-            self._seen = frame, self._looked_at(frame)
+        if self._seen is None or self._seen[0] is not picture:
+            self._seen = picture, self._looked_at(*picture)
         return self._seen[1]
 
-    def _looked_at(self, frame: Any) -> NDArray[np.uint8]:
-        scale = self._short_px / min(frame.width, frame.height)
-        size = {"width": 2 * round(frame.width * scale / 2), "height": 2 * round(frame.height * scale / 2)}
+    def _looked_at(self, frame: Any, geometry: Geometry) -> NDArray[np.uint8]:
+        width, height = geometry.square_px
+        scale = self._short_px / min(width, height)
+        size = {"width": 2 * round(width * scale / 2), "height": 2 * round(height * scale / 2)}
         # In two steps, as `Lens.thumbnail` does.
         small = self._shrink.reformat(frame, format="yuv420p", interpolation=self._bicubic, threads=1, **size)
         image = np.asarray(self._colour.reformat(small, format="rgb24", threads=1).to_ndarray(), np.uint8)
         top, left = ((length - self._side_px) // 2 for length in image.shape[:2])
         middle = image[top : top + self._side_px, left : left + self._side_px]
-        return upright(middle, frame.rotation)
+        return geometry.upright(middle)

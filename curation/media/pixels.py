@@ -5,10 +5,12 @@ scaler is made once: making one for every frame costs ten times what it does.
 """
 
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from curation.media.geometry import Geometry
 
 LUMA_COLUMNS = 80
 """About so many columns of luma are looked at: mean differences keep their value, noise stays below 0.001."""
@@ -21,7 +23,6 @@ CELLS = 12
 _TINTS = 8
 
 Plane = NDArray[np.uint8]
-Pixels = TypeVar("Pixels", bound=NDArray[Any])
 
 
 class Lens:
@@ -42,22 +43,22 @@ class Lens:
             frame = self._convert.reformat(frame, format="yuv420p", interpolation=self._area, threads=1, **size)
         return strided_planes(frame)
 
-    def thumbnail(self, frame: Any) -> NDArray[np.uint8]:
+    def thumbnail(self, frame: Any, geometry: Geometry) -> NDArray[np.uint8]:
         """(height, width, 3) uint8 RGB, upright, of the wanted height and the picture's own shape to an even width."""
-        sideways = frame.rotation % 180 != 0
-        scale = self._thumb_px / (frame.width if sideways else frame.height)
-        size = {"width": _even(frame.width * scale), "height": _even(frame.height * scale)}
+        scale = self._thumb_px / geometry.shown_px[1]
+        width, height = geometry.square_px
+        size = {"width": _even(width * scale), "height": _even(height * scale)}
         # Shrinking in YUV and turning the small picture into RGB is twice as fast as both in one step.
         small = self._shrink.reformat(frame, format="yuv420p", interpolation=self._area, threads=1, **size)
         image: Plane = np.asarray(self._colour.reformat(small, format="rgb24", threads=1).to_ndarray(), np.uint8)
-        return upright(image, frame.rotation)
+        return geometry.upright(image)
 
-    def still(self, frame: Any) -> Plane:
+    def still(self, frame: Any, geometry: Geometry) -> Plane:
         """(32, 32) uint8 luma of the whole picture, upright."""
         small = self._squeeze.reformat(
             frame, format="gray", interpolation=self._area, threads=1, width=STILL_PX, height=STILL_PX
         )
-        return upright(np.asarray(small.to_ndarray(), np.uint8), frame.rotation)
+        return geometry.upright(np.asarray(small.to_ndarray(), np.uint8))
 
 
 def strided_planes(frame: Any) -> tuple[Plane, Plane, Plane]:
@@ -111,11 +112,17 @@ def plane_view(frame: Any, index: int) -> Plane:
     return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: plane.height, : plane.width]
 
 
-def upright(image: Pixels, rotation_deg: int) -> Pixels:
-    """An image turned as its display matrix asks (counter-clockwise, multiples of 90 degrees)."""
-    if not rotation_deg:
+def fitted(image: NDArray[np.uint8], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """(height, width, 3) an image in a frame of another shape: as large as fits, unsqueezed, on black."""
+    if image.shape == shape:
         return image
-    return np.ascontiguousarray(np.rot90(image, k=round(rotation_deg / 90) % 4))  # type: ignore[return-value]
+    scale = min(one / other for one, other in zip(shape[:2], image.shape[:2], strict=True))
+    rows, columns = (max(1, round(side * scale)) for side in image.shape[:2])
+    top, left = (shape[0] - rows) // 2, (shape[1] - columns) // 2
+    nearest = np.ix_(np.arange(rows) * image.shape[0] // rows, np.arange(columns) * image.shape[1] // columns)
+    framed = np.zeros(shape, np.uint8)
+    framed[top : top + rows, left : left + columns] = image[nearest]
+    return framed
 
 
 def _even(length: float) -> int:

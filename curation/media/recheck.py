@@ -3,11 +3,11 @@
 import io
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shards.downmix import Downmix
 from shards.schema import Record
 
 ALLOWED_MS = 1.0
@@ -63,16 +63,19 @@ def _decoded(data: bytes) -> tuple[list[float], tuple[int, int], _Heard | None]:
     import av
 
     times, pieces, size, rate_hz, begins_s = list[float](), list[NDArray[np.float32]](), (0, 0), 0, 0.0
+    mix: Downmix | None = None
     with av.open(io.BytesIO(data)) as container:
         for frame in container.decode(*[*container.streams.video[:1], *container.streams.audio[:1]]):
             if isinstance(frame, av.VideoFrame):
                 times.append(float(frame.time))
                 size = (frame.width, frame.height)
-            else:
-                begins_s = begins_s if pieces else float(frame.time or 0)
-                pieces.append(_mono(frame))
-                rate_hz = frame.sample_rate
-    return times, size, _Heard(np.concatenate(pieces), rate_hz, begins_s) if pieces else None
+                continue
+            if mix is None:
+                begins_s, rate_hz = float(frame.time or 0), frame.sample_rate
+                mix = Downmix(rate_hz=rate_hz, sample_format="fltp")
+            pieces += mix.put(frame)
+    pieces += mix.rest() if mix else []
+    return times, size, _Heard(np.concatenate(pieces, axis=1)[0], rate_hz, begins_s) if pieces else None
 
 
 def _apart(one: _Heard, other: _Heard) -> list[str]:
@@ -86,12 +89,3 @@ def _apart(one: _Heard, other: _Heard) -> list[str]:
     near = np.concatenate([likeness[-reach:], likeness[: reach + 1]])
     shift_ms = 1000 * (int(near.argmax()) - reach) / one.rate_hz
     return [f"the sound of the MP4 lies {shift_ms:.2f} ms off the FLAC's"] if abs(shift_ms) > ALLOWED_MS else []
-
-
-def _mono(frame: Any) -> NDArray[np.float32]:
-    """(samples,) in [-1, 1]."""
-    array = frame.to_ndarray()
-    if not frame.format.is_planar:
-        array = array.reshape(-1, len(frame.layout.channels)).T
-    scale = np.iinfo(array.dtype).max if array.dtype.kind == "i" else 1.0
-    return np.asarray(array.astype(np.float32).mean(axis=0) / scale, np.float32)

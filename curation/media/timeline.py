@@ -21,7 +21,7 @@ class Timeline:
     """The curves, thumbnails and waveform of one video.
 
     Attributes:
-        width_px, height_px: size of the picture as shown (rotation applied).
+        width_px, height_px: size of the picture as first shown: upright, with square pixels.
         duration_us: from the first frame's start to the last frame's end.
         frame_us: (frames,) int64, presentation time of each frame; frame_us[0] == 0.
         luma: (frames,) float32 in [0, 1], mean brightness of each frame.
@@ -37,7 +37,9 @@ class Timeline:
         waveform: (samples,) float32 mono in [-1, 1].
         still_us: (stills,) int64, times of the stills, a few a second.
         stills: (stills, 32, 32) uint8, the upright luma picture squeezed into a square; fingerprints are made of them.
-        resized: (changes,) int64, indices of the frames at which the stream has another size than before.
+        resized: (changes,) int64, indices of the frames from which on the stream has another size, pixel aspect or
+            orientation than before.
+        notes: what a person should know of how the file was read, such as tracks that were passed over; "" is nothing.
     """
 
     width_px: int
@@ -57,6 +59,7 @@ class Timeline:
     cell_motion: NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 12, 12), np.float16))
     stills: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 32, 32), np.uint8))
     resized: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    notes: str = ""
 
 
 def undecoded(duration_us: int) -> Timeline:

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from shards.downmix import Downmix
+
 GAP_S = 0.015
 """Time stamps of good files wobble by less than this; what is more is a gap. An AAC packet lasts 0.021 s [ours]."""
-
-CHUNK = 1 << 16
-"""Samples that wait for the resampler: calling it for each packet costs more than decoding."""
 
 Samples = NDArray[np.int16]
 
@@ -63,7 +62,7 @@ class WaveformBuilder:
             start_s = at_s if at_s is not None else (run.end_s if run else 0.0)
             if run:
                 run.finish()
-            run = _Run(shape, start_s, _Resampler(self._rate_hz, self._layout))
+            run = _Run(shape, start_s, Downmix(rate_hz=self._rate_hz, layout=self._layout))
             self._runs.append(run)
         run.add(frame, at_s)
 
@@ -86,36 +85,13 @@ class WaveformBuilder:
         return whole.span(start_us, end_us)
 
 
-class _Resampler:
-    """libav's resampler, fed in large pieces."""
-
-    def __init__(self, rate_hz: int, layout: str) -> None:
-        import av
-
-        self._fifo = av.AudioFifo()
-        self._resampler = av.AudioResampler(format="s16p", layout=layout, rate=rate_hz)
-
-    def put(self, frame: Any) -> list[Samples]:
-        # The fifo would insist on gapless time stamps; the run keeps them.
-        frame.pts = None
-        self._fifo.write(frame)
-        return self._take(CHUNK) if self._fifo.samples >= CHUNK else []
-
-    def rest(self) -> list[Samples]:
-        return self._take(0) + [piece.to_ndarray() for piece in self._resampler.resample(None)]
-
-    def _take(self, count: int) -> list[Samples]:
-        waiting = self._fifo.read(count)
-        return [] if waiting is None else [piece.to_ndarray() for piece in self._resampler.resample(waiting)]
-
-
 @dataclass(slots=True)
 class _Run:
     """Frames without a gap between them."""
 
     shape: tuple[int, str, str]
     start_s: float
-    resampler: _Resampler
+    resampler: Downmix
     taken: int = 0
     starts_s: list[float] = field(default_factory=list)
     chunks: list[Samples] = field(default_factory=list)
