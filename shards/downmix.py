@@ -16,6 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+VERSION = 2
+"""Goes up whenever the same sound is mixed to other samples: what training keeps of it is then made anew."""
+
 CHUNK = 1 << 16
 """Samples that wait for the resampler: calling it for each packet costs more than decoding."""
 

@@ -69,13 +69,11 @@ def sniff(head: bytes) -> str | None:
 
 
 def _is_transport(head: bytes) -> bool:
-    """Whether transport packets follow each other: three, or eight where a capture begins within one."""
-    for length in _TRANSPORT_BYTES:
-        for first in range(length):
-            count = 3 if first in (0, length - 188) else 8
-            if head[first::length][:count] == b"\x47" * count:
-                return True
-    return False
+    """Whether transport packets follow each other: three plain ones, or eight of any kind, from within one on."""
+    if head[:377:188] == b"\x47" * 3:
+        return True
+    begins = ((first, length) for length in _TRANSPORT_BYTES for first in range(length))
+    return any(head[first::length][:8] == b"\x47" * 8 for first, length in begins)
 
 
 def sniff_sound(head: bytes) -> str | None:

@@ -182,11 +182,15 @@ def _best(streams: list[Any], trials: dict[int, _Trial]) -> tuple[Any, list[str]
     sure = [one for one in usable if not doubts.get(one.index)] or usable
     level = [one for one in sure if _is_default(one) == _is_default(sure[0])]
     chosen = next((one for one in level if not tried or tried[one.index].moves), sure[0])
-    whys = {index: faults[index] or doubts.get(index) or "it stands still" for index in faults}
     return chosen, [
-        f"{NAMES[one.type]} track {one.index} was passed over for track {chosen.index}: {whys[one.index]}"
+        f"{NAMES[one.type]} track {one.index} was passed over for track {chosen.index}: "
+        + _why(faults[one.index] or doubts.get(one.index))
         for one in streams[: streams.index(chosen)]
     ]
+
+
+def _why(fault: MediaFailure | None) -> str:
+    return f"{fault.outcome.value}, {fault.detail}" if fault else "it stands still"
 
 
 def _is_default(stream: Any) -> bool:

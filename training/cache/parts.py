@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 from torch import Tensor
 
+from shards import downmix
 from shards.schema import Record
 from training.backbones.base import Backbone
 from training.data.clips import Entry
@@ -134,8 +135,9 @@ class Sound:
 
     @property
     def version(self) -> str:
-        """The encoder and its layers."""
-        return f"{self._encoder.version}; {[layer.name for layer in self._encoder.layers]}; {self._duration_s}"
+        """The encoder and its layers, and how it is given sound."""
+        layers = [layer.name for layer in self._encoder.layers]
+        return f"{self._encoder.version}; {layers}; {self._duration_s}; mix {downmix.VERSION}"
 
     @property
     def bytes_per_window(self) -> int:

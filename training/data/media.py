@@ -2,13 +2,17 @@
 
 import io
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shards.display import Orientation, square_px
+from shards.downmix import Downmix
 from shards.errors import BadInput, TrainingError
+from shards.streams import by_preference
 
 # Containers round presentation times to their own ticks; an instant this close before a frame belongs to it.
 _TICK_SLACK_US = 1_000
@@ -51,6 +55,8 @@ def read_frames(mp4: bytes, instants_us: Sequence[int], *, size_px: tuple[int, i
 def read_image(path: Path, *, size_px: tuple[int, int]) -> NDArray[np.uint8]:
     """(h, w, 3) an image file (or a video's first frame), scaled to cover `size_px` and cut to its centre.
 
+    It is upright, as its EXIF tag or display matrix asks, and what is transparent shows white.
+
     Raises:
         BadInput: there is no such file, or it is no image.
     """
@@ -60,7 +66,11 @@ def read_image(path: Path, *, size_px: tuple[int, int]) -> NDArray[np.uint8]:
         raise BadInput(f"there is no image {path}", remedy="name a PNG or JPEG file")
     try:
         with av.open(str(path)) as container:
-            return _covering(next(container.decode(video=0)), size_px)
+            stream = next(iter(by_preference(container.streams, "video")), container.streams.video[0])
+            frame, still = next(container.decode(stream)), container.format.name.endswith(("_pipe", "image2"))
+            # A photo's resolution says how it is printed, and its pixels are square whatever that is.
+            aspect = None if still else stream.sample_aspect_ratio
+            return _covering(_on_white(frame), size_px, aspect=aspect, orientation=Orientation.of(frame))
     except (av.FFmpegError, IndexError, StopIteration) as error:
         raise BadInput(f"{path} is no image that can be read", remedy="give a PNG or JPEG file") from error
 
@@ -79,13 +89,14 @@ def read_sound(source: Path | bytes, *, rate_hz: int | None = None) -> tuple[NDA
     blocks: list[NDArray[np.float32]] = []
     try:
         with av.open(str(source) if isinstance(source, Path) else io.BytesIO(source)) as container:
-            if not container.streams.audio:
+            stream = next(iter(by_preference(container.streams, "audio")), None)
+            if stream is None:
                 raise BadInput(f"{name} has no sound track", remedy="give a file with sound")
-            rate = rate_hz or container.streams.audio[0].rate
-            resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate)
-            for frame in container.decode(audio=0):
-                blocks += [block.to_ndarray()[0] for block in resampler.resample(frame)]
-            blocks += [block.to_ndarray()[0] for block in resampler.resample(None)]
+            rate = rate_hz or stream.rate
+            mix = Downmix(rate_hz=rate, sample_format="fltp")
+            for frame in container.decode(stream):
+                blocks += [block[0] for block in mix.put(frame)]
+            blocks += [block[0] for block in mix.rest()]
     except av.FFmpegError as error:
         raise BadInput(f"{name} is no sound that can be read", remedy="give a WAV, FLAC or MP3 file") from error
     if not sum(map(len, blocks)):
@@ -119,7 +130,8 @@ def write_video(
     aside = out.with_name(f".{out.stem}.part.mp4")
     picture = ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{width}x{height}", r=fps)
     picture = picture.filter("scale", width * factor, height * factor, flags="bicubic")
-    heard = ffmpeg.input(str(sound)).audio.filter("atrim", start=sound_start_s, duration=count / fps)
+    heard = ffmpeg.input(str(sound))[f"a:{_sound_track(sound)}"]
+    heard = heard.filter("atrim", start=sound_start_s, duration=count / fps)
     heard = heard.filter("asetpts", "PTS-STARTPTS").filter("apad", whole_dur=count / fps)
     command = ffmpeg.output(
         picture, heard, str(aside), t=count / fps, vcodec="libx264", crf=16, pix_fmt="yuv420p", acodec="aac",
@@ -135,11 +147,35 @@ def write_video(
         aside.unlink(missing_ok=True)
 
 
-def _covering(frame: Any, size_px: tuple[int, int]) -> NDArray[np.uint8]:
-    height, width = size_px
-    factor = max(height / frame.height, width / frame.width)
-    tall, wide = max(round(frame.height * factor), height), max(round(frame.width * factor), width)
+def _sound_track(path: Path) -> int:
+    """Which of a file's sound tracks `read_sound` hears, counted from 0."""
+    import av
+
+    with av.open(str(path)) as container:
+        tracks = container.streams.audio
+        return tracks.index(by_preference(container.streams, "audio")[0]) if tracks else 0
+
+
+def _covering(
+    frame: Any, size_px: tuple[int, int], *, aspect: Fraction | None = None, orientation: Orientation = Orientation()
+) -> NDArray[np.uint8]:
+    height, width = reversed(orientation.shown(*reversed(size_px)))
+    own_width, own_height = square_px(frame.width, frame.height, aspect)
+    factor = max(height / own_height, width / own_width)
+    tall, wide = max(round(own_height * factor), height), max(round(own_width * factor), width)
     pixels = frame.reformat(width=wide, height=tall, format="rgb24", interpolation="AREA").to_ndarray()
     top, left = (tall - height) // 2, (wide - width) // 2
     cut: NDArray[np.uint8] = np.ascontiguousarray(pixels[top : top + height, left : left + width])
-    return cut
+    return orientation.upright(cut)
+
+
+def _on_white(frame: Any) -> Any:
+    """The frame without transparency, before anything is scaled: colours that are hidden must not bleed into others."""
+    import av
+
+    if not (frame.format.has_palette or any(part.is_alpha for part in frame.format.components)):
+        return frame
+    pixels = frame.reformat(format="rgba").to_ndarray().astype(np.uint16)
+    alpha = pixels[..., 3:]
+    shown = (pixels[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255
+    return av.VideoFrame.from_ndarray(shown.astype(np.uint8), format="rgb24")
