@@ -139,7 +139,7 @@ def _record(ledger: Ledger, video_id: str, got: Fetched | FetchFailure, home: Ho
 
 def _note_fetched(video: Video, got: Fetched) -> None:
     changed = video.sha256 not in (None, got.sha256)
-    video.fetch, video.fetch_detail, video.fetched_at = Outcome.OK, "", datetime.now(UTC)
+    video.fetch, video.fetch_detail, video.fetched_at = Outcome.OK, got.metadata.joined, datetime.now(UTC)
     video.path, video.sha256, video.bytes = str(got.path), got.sha256, got.bytes
     video.uploader, video.title = got.metadata.uploader, got.metadata.title
     video.extractor, video.site_licence = got.metadata.by, got.metadata.licence

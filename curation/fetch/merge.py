@@ -9,6 +9,7 @@ from typing import Any
 
 from curation.fetch.failures import FetchFailure
 from curation.fetch.gate import Gate
+from curation.fetch.site import NOTES
 from curation.media.failures import MediaFailure
 from curation.media.sandbox import GIB, MediaWorkers
 from curation.media.settings import SandboxSettings
@@ -41,12 +42,12 @@ class Merger:
         made = whole.with_suffix(".temp")
         try:
             with MediaWorkers(count=1, settings=self._limits()) as workers:
-                workers.join(picture, sound, into=made, most_bytes=self._max_bytes)
+                joined = workers.join(picture, sound, into=made, most_bytes=self._max_bytes)
         except MediaFailure as failure:
             made.unlink(missing_ok=True)
             raise FetchFailure(self._outcome(failure), f"picture and sound: {failure.detail}") from failure
         made.replace(whole)
-        return [str(picture), str(sound)], info
+        return [str(picture), str(sound)], info | {NOTES: joined.notes}
 
     def _limits(self) -> SandboxSettings:
         usual = SandboxSettings()

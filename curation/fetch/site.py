@@ -8,6 +8,9 @@ from typing import Any
 
 from shards.files import sha256_of
 
+NOTES = "joined_notes"
+"""Our own entry in yt-dlp's record of a video: which tracks gave way where picture and sound were joined."""
+
 
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
@@ -22,6 +25,8 @@ class SiteFacts:
     webpage_url: str | None = None
     downloader: str | None = None
     """The program that found this out, with its version; None for files that no site told about."""
+    joined: str = ""
+    """Which tracks gave way where picture and sound were offered apart."""
 
     @property
     def by(self) -> str | None:
@@ -54,6 +59,7 @@ def site_facts(info: Mapping[str, Any]) -> SiteFacts:
         extractor=info.get("extractor"),
         webpage_url=info.get("webpage_url"),
         downloader=f"yt-dlp {__version__}",
+        joined="; ".join(filter(None, (one.get(NOTES) for one in info.get("requested_downloads") or []))),
     )
 
 

@@ -108,17 +108,19 @@ def open_media(path: Path, settings: AnalysisSettings | None = None) -> Iterator
 
 
 @contextmanager
-def open_track(path: Path, kind: str) -> Iterator[tuple[Any, str]]:
-    """The track of a kind ("video", "audio") of a file that need not have the other: PyAV's stream, the demuxer.
+def open_track(path: Path, kind: str) -> Iterator[tuple[Any, str, tuple[str, ...]]]:
+    """The track of a kind ("video", "audio") of a file that need not have the other.
+
+    PyAV's stream, the demuxer, and a sentence on each track that gave way to it.
 
     Raises:
         MediaFailure: the file is missing, empty, no media, cut short, or lacks the track.
     """
     demuxer = _demuxer(path, bare_sound=kind == "audio")
     with _opened(path, demuxer) as container:
-        (stream,), _ = _chosen(container, (kind,), path, demuxer, AnalysisSettings())
+        (stream,), notes = _chosen(container, (kind,), path, demuxer, AnalysisSettings())
         _check_whole(container, (stream,))
-        yield stream, demuxer
+        yield stream, demuxer, notes
 
 
 @contextmanager

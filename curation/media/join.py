@@ -7,7 +7,7 @@ on the clock that they share. Equal input gives equal bytes.
 import errno
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,12 @@ TORN = frozenset({"mpegts", "mpeg"})
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """What was put together: packets of each track, bytes of both."""
+    """What was put together: packets of each track, bytes of both, and which other tracks gave way."""
 
     pictures: int
     sounds: int
     bytes: int
+    notes: str = ""
 
 
 @dataclass(slots=True)
@@ -64,7 +65,7 @@ class _Track:
 
 
 def join(picture: Path, sound: Path, *, into: Path, most_bytes: int) -> Joined:
-    """Write the first picture track of one file and the first sound track of another as Matroska.
+    """Write the picture track of one file and the sound track of another, as `streams` chooses them, as Matroska.
 
     Raises:
         MediaFailure: a file is no media, lacks its track or breaks off, the packets are more than `most_bytes`, or do
@@ -72,12 +73,12 @@ def join(picture: Path, sound: Path, *, into: Path, most_bytes: int) -> Joined:
     """
     import av
 
-    with open_track(picture, "video") as (video, one), open_track(sound, "audio") as (audio, other):
+    with open_track(picture, "video") as (video, one, passed), open_track(sound, "audio") as (audio, other, by):
         tracks = (_Track(video, one), _Track(audio, other))
         _set_origins(*tracks)
         try:
             with av.open(str(into), "w", format="matroska", options={"fflags": "+bitexact"}) as out:
-                return _copy(tracks, out, most_bytes)
+                return replace(_copy(tracks, out, most_bytes), notes="; ".join(passed + by))
         except av.FFmpegError as error:
             raise MediaFailure(_why(error), f"the tracks cannot be put together: {error}") from error
 

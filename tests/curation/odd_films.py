@@ -66,7 +66,9 @@ def film(path: Path, *tracks: Picture | Sound) -> Path:
     """Write tracks in their order, packets of all of them interleaved; those that are `broken` are noise."""
     with av.open(str(path), "w") as out:
         made = [_stream(out, track) for track in tracks]
-        packets = [(packet, track) for stream, track in zip(made, tracks, strict=True) for packet in _packets(stream, track)]
+        packets = [
+            (packet, track) for stream, track in zip(made, tracks, strict=True) for packet in _packets(stream, track)
+        ]
         noise = np.random.default_rng(0)
         for packet, track in sorted(packets, key=lambda one: one[0].dts * one[0].time_base):
             if not track.broken:
@@ -92,7 +94,10 @@ def _stream(out, track):
         if track.pixel_aspect:
             stream.codec_context.sample_aspect_ratio = track.pixel_aspect
     else:
-        stream = out.add_stream(track.codec, rate=RATE_HZ, layout=track.layout)
+        # Family 2 is ambisonics, 255 channels of no known place (RFC 8486, 3.1; RFC 7845, 5.1.1.3).
+        family = "2" if track.layout.startswith("ambisonic") else "255"
+        options = {"mapping_family": family} if track.codec == "libopus" and track.layout != "mono" else {}
+        stream = out.add_stream(track.codec, rate=RATE_HZ, layout=track.layout, options=options)
     stream.disposition = Disposition.default if track.default else Disposition(0)
     return stream
 

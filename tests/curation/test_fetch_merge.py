@@ -15,6 +15,7 @@ from curation.fetch.settings import FetchSettings
 from curation.outcomes import Outcome
 from shards.ffmpeg import ffmpeg_binary
 from tests.curation.hostile import write
+from tests.curation.odd_films import Sound, film
 from tests.curation.test_join import PLAYLIST, endless
 
 spec = importlib.util.spec_from_file_location("fetch_server", Path(__file__).with_name("fetch_server.py"))
@@ -81,6 +82,13 @@ def test_tracks_are_joined_and_nothing_else_is_left(offer, get, tracks, tmp_path
     again = got.path.read_bytes()
     got.path.unlink()
     assert get(offer("honest", web.body(tracks["picture"]), web.body(tracks["sound"]))).path.read_bytes() == again
+
+
+def test_a_track_that_gives_way_as_they_are_joined_is_told(offer, get, tracks, tmp_path_factory):
+    odd = film(tmp_path_factory.mktemp("odd") / "odd.mkv", Sound(codec="wavpack"), Sound()).read_bytes()
+    got = get(offer("odd", web.body(tracks["picture"]), web.body(odd)))
+    assert "sound track 0 was passed over for track 1: codec_not_allowed" in got.metadata.joined
+    assert get(offer("plain", web.body(tracks["picture"]), web.body(tracks["sound"]))).metadata.joined == ""
 
 
 def test_ffmpeg_is_given_no_file(offer, get, tracks, tmp_path, monkeypatch):

@@ -50,7 +50,7 @@ def test_of_equally_wanted_pictures_the_largest_is_taken(tmp_path, ending):
     line = analyse(path)
     made = cut(path, start_us=0, end_us=1_000_000)
     assert (line.width_px, line.height_px) == (made.width_px, made.height_px) == (160, 96)
-    with open_track(path, "video") as (stream, _):
+    with open_track(path, "video") as (stream, *_):
         assert (stream.width, stream.height) == (160, 96)
 
 
@@ -90,7 +90,8 @@ def test_a_track_that_cannot_be_decoded_gives_way_and_that_is_told(tmp_path, bad
     assert heard_hz(path) == pytest.approx(LOW, abs=5)
     assert f"track 0 was passed over for track {1 if isinstance(bad, Picture) else 2}" in line.notes
     assert why in line.notes
-    join(path, path, into=tmp_path / "joined.mkv", most_bytes=10_000_000)
+    made = join(path, path, into=tmp_path / "joined.mkv", most_bytes=10_000_000)
+    assert why in made.notes
     assert heard_hz(tmp_path / "joined.mkv") == pytest.approx(LOW, abs=5)
 
 
@@ -124,7 +125,9 @@ def packed(stream: bytes, *, before: int, behind: int) -> bytes:
 @pytest.mark.parametrize(("before", "behind"), [(0, 0), (4, 0), (0, 16)])
 @pytest.mark.parametrize("lost", [0, 50])
 def test_transport_packets_of_every_kind_are_recognised(tmp_path, before, behind, lost):
-    plain = film(tmp_path / "plain.ts", Picture(), Sound(codec="mp2", layout="stereo", samples=np.stack([tone(), tone()])))
+    plain = film(
+        tmp_path / "plain.ts", Picture(), Sound(codec="mp2", layout="stereo", samples=np.stack([tone(), tone()]))
+    )
     odd = tmp_path / "odd.mts"
     odd.write_bytes(packed(plain.read_bytes(), before=before, behind=behind)[lost:])
     assert sniff(odd.read_bytes()[:2048]) == "mpegts"
