@@ -153,7 +153,7 @@ REMEDIES: dict[Outcome, str] = {
     Outcome.DECODE_TIMED_OUT: "raise `sandbox.deadline_s` and `sandbox.cpu_s`, or drop the file",
     Outcome.DECODER_CRASHED: "the file made the decoder crash in its own process; re-encode the file or drop it",
     Outcome.TOO_MUCH_MEMORY: "raise `sandbox.memory_gib` or drop the file",
-    Outcome.SHOT_CHANGE: "it runs over a cut, or over a change of the picture's size; its parts inside one shot are windows of their own",
+    Outcome.SHOT_CHANGE: "it runs over a cut or a change of size; its parts inside one shot are windows of their own",
     Outcome.SILENT: "peak amplitude below `policy.min_peak`; nothing to mend",
     Outcome.STATIC_PICTURE: "nothing moves in any region (`policy.min_local_motion`, `policy.min_motion`)",
     Outcome.TOO_MUCH_MOTION: "the camera shakes, or all flickers (`policy.max_camera_motion`, `policy.max_motion`)",
