@@ -117,6 +117,16 @@ def test_silence_where_the_source_has_no_sound_is_told(review_ledger, publish):
     assert not heard[: int(0.29 * RATE_HZ)].any() and heard[int(0.32 * RATE_HZ) :].any()
 
 
+def test_how_a_film_was_read_is_told_and_why_it_cannot_be_any_more_is_not(review_ledger, publish):
+    record(review_ledger, [FIRST], Verdict.ACCEPT, reviewer="ada")
+    for outcome, told in ((Outcome.OK, "sound track 1 was passed over"), (Outcome.TRUNCATED, None)):
+        with review_ledger.session() as session:
+            video = session.get_one(Video, "video-0.5")
+            video.analysis, video.analysis_detail = outcome, "sound track 1 was passed over"
+        [(one, _)] = publish()
+        assert one["lineage"].get("notes") == told
+
+
 def test_a_reviewer_may_put_a_moved_sound_back(review_ledger, publish, film):
     with review_ledger.session() as session:
         session.get_one(ClipRow, FIRST).sound_late_us = 180_000
