@@ -104,9 +104,12 @@ def test_ambisonic_sound_is_heard(tmp_path):
     channels = np.zeros((4, RATE_HZ), np.float32)
     channels[0] = tone()
     path = write_sounds(tmp_path / "round.ogg", (channels, True), codec="libopus", layout="ambisonic 1")
-    heard, _ = read_sound(path)
-    assert np.abs(heard).max() == pytest.approx(0.25, abs=0.03)
-    assert np.abs(np.fft.rfft(heard)).argmax() * RATE_HZ / len(heard) == pytest.approx(440, abs=2)
+    write_video(tmp_path / "out.mp4", np.zeros((10, 32, 32, 3), np.uint8), fps=10, sound=path, height_px=32)
+    for one in (path, tmp_path / "out.mp4"):
+        heard, _ = read_sound(one)
+        assert np.abs(heard).max() == pytest.approx(0.25, abs=0.03)
+        assert np.abs(np.fft.rfft(heard)).argmax() * RATE_HZ / len(heard) == pytest.approx(440, abs=2)
+    assert {one.name for one in tmp_path.iterdir()} == {"round.ogg", "out.mp4"}
 
 
 def test_the_default_track_is_heard_and_is_the_one_in_the_video(tmp_path):

@@ -1,6 +1,7 @@
 """Pictures and sound out of files and back into one: what training needs of PyAV and ffmpeg, and no more."""
 
 import io
+import wave
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shards.display import Orientation, square_px
-from shards.downmix import Downmix
+from shards.downmix import Downmix, has_places
 from shards.errors import BadInput, TrainingError
 from shards.streams import by_preference
 
@@ -130,8 +131,8 @@ def write_video(
     aside = out.with_name(f".{out.stem}.part.mp4")
     picture = ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{width}x{height}", r=fps)
     picture = picture.filter("scale", width * factor, height * factor, flags="bicubic")
-    heard = ffmpeg.input(str(sound))[f"a:{_sound_track(sound)}"]
-    heard = heard.filter("atrim", start=sound_start_s, duration=count / fps)
+    mixed = out.with_name(f".{out.stem}.part.wav")
+    heard = _sound_input(sound, mixed).filter("atrim", start=sound_start_s, duration=count / fps)
     heard = heard.filter("asetpts", "PTS-STARTPTS").filter("apad", whole_dur=count / fps)
     command = ffmpeg.output(
         picture, heard, str(aside), t=count / fps, vcodec="libx264", crf=16, pix_fmt="yuv420p", acodec="aac",
@@ -145,15 +146,24 @@ def write_video(
         raise TrainingError(f"ffmpeg could not write {out}: {last}", remedy="check the sound file") from error
     finally:
         aside.unlink(missing_ok=True)
+        mixed.unlink(missing_ok=True)
 
 
-def _sound_track(path: Path) -> int:
-    """Which of a file's sound tracks `read_sound` hears, counted from 0."""
+def _sound_input(path: Path, mixed: Path) -> Any:
+    """ffmpeg's input of the track that `read_sound` hears; ambisonics, which no MP4 plays, are mixed into one."""
     import av
+    import ffmpeg
 
     with av.open(str(path)) as container:
-        tracks = container.streams.audio
-        return tracks.index(by_preference(container.streams, "audio")[0]) if tracks else 0
+        stream = by_preference(container.streams, "audio")[0]
+        if stream.layout.nb_channels < 2 or has_places(stream.layout.name):
+            return ffmpeg.input(str(path))[f"a:{container.streams.audio.index(stream)}"]
+        mix, rate_hz = Downmix(rate_hz=stream.rate, layout="stereo"), stream.rate
+        blocks = [block for frame in container.decode(stream) for block in mix.put(frame)] + mix.rest()
+    with wave.open(str(mixed), "wb") as file:
+        file.setparams((2, 2, rate_hz, 0, "NONE", ""))
+        file.writeframes(np.concatenate(blocks, axis=1).T.tobytes())
+    return ffmpeg.input(str(mixed)).audio
 
 
 def _covering(
