@@ -11,7 +11,7 @@ from curation.media.cut import cut
 from curation.media.recheck import recheck
 from shards.schema import Record
 from tests.curation.odd_films import RATE_HZ, Picture, Sound, film, pitch_hz, tone
-from training.media import read_sound
+from training.data.media import read_sound
 
 LAYOUTS = {
     "opposed": Sound(layout="stereo", samples=np.stack([tone(), -tone()])),

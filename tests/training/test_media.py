@@ -8,7 +8,7 @@ import pytest
 from av.stream import Disposition
 from PIL import Image
 
-from training.media import read_image, read_sound, write_video
+from training.data.media import read_image, read_sound, write_video
 
 RATE_HZ = 48_000
 CORNERS = ((3, 3), (3, -4), (-4, 3), (-4, -4))
