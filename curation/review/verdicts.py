@@ -4,10 +4,11 @@ Answers are rows that nobody changes; undoing one is another row. What counts fo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from shards.errors import BadInput
+from shards.words import printable
 
 
 class Verdict(StrEnum):
@@ -101,6 +102,12 @@ class Answer:
     seconds: float | None = None
     page: str = ""
     final: bool = False
+
+    def in_print(self) -> "Answer":
+        """The same without what steers a terminal: names, classes and captions are shown and exported."""
+        label, caption = (None if one is None else printable(one) for one in (self.edits.label, self.edits.caption))
+        edits = replace(self.edits, label=label, caption=caption)
+        return replace(self, reviewer=printable(self.reviewer), page=printable(self.page), edits=edits)
 
 
 @dataclass(frozen=True, slots=True)

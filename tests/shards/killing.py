@@ -30,7 +30,7 @@ def _dies(work: Callable[[], object], folder: Path, step: int) -> bool:
         _kill_before(step, folder)
         try:
             work()
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             sys.stderr.write(f"step {step}: {error!r}\n")
             os._exit(1)
         os._exit(0)
