@@ -6,7 +6,7 @@ Each way in answers one question, who a request comes from. A session of an acco
 import math
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address, ip_network
 from threading import BoundedSemaphore, Lock
 from typing import Protocol
@@ -86,7 +86,7 @@ class Accounts:
         self._tries: dict[str, tuple[int, float]] = {}
         self._lock = Lock()
         self._places = BoundedSemaphore(hashes_at_once)
-        self._queue = BoundedSemaphore(hashes_at_once + MOST_WAITING)
+        self._line = BoundedSemaphore(hashes_at_once + MOST_WAITING)
         self.sessions = Sessions(now)
         self._nobody = hash_password(secrets.token_urlsafe(16))
 
@@ -96,30 +96,14 @@ class Accounts:
         Raises:
             TooManyTries: of this name or from this client, or of all at once; says how long to wait.
         """
-        keys = (f"name {name}", f"client {_network(client)}")
-        with self._lock:
-            wait_s = max(self._wait_s(key) for key in keys)
-            if wait_s > 0:
-                raise TooManyTries(wait_s)
-            # Counted before the slow part: of guesses that come at once each finds the ones before it.
-            for key in keys:
-                self._count(key)
-        kept = self._password(name)
+        # Whoever waits for a place holds one of the threads that answer everybody else.
+        if not self._line.acquire(blocking=False):
+            raise TooManyTries(1.0)
         try:
-            # A name that does not exist takes as long as one that does.
-            fits = self._fits(kept or self._nobody, password)
-        except TooManyTries:
-            # It was not looked at: what others do at the same time shall lock nobody out.
-            with self._lock:
-                for key in keys:
-                    self._forgive(key)
-            raise
-        if not fits or kept is None:
-            return None
-        with self._lock:
-            for key in keys:
-                self._tries.pop(key, None)
-        return self.sessions.open(name, kept)
+            kept = self._belongs(name, password, keys=(f"name {name}", f"client {_network(client)}"))
+        finally:
+            self._line.release()
+        return None if kept is None else self.sessions.open(name, kept)
 
     def session(self, connection: HTTPConnection) -> Session | None:
         """The session of the cookie, while its account stands as it was when it was opened."""
@@ -135,22 +119,31 @@ class Accounts:
 
     def _password(self, name: str) -> str | None:
         with self._ledger.session() as session:
-            row = session.get(ReviewerRow, name) if len(name) <= LONGEST_NAME else None
+            row = session.get(ReviewerRow, name) if is_reviewer_name(name) else None
             return row.password if row else None
 
-    def _fits(self, kept: str, password: str) -> bool:
-        # Whoever waits here holds one of the threads that answer everybody else.
-        if not self._queue.acquire(blocking=False):
+    def _belongs(self, name: str, password: str, *, keys: Sequence[str]) -> str | None:
+        """The hash that is kept of a password, if it is this name's."""
+        with self._lock:
+            wait_s = max(self._wait_s(key) for key in keys)
+            if wait_s > 0:
+                raise TooManyTries(wait_s)
+            # Counted before the slow part: of guesses that come at once each finds the ones before it.
+            for key in keys:
+                self._count(key)
+        if not self._places.acquire(timeout=self._patience_s):
+            # It was not looked at: what others do at the same time shall lock nobody out.
+            self._forgive(keys, 1)
             raise TooManyTries(1.0)
         try:
-            if not self._places.acquire(timeout=self._patience_s):
-                raise TooManyTries(1.0)
-            try:
-                return password_fits(kept, password)
-            finally:
-                self._places.release()
+            kept = self._password(name)
+            # A name that does not exist takes as long as one that does.
+            if not password_fits(kept or self._nobody, password) or kept is None:
+                return None
         finally:
-            self._queue.release()
+            self._places.release()
+        self._forgive(keys)
+        return kept
 
     def _wait_s(self, key: str) -> float:
         wrong, last = self._tries.get(key, (0, 0.0))
@@ -164,10 +157,13 @@ class Accounts:
             del self._tries[oldest]
         self._tries[key] = (self._tries.get(key, (0, 0.0))[0] + 1, self._now())
 
-    def _forgive(self, key: str) -> None:
-        wrong, last = self._tries.pop(key, (0, 0.0))
-        if wrong > 1:
-            self._tries[key] = wrong - 1, last
+    def _forgive(self, keys: Sequence[str], tries: int | None = None) -> None:
+        """Forget so many tries, or all."""
+        with self._lock:
+            for key in keys:
+                wrong, last = self._tries.pop(key, (0, 0.0))
+                if tries is not None and wrong > tries:
+                    self._tries[key] = wrong - tries, last
 
 
 class TrustedProxy:

@@ -105,7 +105,9 @@ class Answer:
 
     def in_print(self) -> "Answer":
         """The same without what steers a terminal: names, classes and captions are shown and exported."""
-        label, caption = (None if one is None else printable(one) for one in (self.edits.label, self.edits.caption))
+        label, caption = self.edits.label, self.edits.caption
+        label = None if label is None else printable(label)
+        caption = None if caption is None else printable(caption, lines=True)
         edits = replace(self.edits, label=label, caption=caption)
         return replace(self, reviewer=printable(self.reviewer), page=printable(self.page), edits=edits)
 

@@ -95,7 +95,7 @@ def _plain(text: str) -> str:
     """Text that rich takes as it is: captions and links may hold square brackets, and worse."""
     from rich.markup import escape
 
-    return "\n".join(escape(printable(line)) for line in text.split("\n"))
+    return escape(printable(text, lines=True))
 
 
 def _finite(value: Any) -> Any:

@@ -410,7 +410,7 @@ class TestAnswers:
         with ledger.session() as session:
             row = session.scalars(select(VerdictRow)).one()
             assert (row.label, row.caption, row.reviewer, row.page) == (
-                "c]0;ownedat", "a cat purrs31m \u200dé", "a[31mda", ""
+                "c]0;ownedat", "a cat\npurrs31m \u200dé", "a[31mda", ""
             )  # fmt: skip
 
     def test_eight_clients_that_answer_one_clip_at_once_are_all_heard(self, ledger):
