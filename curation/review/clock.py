@@ -3,9 +3,6 @@
 from sqlalchemy import BigInteger, cast, extract, func, select
 from sqlalchemy.orm import Session
 
-LONGEST_LEASE_S = 24 * 3600
-"""A lease that ends later than this was given by a clock that was wrong, and holds nothing. [ours]"""
-
 _UNIX_EPOCH_JD = 2440587.5
 _DAY_MS = 86_400_000
 

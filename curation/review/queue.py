@@ -18,8 +18,8 @@ from curation.decide.policy import Band
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, ReviewRow, SourceEntry, VerdictRow, Video
 from curation.outcomes import Outcome
-from curation.review.clock import LONGEST_LEASE_S, now_in_ms
-from curation.review.settings import ReviewSettings
+from curation.review.clock import now_in_ms
+from curation.review.settings import LONGEST_LEASE_S, ReviewSettings
 from curation.review.targets import deficits, reorder
 from curation.review.verdicts import DECIDING, OPEN, State, UnknownClip, Verdict
 
