@@ -1,6 +1,6 @@
 """A process that is killed with SIGKILL just before each thing it does to files, one after the other.
 
-Python tells of every open, rename, link and removal by its audit events; the n-th that is about files below a folder
+Python tells of every open, rename, link and removal by its audit events; the n-th that changes something below a folder
 ends the process. The first n that it outlives ends the walk.
 """
 
@@ -44,7 +44,12 @@ def _kill_before(step: int, folder: Path) -> None:
 
     def look(event: str, given: tuple[object, ...]) -> None:
         nonlocal seen
-        if event in EVENTS and any(str(folder) in os.fsdecode(one) for one in given if isinstance(one, str | bytes)):
+        # Dying before something is read is dying before what is written next.
+        flags = given[2] if event == "open" and len(given) == 3 else None
+        reads = isinstance(flags, int) and not flags & (os.O_WRONLY | os.O_RDWR)
+        if event not in EVENTS or reads:
+            return
+        if any(str(folder) in os.fsdecode(one) for one in given if isinstance(one, str | bytes)):
             seen += 1
             if seen == step:
                 os.kill(os.getpid(), signal.SIGKILL)
