@@ -26,7 +26,7 @@ from curation.ledger.tables import ClipRow, JudgedRow, ScoreRow, SnapshotRow, So
 from curation.media.sandbox import MediaWorkers
 from curation.outcomes import Outcome
 from curation.recipe import Recipe
-from curation.takedown import withdraw_late
+from curation.takedown import finish_open, withdraw_late
 from shards.errors import BadInput
 from shards.publishing import publish
 from shards.schema import Blob, ClipRecord, Sample
@@ -95,7 +95,9 @@ def publish_selection(
 
     Raises:
         NothingToPublish: the selection is empty, or nothing of it can be cut.
+        SnapshotError: the newest version, with which shards would be shared, is not what was published.
     """
+    finish_open(ledger, home=home)
     picks, dropped = _chosen(ledger, selection)
     spans = [pick.span for pick in picks]
     outcomes = cut_spans(ledger, spans, home=home, settings=recipe.cut, workers=workers, progress=progress)

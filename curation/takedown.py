@@ -5,6 +5,9 @@ The ledger keeps what was demanded and which snapshots were touched; pictures, s
 Nobody has to wait for a run to end: a take-down takes no lock of the home. Whoever writes what was made of a video does
 so in `unless_taken_down`, and deletes what it put on the disk where that refuses; the take-down deletes files after its
 own rows are in, so that of the two one always comes last.
+
+A demand is written into the log of the snapshots first. Whoever dies before it is carried out leaves it open: the same
+demand, another take-down or the next publication finishes it, and one demand is one row however often it was tried.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -30,9 +33,10 @@ from curation.ledger.tables import (
 )
 from curation.outcomes import Outcome
 from curation.sources.base import ids_of
+from shards.demands import Demand, TakenDown, demanded, finish, open_demands
 from shards.errors import BadInput
-from shards.takedown import TakenDown
-from shards.takedown import take_down as take_down_clips
+from shards.takedown import withdraw
+from shards.words import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +61,40 @@ def take_down(ledger: Ledger, item: str, *, home: Home, reason: str) -> Removed:
 
     Raises:
         BadInput: the ledger knows no such thing.
+        SnapshotError: a version that may hold it is damaged; all else is done, and the demand stays open.
     """
     video_ids = videos_of(ledger, item)
-    files = sum(_forget(ledger, video_id, home=home, reason=reason) for video_id in video_ids)
-    done = take_down_clips(home.snapshots, video_ids, reason=reason, at=datetime.now(UTC))
-    _note_snapshots(ledger, video_ids, [one for part in done for one in part.withdrawn])
-    return Removed(tuple(video_ids), files, tuple(done))
+    demand = demanded(home.snapshots, video_ids, reason=printable(reason), at=datetime.now(UTC))
+    removed = _carry_out(ledger, demand, home=home)
+    finish_open(ledger, home=home)
+    return removed
+
+
+def finish_open(ledger: Ledger, *, home: Home) -> None:
+    """Carry out what was demanded of this ledger's videos by processes that died before it was done.
+
+    Raises:
+        SnapshotError: a version that may hold some of it is damaged.
+    """
+    for demand in open_demands(home.snapshots):
+        if demand.in_hand:
+            continue
+        with ledger.session() as session:
+            known = set(session.scalars(select(Video.id).where(Video.id.in_(demand.items))))
+        # Another ledger's videos may be published at the same place; only that one can forget them.
+        if known >= {*demand.items}:
+            _carry_out(ledger, demand, home=home)
 
 
 def withdraw_late(ledger: Ledger, video_ids: Collection[str], *, home: Home) -> set[str]:
     """Take out of the snapshots again what was taken down while one was written; returns those videos' ids."""
     with ledger.session() as session:
         rows = select(TakedownRow.video_id, TakedownRow.reason).where(TakedownRow.video_id.in_(video_ids))
-        gone = dict(session.execute(rows).tuples().all())
+        gone = dict(session.execute(rows.order_by(TakedownRow.id)).tuples().all())
     for reason in sorted({*gone.values()}):
         some = [video_id for video_id, why in gone.items() if why == reason]
-        done = take_down_clips(home.snapshots, some, reason=reason, at=datetime.now(UTC))
-        _note_snapshots(ledger, some, [one for part in done for one in part.withdrawn])
+        demand = demanded(home.snapshots, some, reason=reason, at=datetime.now(UTC))
+        _withdraw(ledger, demand, home=home)
     return {*gone}
 
 
@@ -123,6 +144,19 @@ def downloads(home: Home, video_id: str) -> list[Path]:
     return list(home.videos.glob(f"{video_id}.*"))
 
 
+def _carry_out(ledger: Ledger, demand: Demand, *, home: Home) -> Removed:
+    """Do what was demanded, all of it or what a process that died left of it."""
+    files = sum(_forget(ledger, video_id, home=home, reason=demand.reason) for video_id in demand.items)
+    return Removed(demand.items, files, tuple(_withdraw(ledger, demand, home=home)))
+
+
+def _withdraw(ledger: Ledger, demand: Demand, *, home: Home) -> list[TakenDown]:
+    done = withdraw(home.snapshots, demand)
+    _note_snapshots(ledger, demand, [one for part in done for one in part.withdrawn])
+    finish(home.snapshots, demand)
+    return done
+
+
 def _hold(session: Session, video_id: str) -> None:
     """Let no other transaction hold this video until this one ends.
 
@@ -147,18 +181,25 @@ def _forget(ledger: Ledger, video_id: str, *, home: Home, reason: str) -> int:
     return _remove_files(home, video_id, clips)
 
 
-def _note_snapshots(ledger: Ledger, video_ids: Sequence[str], snapshots: Sequence[str]) -> None:
-    """Note in the newest take-down of each video which snapshots it changed."""
-    with ledger.session() as session:
-        for video_id in video_ids:
-            newest = select(TakedownRow).where(TakedownRow.video_id == video_id).order_by(TakedownRow.id.desc())
-            if row := session.scalars(newest.limit(1)).first():
-                row.snapshots = list(snapshots)
+def _note_snapshots(ledger: Ledger, demand: Demand, snapshots: Sequence[str]) -> None:
+    """Note with each video which snapshots the demand changed, beside those that are noted already."""
+    for video_id in demand.items:
+        with ledger.session() as session:
+            _hold(session, video_id)
+            if row := _row_of(session, video_id, demand.reason):
+                row.snapshots = list(dict.fromkeys((*row.snapshots, *snapshots)))
+
+
+def _row_of(session: Session, video_id: str, reason: str) -> TakedownRow | None:
+    """The row of a demand: a video and a reason have one, however often somebody tried."""
+    same = select(TakedownRow).where(TakedownRow.video_id == video_id, TakedownRow.reason == reason)
+    return session.scalars(same.order_by(TakedownRow.id).limit(1)).first()
 
 
 def _forget_rows(session: Session, video_id: str, reason: str) -> None:
     video = session.get_one(Video, video_id)
-    session.add(TakedownRow(video_id=video_id, link=video.link, reason=reason, snapshots=[], at=datetime.now(UTC)))
+    if _row_of(session, video_id, reason) is None:
+        session.add(TakedownRow(video_id=video_id, link=video.link, reason=reason, snapshots=[], at=datetime.now(UTC)))
     windows = select(WindowRow.id).where(WindowRow.video_id == video_id)
     session.execute(delete(ScoreRow).where(ScoreRow.window_id.in_(windows)))
     session.execute(delete(DecisionRow).where(DecisionRow.window_id.in_(windows)))

@@ -1,7 +1,9 @@
 """Small honest file operations: digests, and writes that are seen whole or not at all."""
 
+import errno
 import hashlib
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,7 +24,7 @@ def checksums(digests: Mapping[str, str]) -> bytes:
 def write_atomic(path: Path, data: bytes) -> None:
     """Write `data` aside and rename, so that a reader or a crash never sees half a file."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}.tmp")
     try:
         with aside.open("wb") as file:
             file.write(data)
@@ -33,6 +35,46 @@ def write_atomic(path: Path, data: bytes) -> None:
         # On a full disk the half that was written must not stay.
         aside.unlink(missing_ok=True)
         raise
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Add a line to a file; it is on the disk when this returns. Any number of processes may do so at once."""
+    fresh = not path.exists()
+    handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        size = os.fstat(handle).st_size
+        # What a machine that failed in the middle of a line left must not swallow this one.
+        torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
+        data = (b"\n" if torn else b"") + line + b"\n"
+        # In one piece, which the system puts behind whatever others appended.
+        if os.write(handle, data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    if fresh:
+        sync(path.parent)
+
+
+def copy_hashed(source: Path, target: Path) -> str:
+    """Copy a file and return the hex sha256 of its bytes, which are read once."""
+    digest = hashlib.sha256()
+    with source.open("rb") as here, target.open("wb") as there:
+        while piece := here.read(CHUNK):
+            digest.update(piece)
+            there.write(piece)
+    return digest.hexdigest()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of that number on this machine."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def sync(path: Path) -> None:

@@ -7,20 +7,24 @@ hard links in folders, references in object stores. What is new is packed into s
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
-from shards.errors import BadInput
+from shards.errors import BadInput, SnapshotError
 from shards.files import checksums, sha256_of
 from shards.index import IndexWriter, score_columns
 from shards.packing import pack
 from shards.schema import SCHEMA_VERSION, Sample
 from shards.snapshot import INDEX, MANIFEST, SUMS, Snapshot, is_name, versions
 from shards.storage import Destination, destination
+from shards.verifying import check_manifest, checked_index
 from shards.writer import Shard, packed_size, write_shard
 
 
@@ -70,7 +74,8 @@ def publish(
 
     Raises:
         BadInput: the name is not usable as a folder, a key comes twice, or there is nothing to publish.
-        SnapshotError: a cut file changed, or another publication of the same name was quicker.
+        SnapshotError: a cut file changed, what would be shared with the version before is not what was published, or
+            another publication of the same name was quicker.
     """
     if not is_name(name):
         raise BadInput(f"{name!r} cannot name a snapshot", remedy="use lower-case letters, digits, '.', '_', '-'")
@@ -81,11 +86,20 @@ def publish(
         raise BadInput(f"a clip comes twice in {name!r}", remedy="give each clip a key of its own")
     terms = Terms(recipe, tuple(parents), clips_per_shard)
     contents = {key: sample.content() for key, sample in by_key.items()}
-    newest = versions(root, name)[-1:]
-    if newest and newest[0].manifest["content"] == terms.digest_with(contents):
-        return Published(newest[0], fresh=False)
-    shared = Shared(newest[0], contents, least_clips=clips_per_shard // 2) if newest else None
-    return write_snapshot(root, name, by_key, contents, terms, shared)
+    while True:
+        newest = next(iter(versions(root, name)[-1:]), None)
+        try:
+            if newest is None:
+                return write_snapshot(root, name, by_key, contents, terms, None)
+            check_manifest(newest)
+            if newest.manifest["content"] == terms.digest_with(contents):
+                return Published(newest, fresh=False)
+            shared = Shared(newest, contents, least_clips=clips_per_shard // 2)
+            return write_snapshot(root, name, by_key, contents, terms, shared)
+        except (OSError, SnapshotError):
+            # A take-down meanwhile withdraws what was to be shared, and leaves a newer version to share with.
+            if newest is None or newest.is_seen:
+                raise
 
 
 def write_snapshot(
@@ -95,11 +109,16 @@ def write_snapshot(
     contents: Mapping[str, str],
     terms: Terms,
     shared: "Shared | None",
+    *,
+    number: int | None = None,
 ) -> Published:
-    """Write the next version of NAME: shared shards as they are, the other samples packed into new ones."""
+    """Write the next version of NAME: shared shards as they are, the other samples packed into new ones.
+
+    With `number`, what `next_version` said, it is seen only if nothing else was published since then.
+    """
     scores = {f"score_{name}" for sample in samples.values() for name in sample.record.scores}
     digest = terms.digest_with(contents)
-    with _build(destination(root, name, digest), scores, shared) as build:
+    with _build(destination(root, name, digest, number=number), scores, shared) as build:
         fresh = {key: packed_size(sample) for key, sample in samples.items() if not (shared and key in shared.keys)}
         for keys in pack(fresh, clips_per_shard=terms.clips_per_shard):
             build.add([samples[key] for key in keys])
@@ -111,8 +130,8 @@ def _build(to: Destination, scores: set[str], shared: "Shared | None") -> "Itera
     try:
         with IndexWriter(to.staged / INDEX, sorted(scores | (shared.scores if shared else set()))) as index:
             build = _Build(to, index)
-            for shard in shared.shards if shared else ():
-                build.share(shared, shard)  # type: ignore[arg-type]
+            if shared:
+                build.share(shared)
             yield build
     except BaseException:
         to.abandon()
@@ -138,13 +157,21 @@ class _Build:
         self._written += shard.bytes
         self._duration_us += sum(row["duration_us"] for row in rows)
 
-    def share(self, older: "Shared", shard: Shard) -> None:
-        """Take a shard of an older version as it is."""
-        name = self._to.share(older.snapshot, shard.name, len(self._shards))
-        rows = older.rows(shard)
-        self._index.copy(rows, shard=name)
-        self._shards.append(replace(shard, name=name))
-        self._duration_us += sum(rows.column("duration_us").to_pylist())
+    def share(self, older: "Shared") -> None:
+        """Take shards of an older version as they are.
+
+        Raises:
+            Damaged: one of them is not what was published.
+        """
+        first = len(self._shards)
+        numbers = range(first, first + len(older.shards))
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            names = list(threads.map(partial(self._to.share, older.snapshot), older.shards, numbers))
+        for shard, name in zip(older.shards, names, strict=True):
+            rows = older.rows(shard)
+            self._index.copy(rows, shard=name)
+            self._shards.append(replace(shard, name=name))
+            self._duration_us += sum(rows.column("duration_us").to_pylist())
 
     def finish(self, terms: Terms, content: str) -> Published:
         """Write index and manifest, and let the snapshot be seen."""
@@ -177,11 +204,14 @@ class Shared:
     """What a new version can take from the one before: shards of which each clip is still wanted as it is.
 
     Shards with fewer than `least_clips` are not taken, since one append after the other would leave a heap of them.
+
+    Raises:
+        Damaged: the index or the manifest of the one before is not what was published.
     """
 
     def __init__(self, snapshot: Snapshot, contents: Mapping[str, str], *, least_clips: int = 0) -> None:
         self.snapshot = snapshot
-        self._index = snapshot.index()
+        self._index = checked_index(snapshot)
         self.scores = score_columns(self._index.column_names)
         columns = (self._index.column(name).to_pylist() for name in ("shard", "key", "content"))
         clips: dict[str, dict[str, str]] = {}

@@ -43,6 +43,11 @@ class Snapshot:
         """The name that training pins, e.g. "auto/v1"."""
         return f"{self.name}/v{self.version}"
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether it is there, and was not withdrawn."""
+        return (self.path / MANIFEST).is_file()
+
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """The parsed snapshot.json.
@@ -196,6 +201,9 @@ def is_name(name: str) -> bool:
 def _folders(root: Path, name: str) -> list[tuple[int, Path]]:
     folder = root / name
     with reaching(root):
+        if files := getattr(root, "fs", None):
+            # What others published since this process last looked.
+            files.invalidate_cache()
         if not is_name(name) or not folder.is_dir():
             return []
         return sorted((int(path.name[1:]), path) for path in folder.iterdir() if re.fullmatch(r"v[1-9]\d*", path.name))

@@ -6,15 +6,19 @@ content goes on where it stopped, and another one takes the next number.
 """
 
 import os
+import secrets
 import shutil
 import socket
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from shards.errors import SnapshotError
-from shards.files import sync
+from shards.files import copy_hashed, is_alive, sha256_of, sync
 from shards.snapshot import MANIFEST, Snapshot, next_version, reaching
+from shards.verifying import Damaged
+from shards.writer import Shard
 
 CLAIM = ".claim"
 
@@ -34,8 +38,12 @@ class Destination(Protocol):
         """A staged file is ready."""
         ...
 
-    def share(self, older: Snapshot, shard: str, number: int) -> str:
-        """Take over a shard of an older version; returns its name here."""
+    def share(self, older: Snapshot, shard: Shard, number: int) -> str:
+        """Take over a shard of an older version; returns its name here.
+
+        Raises:
+            Damaged: it is not what was published.
+        """
         ...
 
     def abandon(self) -> None:
@@ -51,20 +59,23 @@ class Destination(Protocol):
         ...
 
 
-def destination(root: Path, name: str, content: str) -> Destination:
-    """The place for the next version of NAME under `root`, which will hold `content`."""
+def destination(root: Path, name: str, content: str, *, number: int | None = None) -> Destination:
+    """The place for the next version of NAME under `root`, which will hold `content`.
+
+    With `number`, what `next_version` said, it is seen only if nothing else was published since then.
+    """
     remote = hasattr(root, "fs") and "://" in str(root)
-    return ObjectStore(root, name, content) if remote else Folder(root, name, content)
+    return ObjectStore(root, name, content, number) if remote else Folder(root, name, content, number)
 
 
 class Folder:
     """A folder of this machine, or of a network disk."""
 
-    def __init__(self, root: Path, name: str, content: str) -> None:
-        self.name, self.version, self._root = name, next_version(root, name), root
-        self.staged = root / ".staging" / f"{name}-{content[:16]}@{socket.gethostname()}@{os.getpid()}"
+    def __init__(self, root: Path, name: str, content: str, number: int | None) -> None:
+        self.name, self.version, self._root = name, number or next_version(root, name), root
+        own = f"{name}-{content[:16]}-{secrets.token_hex(4)}@{socket.gethostname()}@{os.getpid()}"
+        self.staged = root / ".staging" / own
         self._forget_dead(root / ".staging")
-        shutil.rmtree(self.staged, ignore_errors=True)
         self.staged.mkdir(parents=True)
 
     def shard_name(self, number: int, plan: str) -> str:  # noqa: ARG002
@@ -74,13 +85,21 @@ class Folder:
     def put(self, file: str) -> None:
         """It lies where it belongs already."""
 
-    def share(self, older: Snapshot, shard: str, number: int) -> str:
-        """A hard link costs no bytes and outlives the older version; where there are none, a copy."""
-        name = self.shard_name(number, "")
+    def share(self, older: Snapshot, shard: Shard, number: int) -> str:
+        """A hard link costs no bytes and outlives the older version; where there are none, a copy.
+
+        Either is read once: disks forget, and whoever edits a file may leave its time as it was.
+        """
+        name, source = self.shard_name(number, ""), older.file(shard.name)
+        if not source.is_file():
+            raise Damaged(older, f"{shard.name} is missing")
         try:
-            (self.staged / name).hardlink_to(older.file(shard))
+            (self.staged / name).hardlink_to(source)
+            found = sha256_of(self.staged / name)
         except OSError:
-            shutil.copyfile(older.file(shard), self.staged / name)
+            found = copy_hashed(source, self.staged / name)
+        if found != shard.sha256:
+            raise Damaged(older, f"{shard.name} changed: sha256 differs from the manifest's")
         return name
 
     def abandon(self) -> None:
@@ -104,20 +123,18 @@ class Folder:
     def _forget_dead(staging: Path) -> None:
         """Remove what killed publications of this machine left."""
         for path in staging.glob(f"*@{socket.gethostname()}@*") if staging.is_dir() else ():
-            if not _is_alive(int(path.name.rpartition("@")[2])):
+            if not is_alive(int(path.name.rpartition("@")[2])):
                 shutil.rmtree(path, ignore_errors=True)
 
 
 class ObjectStore:
     """A prefix of an object store, through fsspec."""
 
-    def __init__(self, root: Path, name: str, content: str) -> None:
-        self.name, self.version = name, next_version(root, name)
-        while not _create(root / name / f"v{self.version}" / CLAIM, content.encode()):
-            if (root / name / f"v{self.version}" / CLAIM).read_text() == content:
-                break
-            self.version += 1
+    def __init__(self, root: Path, name: str, content: str, number: int | None) -> None:
+        self.name, self._root, self._number = name, root, number
+        self.version = _claimed(root / name, content, number or next_version(root, name))
         self._final = root / name / f"v{self.version}"
+        self._needed: list[Path] = []
         self._folder = tempfile.TemporaryDirectory(prefix="clapboard-upload-")
         self.staged = Path(self._folder.name)
 
@@ -132,25 +149,69 @@ class ObjectStore:
         with reaching(there):
             if not (is_shard and _size(there) == here.stat().st_size):
                 there.fs.put_file(str(here), there.path)  # type: ignore[attr-defined]
+        self._needed.append(there)
         if is_shard:
             here.unlink()
 
-    def share(self, older: Snapshot, shard: str, number: int) -> str:  # noqa: ARG002
-        """A reference: not a byte is copied."""
-        return shard if shard.startswith("../") else f"../v{older.version}/{shard}"
+    def share(self, older: Snapshot, shard: Shard, number: int) -> str:  # noqa: ARG002
+        """A reference: not a byte is copied, and none is read that lies as it lay when the older version was seen."""
+        source = older.file(shard.name)
+        with reaching(source):
+            if _size(source) != shard.bytes:
+                raise Damaged(older, f"{shard.name} is missing, or has another size")
+            if not _lies_longer(source, than=older.path / MANIFEST) and sha256_of(source) != shard.sha256:
+                raise Damaged(older, f"{shard.name} changed: sha256 differs from the manifest's")
+        self._needed.append(source)
+        return shard.name if shard.name.startswith("../") else f"../v{older.version}/{shard.name}"
 
     def abandon(self) -> None:
-        """Shards that were sent stay: the next try finds them."""
+        """Shards that were sent stay, and the next try finds them: unless it will be made of something else."""
         self._folder.cleanup()
+        if self._overtaken() and not (self._final / MANIFEST).is_file():
+            for path in list(self._final.iterdir()) if self._final.is_dir() else ():
+                path.unlink(missing_ok=True)
 
     def commit(self) -> Snapshot:
         """Make the manifest, unless there is one: the store itself decides between two that try."""
+        # A take-down meanwhile may have removed what an older version shared.
+        if self._overtaken() or not all(path.is_file() for path in self._needed):
+            raise _taken(f"{self.name}/v{self.version}")
         made = _create(self._final / MANIFEST, (self.staged / MANIFEST).read_bytes())
         (self._final / CLAIM).unlink(missing_ok=True)
         self._folder.cleanup()
         if not made:
             raise _taken(f"{self.name}/v{self.version}")
         return Snapshot(self._final, self.name, self.version)
+
+    def _overtaken(self) -> bool:
+        """Whether another version came where none was to come in between."""
+        return self._number is not None and next_version(self._root, self.name) != self._number
+
+
+def _claimed(folder: Path, content: str, number: int) -> int:
+    """The first number from `number` on that is ours, or that an upload of the same content was killed at."""
+    while True:
+        version = folder / f"v{number}"
+        ours = _create(version / CLAIM, content.encode())
+        if ours and not (version / MANIFEST).is_file():
+            return number
+        if ours:
+            # It was published, and its claim given up, since we looked.
+            (version / CLAIM).unlink(missing_ok=True)
+        else:
+            with suppress(FileNotFoundError):
+                if (version / CLAIM).read_text() == content:
+                    return number
+        number += 1
+
+
+def _lies_longer(path: Path, *, than: Path) -> bool:
+    """Whether an object was last written before another; the same second is not before."""
+    files = path.fs  # type: ignore[attr-defined]
+    try:
+        return bool(files.modified(path.path) < files.modified(than.path))  # type: ignore[attr-defined]
+    except NotImplementedError:
+        return False
 
 
 def _create(path: Path, data: bytes) -> bool:
@@ -175,16 +236,6 @@ def _create(path: Path, data: bytes) -> bool:
 
 def _size(path: Path) -> int:
     return int(path.stat().st_size) if path.is_file() else -1
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _taken(name: str) -> SnapshotError:

@@ -1,9 +1,11 @@
 """Check a snapshot: every byte against the published digests, and a sample of clips by whatever the caller knows."""
 
+import hashlib
 import os
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from shards.errors import SnapshotError
 from shards.files import checksums, sha256_of
@@ -28,18 +30,50 @@ def verify(snapshot: Snapshot, *, check: Check | None = None, clips: int = 0, se
     return [f"clip {key}: {fault}" for key in sorted(drawn) for fault in check(read_sample(snapshot, key))]
 
 
+class Damaged(SnapshotError):
+    """A snapshot that something was to be made of is not what was published."""
+
+    def __init__(self, snapshot: Snapshot, fault: str) -> None:
+        super().__init__(
+            f"nothing is made of {snapshot.id} as it is: {fault}",
+            remedy=f"put a good copy of that file back, or give the version up: `clapboard snapshot withdraw "
+            f"{snapshot.id} --reason damaged`; then run again",
+        )
+
+
+def check_manifest(snapshot: Snapshot) -> None:
+    """Compare a manifest with the checksums beside it.
+
+    Raises:
+        Damaged: they do not agree, or one cannot be read.
+    """
+    for fault in _faults_of_manifest(snapshot):
+        raise Damaged(snapshot, fault)
+
+
+def checked_index(snapshot: Snapshot, columns: list[str] | None = None) -> Any:
+    """The index as a `pyarrow.Table`, from bytes that are those that were published; they are read once.
+
+    Raises:
+        Damaged: they are not, or the manifest changed.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    check_manifest(snapshot)
+    file = snapshot.file(INDEX)
+    if not file.is_file():
+        raise Damaged(snapshot, f"{INDEX} is missing")
+    data = file.read_bytes()
+    if hashlib.sha256(data).hexdigest() != snapshot.manifest["index_sha256"]:
+        raise Damaged(snapshot, f"{INDEX} changed: sha256 differs from the manifest's")
+    return pq.read_table(pa.BufferReader(data), columns=columns)
+
+
 def _faults_of_bytes(snapshot: Snapshot) -> Iterator[str]:
-    try:
-        wanted = {shard["name"]: shard["sha256"] for shard in snapshot.manifest["shards"]}
-        wanted[INDEX] = snapshot.manifest["index_sha256"]
-    except (SnapshotError, OSError, KeyError, TypeError):
-        yield f"{MANIFEST} changed: it is not readable any more"
+    yield from _faults_of_manifest(snapshot)
+    if (wanted := _told_digests(snapshot)) is None:
         return
-    sums = snapshot.path / SUMS
-    if not sums.is_file():
-        yield f"{SUMS} is missing"
-    elif sums.read_bytes() != checksums(wanted | {MANIFEST: sha256_of(snapshot.path / MANIFEST)}):
-        yield f"{SUMS} or {MANIFEST} changed: they do not agree"
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         for name, found in zip(wanted, threads.map(lambda name: _digest(snapshot, name), wanted), strict=True):
             if found is None:
@@ -48,6 +82,25 @@ def _faults_of_bytes(snapshot: Snapshot) -> Iterator[str]:
                 yield f"{name} changed: sha256 differs from the manifest's"
     for name in sorted({path.name for path in snapshot.path.iterdir()} - wanted.keys() - {SUMS, MANIFEST}):
         yield f"{name} does not belong to the snapshot"
+
+
+def _faults_of_manifest(snapshot: Snapshot) -> Iterator[str]:
+    wanted, sums = _told_digests(snapshot), snapshot.path / SUMS
+    if wanted is None:
+        yield f"{MANIFEST} changed: it is not readable any more"
+    elif not sums.is_file():
+        yield f"{SUMS} is missing"
+    elif sums.read_bytes() != checksums(wanted | {MANIFEST: sha256_of(snapshot.path / MANIFEST)}):
+        yield f"{SUMS} or {MANIFEST} changed: they do not agree"
+
+
+def _told_digests(snapshot: Snapshot) -> dict[str, str] | None:
+    """What the manifest says of each file; None where it cannot be read."""
+    try:
+        told = {shard["name"]: shard["sha256"] for shard in snapshot.manifest["shards"]}
+        return told | {INDEX: snapshot.manifest["index_sha256"]}
+    except (SnapshotError, OSError, KeyError, TypeError):
+        return None
 
 
 def _digest(snapshot: Snapshot, name: str) -> str | None:

@@ -6,7 +6,7 @@ Each way in answers one question, who a request comes from. A session of an acco
 import math
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address, ip_network
 from threading import BoundedSemaphore, Lock
 from typing import Protocol
@@ -25,10 +25,13 @@ FREE_TRIES = 5
 LONGEST_WAIT_S = 300.0
 SHORTEST_PASSWORD = 10
 LONGEST_NAME = 64
+SHORTEST_SECRET = 16
+PROXY_SECRET, PROXY_SECRET_SETTING = "X-Clapboard-Proxy-Secret", "CLAPBOARD_PROXY_SECRET"
 REMEMBERED_TRIES = 10_000
 HASHES_AT_ONCE = 2
+MOST_WAITING = 6
 PATIENCE_S = 2.0
-"""A password takes 64 MiB and a tenth of a second to check: more of them at a time wait, and not for long."""
+"""A password takes 64 MiB and a tenth of a second to check: more of them wait, few and not for long. [ours]"""
 
 
 class Access(Protocol):
@@ -83,6 +86,7 @@ class Accounts:
         self._tries: dict[str, tuple[int, float]] = {}
         self._lock = Lock()
         self._places = BoundedSemaphore(hashes_at_once)
+        self._line = BoundedSemaphore(hashes_at_once + MOST_WAITING)
         self.sessions = Sessions(now)
         self._nobody = hash_password(secrets.token_urlsafe(16))
 
@@ -92,22 +96,14 @@ class Accounts:
         Raises:
             TooManyTries: of this name or from this client, or of all at once; says how long to wait.
         """
-        keys = (f"name {name}", f"client {client}")
-        with self._lock:
-            wait_s = max(self._wait_s(key) for key in keys)
-            if wait_s > 0:
-                raise TooManyTries(wait_s)
-            # Counted before the slow part: of guesses that come at once each finds the ones before it.
-            for key in keys:
-                self._count(key)
-        kept = self._password(name)
-        # A name that does not exist takes as long as one that does.
-        if not self._fits(kept or self._nobody, password) or kept is None:
-            return None
-        with self._lock:
-            for key in keys:
-                self._tries.pop(key, None)
-        return self.sessions.open(name, kept)
+        # Whoever waits for a place holds one of the threads that answer everybody else.
+        if not self._line.acquire(blocking=False):
+            raise TooManyTries(1.0)
+        try:
+            kept = self._belongs(name, password, keys=(f"name {name}", f"client {_network(client)}"))
+        finally:
+            self._line.release()
+        return None if kept is None else self.sessions.open(name, kept)
 
     def session(self, connection: HTTPConnection) -> Session | None:
         """The session of the cookie, while its account stands as it was when it was opened."""
@@ -123,16 +119,31 @@ class Accounts:
 
     def _password(self, name: str) -> str | None:
         with self._ledger.session() as session:
-            row = session.get(ReviewerRow, name) if len(name) <= LONGEST_NAME else None
+            row = session.get(ReviewerRow, name) if is_reviewer_name(name) else None
             return row.password if row else None
 
-    def _fits(self, kept: str, password: str) -> bool:
+    def _belongs(self, name: str, password: str, *, keys: Sequence[str]) -> str | None:
+        """The hash that is kept of a password, if it is this name's."""
+        with self._lock:
+            wait_s = max(self._wait_s(key) for key in keys)
+            if wait_s > 0:
+                raise TooManyTries(wait_s)
+            # Counted before the slow part: of guesses that come at once each finds the ones before it.
+            for key in keys:
+                self._count(key)
         if not self._places.acquire(timeout=self._patience_s):
+            # It was not looked at: what others do at the same time shall lock nobody out.
+            self._forgive(keys, 1)
             raise TooManyTries(1.0)
         try:
-            return password_fits(kept, password)
+            kept = self._password(name)
+            # A name that does not exist takes as long as one that does.
+            if not password_fits(kept or self._nobody, password) or kept is None:
+                return None
         finally:
             self._places.release()
+        self._forgive(keys)
+        return kept
 
     def _wait_s(self, key: str) -> float:
         wrong, last = self._tries.get(key, (0, 0.0))
@@ -146,13 +157,31 @@ class Accounts:
             del self._tries[oldest]
         self._tries[key] = (self._tries.get(key, (0, 0.0))[0] + 1, self._now())
 
+    def _forgive(self, keys: Sequence[str], tries: int | None = None) -> None:
+        """Forget so many tries, or all."""
+        with self._lock:
+            for key in keys:
+                wrong, last = self._tries.pop(key, (0, 0.0))
+                if tries is not None and wrong > tries:
+                    self._tries[key] = wrong - tries, last
+
 
 class TrustedProxy:
-    """A reverse proxy that signs people in and says who it was, in a header; believed only from its own addresses."""
+    """A reverse proxy that signs people in and says who it was, in a header.
+
+    It is believed from its own addresses alone, and only if it shows the secret that it shares with us: whatever else
+    runs at such an address, a page in a browser say, can send headers as well.
+    """
 
     by_password = False
 
-    def __init__(self, header: str, proxies: tuple[str, ...]) -> None:
+    def __init__(self, header: str, proxies: tuple[str, ...], *, secret: str) -> None:
+        if len(secret) < SHORTEST_SECRET or not secret.isascii() or not secret.isprintable():
+            raise BadInput(
+                f"a proxy is believed only if it shows a secret of at least {SHORTEST_SECRET} printable characters",
+                remedy=f"make one (openssl rand -hex 32), give it as {PROXY_SECRET_SETTING}, and let the proxy send it "
+                f"with each request: proxy_set_header {PROXY_SECRET} ...;",
+            )
         try:
             self._networks = tuple(ip_network(one) for one in proxies)
         except ValueError as error:
@@ -161,19 +190,26 @@ class TrustedProxy:
             ) from error
         if not self._networks:
             raise BadInput("a header alone proves nothing", remedy="name the proxy's address: --proxy 10.0.0.2")
-        self._header = header
+        self._header, self._secret = header, secret.encode()
         self._sessions: dict[str, Session] = {}
         self._lock = Lock()
 
     def session(self, connection: HTTPConnection) -> Session | None:
         """The reviewer that the proxy names."""
-        name = connection.headers.get(self._header, "").strip()
-        if not name or len(name) > LONGEST_NAME or not self._trusts(connection):
+        if not self._trusts(connection):
+            return None
+        # A proxy that adds its word to what a client sent before has not replaced it.
+        said = connection.headers.getlist(self._header)
+        name = said[0].strip() if len(said) == 1 else ""
+        if not is_reviewer_name(name):
             return None
         with self._lock:
             return self._sessions.setdefault(name, Session(name, math.inf))
 
     def _trusts(self, connection: HTTPConnection) -> bool:
+        shown = connection.headers.getlist(PROXY_SECRET)
+        if len(shown) != 1 or not secrets.compare_digest(shown[0].encode(), self._secret):
+            return False
         try:
             address = ip_address(connection.client.host if connection.client else "")
         except ValueError:
@@ -187,6 +223,15 @@ class TooManyTries(BadInput):
     def __init__(self, wait_s: float) -> None:
         super().__init__("too many tries to sign in", remedy=f"wait {math.ceil(wait_s)} s, then try again")
         self.wait_s = math.ceil(wait_s)
+
+
+def _network(client: str) -> str:
+    """Whose tries are counted together: an address, or of IPv6 the network that one subscriber has addresses in."""
+    try:
+        address = ip_address(client)
+    except ValueError:
+        return client
+    return str(ip_network((address, 64), strict=False)) if address.version == 6 else client
 
 
 def cookie_name(connection: HTTPConnection) -> str:
@@ -213,13 +258,18 @@ def password_fits(kept: str, password: str) -> bool:
         return False
 
 
+def is_reviewer_name(name: str) -> bool:
+    """Whether somebody may be called that: what is said by them is shown and exported under it."""
+    return 0 < len(name) <= LONGEST_NAME and name.isprintable() and name == name.strip()
+
+
 def add_account(ledger: Ledger, name: str, password: str) -> None:
     """Let somebody sign in, or give them a new password.
 
     Raises:
         BadInput: the name is empty or too long, or the password too short.
     """
-    if not name or len(name) > LONGEST_NAME or not name.isprintable() or name != name.strip():
+    if not is_reviewer_name(name):
         raise BadInput("that cannot be a reviewer's name", remedy=f"1 to {LONGEST_NAME} printable letters")
     if len(password) < SHORTEST_PASSWORD:
         raise BadInput("the password is too short", remedy=f"{SHORTEST_PASSWORD} characters or more")

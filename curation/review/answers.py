@@ -9,15 +9,21 @@ from sqlalchemy.orm import Session, aliased
 
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, ReviewRow, VerdictRow
-from curation.review.queue import now_in_ms, take
+from curation.review.clock import now_in_ms
+from curation.review.queue import take
 from curation.review.settings import ReviewSettings
-from curation.review.standings import add_verdict, review_row
+from curation.review.standings import add_verdict, hold_row, review_row, row_of
 from curation.review.verdicts import Answer, Edits, NotYours, RejectReason, Role, State, UnknownClip, Verdict
 from shards.errors import BadInput
+from shards.words import printable
 
 __all__ = ["Answer", "Edits", "answer", "check", "check_parts", "make_golden", "record", "undo"]
 
 Done = TypeVar("Done")
+ATTEMPTS = 8
+"""Each failed one means that somebody else's row came first: the clip's, then an answer's. [ours]"""
+
+_KEY_IS_TAKEN = "this key was used for another answer"
 
 
 def answer(ledger: Ledger, given: Answer, settings: ReviewSettings | None = None, *, from_desk: bool = False) -> int:
@@ -34,6 +40,7 @@ def answer(ledger: Ledger, given: Answer, settings: ReviewSettings | None = None
         NotYours: it comes from a desk, and another reviewer has the clip or answered it.
         BadInput: the answer contradicts itself, or its key came with another answer before.
     """
+    given = given.in_print()
     check(given)
     chosen = settings or ReviewSettings()
     return _once(ledger, lambda session: _write(session, given, chosen, from_desk=from_desk), of=given.clip_id)
@@ -47,7 +54,7 @@ def record(
     Raises:
         BadInput: a clip is not known, or a rejection names no reason.
     """
-    answers = [Answer(one, verdict, reviewer, reason, final=True) for one in clip_ids]
+    answers = [Answer(one, verdict, reviewer, reason, final=True).in_print() for one in clip_ids]
     for one in answers:
         check(one)
     with ledger.session() as session:
@@ -62,6 +69,9 @@ def undo(
 
     The same key takes back one answer, however often it is sent. The clip is leased to the reviewer at once, so that it
     can be answered anew.
+
+    Raises:
+        BadInput: the key is an answer's, or another reviewer's.
     """
     chosen = settings or ReviewSettings()
     return _once(ledger, lambda session: _take_back(session, reviewer, chosen, key, page), of="the last clip")
@@ -117,7 +127,7 @@ def check_parts(given: Answer, clip: ClipRow) -> None:
 
 
 def _once(ledger: Ledger, write: Callable[[Session], Done], *, of: str) -> Done:
-    for _ in range(2):
+    for _ in range(ATTEMPTS):
         try:
             with ledger.session() as session:
                 return write(session)
@@ -128,17 +138,35 @@ def _once(ledger: Ledger, write: Callable[[Session], Done], *, of: str) -> Done:
 
 
 def _write(session: Session, given: Answer, settings: ReviewSettings, *, from_desk: bool = False) -> int:
-    if given.key and (known := session.scalar(select(VerdictRow).where(VerdictRow.key == given.key))):
-        if (known.clip_id, known.verdict, known.reviewer) != (given.clip_id, given.verdict, given.reviewer):
-            raise BadInput("this key was used for another answer", remedy="reload the page")
-        return known.id
+    if (known := _known(session, given)) is not None:
+        return known
     clip = session.get(ClipRow, given.clip_id)
     if clip is None:
         raise UnknownClip(f"there is no clip {given.clip_id}", remedy="see `clapboard review list`")
     check_parts(given, clip)
-    if from_desk and not take(session, given.reviewer, clip.id, now_ms=now_in_ms()):
+    if from_desk and not take(session, given.reviewer, clip.id):
+        # The same answer, sent twice at once: the other one was written while this one waited for the clip.
+        if (known := _known(session, given)) is not None:
+            return known
         raise _not_yours(session, given)
     return add_verdict(session, review_row(session, clip), given, settings).id
+
+
+def _known(session: Session, given: Answer) -> int | None:
+    """The row that this answer was written to before.
+
+    Raises:
+        BadInput: its key came with something else.
+    """
+    row = session.scalar(select(VerdictRow).where(VerdictRow.key == given.key)) if given.key else None
+    if row is not None and _said(row) != _said(row_of(given)):
+        raise BadInput(_KEY_IS_TAKEN, remedy="reload the page")
+    return None if row is None else row.id
+
+
+def _said(row: VerdictRow) -> tuple[object, ...]:
+    words = row.clip_id, row.verdict, row.reviewer, row.reason, row.label, row.caption
+    return *words, row.parts, row.sound_late_us, row.seconds, row.page
 
 
 def _not_yours(session: Session, given: Answer) -> NotYours:
@@ -152,18 +180,29 @@ def _not_yours(session: Session, given: Answer) -> NotYours:
 
 
 def _take_back(session: Session, reviewer: str, settings: ReviewSettings, key: str | None, page: str) -> str | None:
-    mine = select(VerdictRow).where(VerdictRow.reviewer == reviewer)
-    if key and (known := session.scalar(mine.where(VerdictRow.key == key))):
+    if key and (known := session.scalar(select(VerdictRow).where(VerdictRow.key == key))):
+        if known.verdict != Verdict.UNDO or known.reviewer != reviewer:
+            raise BadInput(_KEY_IS_TAKEN, remedy="reload the page")
         return known.clip_id
-    taken_back = aliased(VerdictRow)
-    standing_rows = mine.where(VerdictRow.verdict != Verdict.UNDO).where(
-        ~exists().where(taken_back.undoes == VerdictRow.id)
-    )
-    last = session.scalar(standing_rows.order_by(VerdictRow.id.desc()).limit(1))
+    last = _newest_standing(session, reviewer)
+    while last is not None:
+        hold_row(session, last.clip_id)
+        # While this one waited for the clip, another undo may have taken the same answer back.
+        found = _newest_standing(session, reviewer)
+        if found is last:
+            break
+        last = found
     if last is None:
         return None
-    row = session.get_one(ReviewRow, last.clip_id, with_for_update=True)
-    undone = Answer(last.clip_id, Verdict.UNDO, reviewer, key=key, page=page)
+    row = session.get_one(ReviewRow, last.clip_id, populate_existing=True)
+    undone = Answer(last.clip_id, Verdict.UNDO, reviewer, key=key, page=printable(page))
     add_verdict(session, row, undone, settings, role=Role.ANSWER, undoes=last.id)
-    row.leased_to, row.leased_until_ms = reviewer, now_in_ms() + round(settings.lease_s * 1000)
+    row.leased_to, row.leased_until_ms = reviewer, now_in_ms(session) + round(settings.lease_s * 1000)
     return last.clip_id
+
+
+def _newest_standing(session: Session, reviewer: str) -> VerdictRow | None:
+    taken_back = aliased(VerdictRow)
+    mine = select(VerdictRow).where(VerdictRow.reviewer == reviewer, VerdictRow.verdict != Verdict.UNDO)
+    standing_rows = mine.where(~exists().where(taken_back.undoes == VerdictRow.id))
+    return session.scalar(standing_rows.order_by(VerdictRow.id.desc()).limit(1))

@@ -20,12 +20,13 @@ from curation.ledger.open import Ledger
 from curation.review import words
 from curation.review.access import Access, Accounts, OneTimeLink, TooManyTries, cookie_name
 from curation.review.api import PROBLEMS, Reviewer, make_api
+from curation.review.hosts import LOOPBACK_NAMES
 from curation.review.media import REACH_US, Media
 from curation.review.messages import ClipId
 from curation.review.numbers import numbers
 from curation.review.plots import daily_svg, share_svg
 from curation.review.progress import Progress
-from curation.review.security import ENTER_PATH, LOOPBACK_NAMES, SIGN_IN_PATH, let_in, locked, problem, protect
+from curation.review.security import ENTER_PATH, SIGN_IN_PATH, let_in, locked, problem, protect
 from curation.review.settings import ReviewSettings
 from curation.review.verdicts import NotYours, UnknownClip
 from shards.errors import BadInput
@@ -53,6 +54,7 @@ def create_app(
     access: Access,
     settings: ReviewSettings | None = None,
     hosts: Sequence[str] = LOOPBACK_NAMES,
+    addresses: bool = False,
     next_commands: Sequence[str] = NEXT_COMMANDS,
     on_enough: Callable[[Progress], object] = lambda _: None,
 ) -> FastAPI:
@@ -64,6 +66,7 @@ def create_app(
         access: who may come in.
         settings: how the queue is mixed, and when it is enough.
         hosts: names that browsers may ask for.
+        addresses: whether they may ask for any address as well.
         next_commands: what to run when the queue is empty.
         on_enough: called when enough is known to stop; a reviewer waits for it.
     """
@@ -76,7 +79,7 @@ def create_app(
     _add_pages(app, ledger, access, chosen, next_commands)
     _add_media(app, media)
     app.include_router(make_api(ledger, media=media, settings=chosen, on_enough=on_enough))
-    protect(app, access, hosts=hosts)
+    protect(app, access, hosts=hosts, addresses=addresses)
     return app
 
 

@@ -18,7 +18,7 @@ LONGEST_LOOK_S = 3600.0
 LARGEST_DESK = 64
 """Clips that a page may have at once: those ahead, and what was taken back."""
 
-ClipId = Annotated[str, Field(min_length=1, max_length=40)]
+ClipId = Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[!-~]+$")]
 TimeUs = Annotated[int, Field(ge=0, le=2**53)]
 
 

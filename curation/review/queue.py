@@ -6,12 +6,11 @@ accepted unseen (so that its precision is known) and with clips whose answer is 
 """
 
 import hashlib
-import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Update, and_, bindparam, exists, func, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Select, Update, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from curation.decide.asking import disagreement, entropy, value_of_answer
@@ -19,7 +18,8 @@ from curation.decide.policy import Band
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, ReviewRow, SourceEntry, VerdictRow, Video
 from curation.outcomes import Outcome
-from curation.review.settings import ReviewSettings
+from curation.review.clock import now_in_ms
+from curation.review.settings import LONGEST_LEASE_S, ReviewSettings
 from curation.review.targets import deficits, reorder
 from curation.review.verdicts import DECIDING, OPEN, State, UnknownClip, Verdict
 
@@ -90,20 +90,19 @@ def claim(
 
     Nobody else gets them until the lease ends. What the reviewer skipped comes again only when nothing else is left.
     """
-    now = now_ms if now_ms is not None else now_in_ms()
-    until = now + round(settings.lease_s * 1000)
     with ledger.session() as session:
+        now = now_ms if now_ms is not None else now_in_ms(session)
         held = list(
             session.scalars(
                 select(ReviewRow.clip_id)
-                .where(ReviewRow.leased_to == reviewer, ReviewRow.leased_until_ms > now)
+                .where(ReviewRow.leased_to == reviewer, ~_run_out(now))
                 .where(still_open() | ReviewRow.golden)
                 .order_by(ReviewRow.leased_until_ms, ReviewRow.value.desc(), ReviewRow.clip_id)
             )
         )[:count]
         answered = session.scalar(select(func.count()).where(VerdictRow.reviewer == reviewer)) or 0
     while len(held) < count:
-        got = _lease_one(ledger, reviewer, settings, lot=answered + len(held), taken=held, now=now, until=until)
+        got = _lease_one(ledger, reviewer, settings, lot=answered + len(held), taken=held, now=now)
         if got is None:
             break
         held.append(got)
@@ -117,21 +116,21 @@ def hold(
 
     A lease that ran out lives again if nobody else took the clip in the meantime.
     """
-    now = now_ms if now_ms is not None else now_in_ms()
     wanted = (ReviewRow.state != State.DONE) | ReviewRow.golden
     mine = ReviewRow.clip_id.in_(clip_ids), ReviewRow.leased_to == reviewer, wanted
     with ledger.session() as session:
-        session.execute(update(ReviewRow).where(*mine).values(leased_until_ms=now + round(settings.lease_s * 1000)))
+        until = (now_ms if now_ms is not None else now_in_ms(session)) + round(settings.lease_s * 1000)
+        session.execute(update(ReviewRow).where(*mine).values(leased_until_ms=until))
         return list(session.scalars(select(ReviewRow.clip_id).where(*mine)))
 
 
-def take(session: Session, reviewer: str, clip_id: str, *, now_ms: int) -> bool:
+def take(session: Session, reviewer: str, clip_id: str) -> bool:
     """Make sure that a clip is this reviewer's to answer, within the transaction that writes the answer.
 
     It is if nobody else holds it and it still wants an answer: also when the lease ran out, or was given back.
     """
     mine = ReviewRow.leased_to == reviewer
-    free = or_(mine, ReviewRow.leased_to.is_(None), ReviewRow.leased_until_ms <= now_ms)
+    free = or_(mine, ReviewRow.leased_to.is_(None), _run_out(now_in_ms(session)))
     wanted = or_(still_open(), ReviewRow.golden, and_(mine, ReviewRow.state == State.GONE))
     # One conditional update, like a claim: what comes at the same time waits for it, on either kind of ledger.
     taken = update(ReviewRow).where(ReviewRow.clip_id == clip_id, free, wanted).values(leased_to=reviewer)
@@ -169,7 +168,7 @@ def flagged(ledger: Ledger, *, waiting_only: bool = True) -> list[Item]:
 
 
 def _lease_one(
-    ledger: Ledger, reviewer: str, settings: ReviewSettings, *, lot: int, taken: Sequence[str], now: int, until: int
+    ledger: Ledger, reviewer: str, settings: ReviewSettings, *, lot: int, taken: Sequence[str], now: int
 ) -> str | None:
     drawn = lot_of("mix", reviewer, str(lot))
     order = _USUAL
@@ -177,6 +176,7 @@ def _lease_one(
         order = (_GOLDEN, *_USUAL)
     elif drawn < settings.golden_mix + settings.audit_mix:
         order = (_AUDITS, *_USUAL)
+    until = now + round(settings.lease_s * 1000)
     asked = {"reviewer": reviewer, "now": now, "taken": list(taken)}
     for found_by, leased_by in order:
         # Another connection may be quicker; then the next candidate is tried, and at last a new list of them.
@@ -207,13 +207,19 @@ def _answered(verdicts: Iterable[Verdict]) -> ColumnElement[bool]:
 def _pick(chosen: ColumnElement[bool], *order: Any) -> tuple[Select[tuple[str]], Update]:
     """How candidates are found, and how one of them is leased. Made once: building them takes longer than asking."""
     free = and_(
-        or_(ReviewRow.leased_to.is_(None), ReviewRow.leased_until_ms <= bindparam("now")),
+        or_(ReviewRow.leased_to.is_(None), _run_out(bindparam("now", type_=BigInteger))),
         ReviewRow.clip_id.not_in(bindparam("taken", expanding=True)),
     )
     found = select(ReviewRow.clip_id).where(free, chosen).order_by(*order, ReviewRow.clip_id).limit(CANDIDATES)
     leased = update(ReviewRow).where(ReviewRow.clip_id == bindparam("clip"), free, chosen)
     leased = leased.values(leased_to=bindparam("reviewer"), leased_until_ms=bindparam("until"))
     return found, leased.execution_options(synchronize_session=False)
+
+
+def _run_out(now_ms: Any) -> ColumnElement[bool]:
+    """Whether a lease is over, or was given by a clock that was wrong."""
+    latest = now_ms + LONGEST_LEASE_S * 1000
+    return or_(ReviewRow.leased_until_ms <= now_ms, ReviewRow.leased_until_ms > latest)
 
 
 _NEW_TO_ME = ~_answered((*DECIDING, Verdict.SKIP))
@@ -269,8 +275,3 @@ def _item(clip: ClipRow, entry: SourceEntry, video: Video, review: ReviewRow, ve
 def lot_of(*names: str) -> float:
     """A number in [0, 1) that is random and yet always the same for these names."""
     return int.from_bytes(hashlib.sha256("\0".join(names).encode()).digest()[:7], "big") / 2**56
-
-
-def now_in_ms() -> int:
-    """Milliseconds since 1970, the clock of leases."""
-    return time.time_ns() // 1_000_000

@@ -56,7 +56,7 @@ class Record(BaseModel):
         edits = Edits(self.label, self.caption, self.parts, self.sound_late_us)
         return Answer(
             self.clip_id, self.verdict, self.reviewer, self.reason, self.known_by, edits, self.seconds, self.page
-        )
+        ).in_print()
 
 
 COLUMNS = tuple(Record.model_fields)

@@ -14,15 +14,14 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import HTTPConnection
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from curation.review.access import Access, cookie_name
+from curation.review.hosts import LOOPBACK_NAMES, KnownHosts
 from curation.review.sessions import Session
 
-LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 ENTER_PATH, SIGN_IN_PATH, STATIC = "/enter", "/sign-in", "/static/"
 FORM_TOKEN = "X-Clapboard-Token"
 BODY_CAP_BYTES = 64 * 1024
@@ -46,10 +45,10 @@ to use another, stop the command with Ctrl-C and start it again.</p>
 </html>"""
 
 
-def protect(app: FastAPI, access: Access, *, hosts: Sequence[str] = LOOPBACK_NAMES) -> None:
-    """Put the layers around an application."""
+def protect(app: FastAPI, access: Access, *, hosts: Sequence[str] = LOOPBACK_NAMES, addresses: bool = False) -> None:
+    """Put the layers around an application; `hosts` and `addresses` are those of `KnownHosts`."""
     app.add_middleware(Gate, access=access)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
+    app.add_middleware(KnownHosts, names=hosts, addresses=addresses, refusal=_unknown_host())
     app.add_middleware(SafeHeaders)
 
 
@@ -68,6 +67,14 @@ def locked() -> Response:
 def problem(status: HTTPStatus, message: str, remedy: str, *, kind: str = "") -> Response:
     """A refusal as the page's script reads it; `kind` names those that it treats in a way of their own."""
     return JSONResponse({"error": message, "remedy": remedy, "kind": kind}, status)
+
+
+def _unknown_host() -> Response:
+    return problem(
+        HTTPStatus.BAD_REQUEST,
+        "the review page is not served under this name",
+        "open it by its address, or have it served with --name and this name",
+    )
 
 
 class SafeHeaders:

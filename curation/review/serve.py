@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -18,10 +18,11 @@ from curation.media.sandbox import MediaWorkers
 from curation.recipe import Recipe
 from curation.review.access import Access, Accounts, OneTimeLink, TrustedProxy, account_names
 from curation.review.app import NEXT_COMMANDS, create_app
+from curation.review.hosts import LOOPBACK_NAMES, host_of, names_of_this_machine
 from curation.review.media import CutMedia
 from curation.review.progress import Progress
 from curation.review.queue import enrol
-from curation.review.security import ENTER_PATH, LOOPBACK_NAMES
+from curation.review.security import ENTER_PATH
 from shards.errors import BadInput
 
 LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
@@ -41,6 +42,8 @@ class Place:
         host, port: the address; port 0 takes a free one.
         proxy_header, proxies: the header in which a reverse proxy names who it signed in, and its addresses.
         certificate, key: PEM files for https.
+        proxy_secret: what the proxy shows with each request.
+        names: under which names browsers ask for the page, beside this machine's own and its addresses.
     """
 
     host: str = "127.0.0.1"
@@ -49,6 +52,8 @@ class Place:
     proxies: tuple[str, ...] = ()
     certificate: Path | None = None
     key: Path | None = None
+    proxy_secret: str = field(default="", repr=False)
+    names: tuple[str, ...] = ()
 
     @property
     def public(self) -> bool:
@@ -85,8 +90,8 @@ def serve(
         on_enough: called when enough is known to stop; in the background, and again when it is known anew.
 
     Raises:
-        BadInput: the port is taken, the certificate or its key cannot be used, or other machines could reach the page
-            and nobody would be asked who they are.
+        BadInput: the port is taken, the certificate or its key cannot be used, a proxy has no secret, or other machines
+            could reach the page and nobody would be asked who they are.
     """
     where = place or Place()
     with home.ledger() as ledger:
@@ -102,8 +107,8 @@ def serve(
                 media=CutMedia(ledger, home=home, settings=recipe.cut, workers=workers),
                 access=access,
                 settings=recipe.review,
-                # Names protect the one link of this machine; accounts and proxies ask everybody who they are.
-                hosts=LOOPBACK_NAMES if isinstance(access, OneTimeLink) else ("*",),
+                hosts=_names(where, recipe, access),
+                addresses=not isinstance(access, OneTimeLink),
                 next_commands=next_commands,
                 on_enough=lambda queue: behind.submit(on_enough, queue).add_done_callback(Future.result),
             )
@@ -126,16 +131,27 @@ def entry_path(token: str) -> str:
     return f"{ENTER_PATH}?{urlencode({'token': token})}"
 
 
+def _names(where: Place, recipe: Recipe, access: Access) -> tuple[str, ...]:
+    """Who comes by the one-time link sits at this machine."""
+    for name in where.names:
+        if host_of(name) is None:
+            raise BadInput(f"{name!r} is no host name", remedy="--name reviews.example.org, without http:// and port")
+    if isinstance(access, OneTimeLink):
+        return (*LOOPBACK_NAMES, *where.names)
+    return names_of_this_machine(recipe.review.page, (where.host, *where.names))
+
+
 def _way_in(where: Place, ledger: Ledger, reviewer: str) -> tuple[Access, str]:
     if where.proxy_header:
-        return TrustedProxy(where.proxy_header, where.proxies), "/"
+        return TrustedProxy(where.proxy_header, where.proxies, secret=where.proxy_secret), "/"
     if account_names(ledger):
         return Accounts(ledger), "/"
     if where.public:
         raise BadInput(
             f"the review page is not served on {where.host} as it is: nobody would be asked who they are",
             remedy="add accounts (clapboard review account add NAME), name a proxy that signs people in "
-            "(--proxy-header, --proxy), or keep to this machine and use an SSH tunnel (ssh -L 8420:127.0.0.1:8420)",
+            "(--proxy-header, --proxy, --proxy-secret), "
+            "or keep to this machine and use an SSH tunnel (ssh -L 8420:127.0.0.1:8420)",
         )
     token = secrets.token_urlsafe(32)
     return OneTimeLink(token, reviewer), entry_path(token)

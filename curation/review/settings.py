@@ -2,6 +2,9 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+LONGEST_LEASE_S = 24 * 3600
+"""A lease that ends later than this was given by a clock that was wrong, and holds nothing. [ours]"""
+
 
 class ReviewSettings(BaseModel):
     """Who checks the automatic decisions, and how."""
@@ -12,7 +15,9 @@ class ReviewSettings(BaseModel):
     audit_mix: float = Field(0.2, ge=0, le=1, description="share of what a reviewer gets that is drawn from those")
     double_share: float = Field(0.1, ge=0, le=1, description="share of clips that two reviewers answer")
     golden_mix: float = Field(0.03, ge=0, le=1, description="share of what a reviewer gets whose answer is known")
-    lease_s: float = Field(300, gt=0, description="a clip that a reviewer holds comes back after this silence")
+    lease_s: float = Field(
+        300, gt=0, le=LONGEST_LEASE_S, description="a clip that a reviewer holds comes back after this silence"
+    )
     per_class: int = Field(0, ge=0, description="accepted clips wanted of each class; 0 wants all there are")
     targets: dict[str, int] = Field(default={}, description="the same for single classes, by name")
     target_precision: float = Field(

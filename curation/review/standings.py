@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from curation.ledger.tables import ClipRow, ReviewRow, SourceEntry, VerdictRow
@@ -40,27 +40,38 @@ def add_verdict(
 
     `at` is when it was said, now if not given. Every row gets a key, so that it can be known again elsewhere.
     """
+    verdict = row_of(given)
+    verdict.role, verdict.undoes, verdict.key = role or _role(row, given), undoes, given.key or str(uuid.uuid4())
+    if at is not None:
+        verdict.at = at
+    session.add(verdict)
+    session.flush()
+    _follow(session, row, given.reviewer, settings)
+    return verdict
+
+
+def row_of(given: Answer) -> VerdictRow:
+    """An answer as a row that is in no ledger yet."""
     edits = given.edits
-    verdict = VerdictRow(
+    return VerdictRow(
         clip_id=given.clip_id,
         reviewer=given.reviewer,
         verdict=given.verdict,
         reason=given.reason or "",
-        role=role or _role(row, given),
-        undoes=undoes,
-        key=given.key or str(uuid.uuid4()),
+        key=given.key,
         label=edits.label,
         caption=edits.caption,
         parts=None if edits.parts is None else [list(part) for part in edits.parts],
         sound_late_us=edits.sound_late_us,
         seconds=given.seconds,
         page=given.page,
-        **({} if at is None else {"at": at}),
     )
-    session.add(verdict)
-    session.flush()
-    _follow(session, row, given.reviewer, settings)
-    return verdict
+
+
+def hold_row(session: Session, clip_id: str) -> None:
+    """Let nobody else change where a clip stands until this transaction ends: a write that changes nothing."""
+    held = update(ReviewRow).where(ReviewRow.clip_id == clip_id).values(label=ReviewRow.label)
+    session.execute(held.execution_options(synchronize_session=False))
 
 
 def _follow(session: Session, row: ReviewRow, reviewer: str, settings: ReviewSettings) -> None:

@@ -4,10 +4,11 @@ Answers are rows that nobody changes; undoing one is another row. What counts fo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from shards.errors import BadInput
+from shards.words import printable
 
 
 class Verdict(StrEnum):
@@ -101,6 +102,14 @@ class Answer:
     seconds: float | None = None
     page: str = ""
     final: bool = False
+
+    def in_print(self) -> "Answer":
+        """The same without what steers a terminal: names, classes and captions are shown and exported."""
+        label, caption = self.edits.label, self.edits.caption
+        label = None if label is None else printable(label)
+        caption = None if caption is None else printable(caption, lines=True)
+        edits = replace(self.edits, label=label, caption=caption)
+        return replace(self, reviewer=printable(self.reviewer), page=printable(self.page), edits=edits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,24 @@ def verify(
     )
 
 
+@snapshot_app.command()
+def withdraw(
+    ref: RefArgument,
+    reason: Annotated[str, typer.Option("--reason", help="Why; who asks for it is told.")],
+    home: HomeOption = None,
+) -> None:
+    """Give a version up, a damaged one say: it is seen no more, its number stays taken, the next is not made of it."""
+    from shards.snapshot import open_snapshot, versions
+    from shards.takedown import give_up
+    from shards.words import printable
+
+    root = home_of(home).snapshots
+    snapshot = open_snapshot(root, ref)
+    others = [one.id for one in versions(root, snapshot.name) if one.version != snapshot.version]
+    give_up(snapshot, reason=printable(reason), successor=others[-1] if others else None)
+    typer.echo(f"{snapshot.id} withdrawn; go on with {others[-1] if others else 'nothing: there is no other version'}")
+
+
 @weights_app.command("list")
 def weights_list(json: JsonOption = False) -> None:
     """What can be fetched, what is there, under which licence."""

@@ -218,10 +218,30 @@ def serve(
         str, typer.Option("--proxy-header", help="A header in which a reverse proxy names who it signed in.")
     ] = "",
     proxy: Annotated[list[str] | None, typer.Option("--proxy", help="The proxy's address or network.")] = None,
+    proxy_secret: Annotated[
+        str,
+        typer.Option(
+            "--proxy-secret",
+            envvar="CLAPBOARD_PROXY_SECRET",
+            help="What the proxy shows in the header X-Clapboard-Proxy-Secret with each request, 16 characters or "
+            "more; nobody is believed without it. Others on this machine cannot read it in the variable.",
+        ),
+    ] = "",
+    name: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--name",
+            help="A host name that browsers ask for, such as reviews.example.org, or that the proxy passes on; "
+            "addresses, this machine's own name and the host of the recipe's review.page are known.",
+        ),
+    ] = None,
     certificate: Annotated[Path | None, typer.Option("--tls-certificate", help="A PEM file, for https.")] = None,
     key: Annotated[Path | None, typer.Option("--tls-key", help="Its key.")] = None,
 ) -> None:
-    """The review page in a browser. On this machine the printed link lets you in once; a team signs in."""
+    """The review page in a browser. On this machine the printed link lets you in once; a team signs in.
+
+    Behind a proxy that signs people in: --proxy-header, --proxy, and a secret that the proxy shows (--proxy-secret).
+    """
     from curation.review.serve import Place
     from curation.review.serve import serve as run_server
 
@@ -235,7 +255,7 @@ def serve(
         on_enough=partial(_tell, place_of_work),
         announce=lambda url: typer.echo(f"open {url}   (Ctrl-C stops)"),
         warn=partial(typer.echo, err=True),
-        place=Place(host, port, proxy_header, tuple(proxy or ()), certificate, key),
+        place=Place(host, port, proxy_header, tuple(proxy or ()), certificate, key, proxy_secret, tuple(name or ())),
     )
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from shards.errors import ClapboardError
+from shards.words import printable
 
 Advance = Callable[[int, int, str], None]
 """Progress: how many are done, of how many, and what just happened."""
@@ -36,13 +37,14 @@ def print_json(value: Any) -> None:
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table on a terminal, tab-separated lines otherwise."""
     if not sys.stdout.isatty():
-        sys.stdout.write("\n".join(["\t".join(columns), *("\t".join(map(str, row)) for row in rows)]) + "\n")
+        lines = ("\t".join(printable(str(cell)) for cell in row) for row in rows)
+        sys.stdout.write("\n".join(["\t".join(columns), *lines]) + "\n")
         return
     grid = Table(title=title, title_justify="left", header_style="bold")
     for column in columns:
         grid.add_column(column, overflow="fold")
     for row in rows:
-        grid.add_row(*(_plain(str(cell)) for cell in row))
+        grid.add_row(*(_plain(printable(str(cell))) for cell in row))
     out().print(grid)
 
 
@@ -90,10 +92,10 @@ def _line_printer() -> Callable[[str, int, int, str], None]:
 
 
 def _plain(text: str) -> str:
-    """Text that rich takes as it is: captions and links may hold square brackets."""
+    """Text that rich takes as it is: captions and links may hold square brackets, and worse."""
     from rich.markup import escape
 
-    return escape(text)
+    return escape(printable(text, lines=True))
 
 
 def _finite(value: Any) -> Any:

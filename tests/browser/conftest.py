@@ -31,8 +31,9 @@ SWITCHES = (
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
-    # A name that is not this machine's: what browsers keep from pages without https is kept from it.
-    "--host-resolver-rules=MAP reviews.example 127.0.0.1",
+    # Names that are not this machine's: what browsers keep from pages without https is kept from the first, and the
+    # second was made to lead here by somebody else.
+    "--host-resolver-rules=MAP reviews.example 127.0.0.1, MAP evil.example 127.0.0.1",
 )
 
 

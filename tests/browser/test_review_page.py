@@ -440,7 +440,7 @@ def test_a_team_without_https_is_told_so_and_can_work(desk, home, served):
     """Over plain http from another machine a browser keeps some of its functions back."""
     with home.ledger() as ledger:
         add_account(ledger, "ben", "correct horse battery")
-    link = urlsplit(served())
+    link = urlsplit(served("--name", "reviews.example"))
     desk.page.goto(link._replace(netloc=f"reviews.example:{link.port}").geturl())
     assert "not encrypted" in desk.page.inner_text("#in-the-open")
     assert faults(Axe().run(desk.page)) == []
@@ -451,6 +451,62 @@ def test_a_team_without_https_is_told_so_and_can_work(desk, home, served):
     desk.page.keyboard.press("u")
     desk.answered(0)
     assert [row.verdict for row in rows(home)] == ["accept", "undo"] and desk.errors == []
+
+
+SEND_AT_ONCE = """async (body) => {
+  const token = document.querySelector('meta[name="form-token"]').content;
+  const headers = {'Content-Type': 'application/json', 'X-Clapboard-Token': token};
+  const send = () => fetch('/api/answers', {method: 'POST', headers, body: JSON.stringify(body)});
+  const replies = await Promise.all(Array.from({length: 24}, send));
+  return Promise.all(replies.map(async (reply) => [reply.status, await reply.text()]));
+}"""
+
+
+def test_an_answer_that_is_sent_many_times_at_once_is_taken_each_time_and_can_be_undone(desk, home, served):
+    page, bodies = desk.open(served()).page, []
+
+    def lose(route):
+        bodies.append(json.loads(route.request.post_data))
+        route.abort()
+
+    page.route("**/api/answers", lose, times=1)
+    first = desk.clip
+    page.keyboard.press("a")
+    page.wait_for_selector("#unsent:not([hidden])")
+    [body] = bodies
+    sent = page.evaluate(SEND_AT_ONCE, body)
+    assert {tuple(one) for one in sent} == {(200, sent[0][1])}, "the same answer, the same reply"
+    desk.answered(1)
+    page.wait_for_selector("#unsent", state="hidden")
+    assert [(row.clip_id, row.key) for row in rows(home)] == [(first, body["key"])]
+    page.keyboard.press("u")
+    page.wait_for_function("(clip) => document.getElementById('desk').dataset.clip === clip", arg=first)
+    assert [row.verdict for row in rows(home)] == ["accept", "undo"] and desk.errors == []
+
+
+PROXY_SECRET = "a secret of this test"
+AS_THE_PROXY = """async (headers) => {
+  const paths = ['/', '/api/next', '/api/progress'];
+  return Promise.all(paths.map(async (path) => (await fetch(path, {headers})).status));
+}"""
+
+
+def test_a_page_whose_name_was_made_to_lead_here_is_nobody_behind_a_proxy(desk, home, served):
+    """DNS rebinding: for the browser it is our own page, so that it may set any header, even the right ones."""
+    proxy = ("--proxy-header", "X-User", "--proxy", "127.0.0.1", "--proxy-secret", PROXY_SECRET)
+    link, page = urlsplit(served(*proxy, "--name", "reviews.example")), desk.page
+    shown = {"X-User": "ada", "X-Clapboard-Proxy-Secret": PROXY_SECRET}
+    refused = page.goto(link._replace(netloc=f"evil.example:{link.port}").geturl())
+    assert refused.status == 400
+    assert page.evaluate(AS_THE_PROXY, shown) == [400, 400, 400]
+    page.goto(link.geturl())
+    assert page.evaluate(AS_THE_PROXY, {"X-User": "ada"}) == [401, 401, 401], "a header alone is nobody's"
+
+    page.set_extra_http_headers(shown)
+    desk.open(link._replace(netloc=f"reviews.example:{link.port}").geturl())
+    desk.answer("a")
+    desk.answered(1)
+    assert [row.reviewer for row in rows(home)] == ["ada"]
 
 
 def p95(taken_ms):

@@ -135,6 +135,27 @@ def test_guesses_under_many_names_do_not_fill_the_machine(review_ledger, clock):
     assert accounts.sign_in("somebody", "guess", client="d") is None, "and the places are given back"
 
 
+def test_who_found_no_place_is_not_counted_as_having_guessed(review_ledger, clock):
+    """Somebody who guesses under many names shall not lock out those who know their password."""
+    add_account(review_ledger, "ada", RIGHT)
+    accounts = Accounts(review_ledger, clock, hashes_at_once=1, patience_s=0)
+    with accounts._places:
+        for _ in range(FREE_TRIES + 3):
+            with pytest.raises(TooManyTries) as refused:
+                accounts.sign_in("ada", RIGHT, client="c")
+            assert refused.value.wait_s == 1
+    assert accounts.sign_in("ada", RIGHT, client="c")
+
+
+def test_guesses_from_one_network_of_ipv6_are_counted_together(review_ledger, clock):
+    accounts = Accounts(review_ledger, clock)
+    for number in range(FREE_TRIES):
+        assert accounts.sign_in(f"name {number}", "guess", client=f"2001:db8:1:2::{number}") is None
+    with pytest.raises(TooManyTries):
+        accounts.sign_in("another", "guess", client="2001:db8:1:2:ffff::1")
+    assert accounts.sign_in("another", "guess", client="2001:db8:1:3::1") is None
+
+
 def test_waiting_times_double_but_have_an_end(review_ledger, clock):
     accounts, waits = Accounts(review_ledger, clock), []
     for _ in range(FREE_TRIES + 12):
@@ -219,15 +240,47 @@ def test_an_account_can_be_removed_and_its_password_changed(review_ledger, clock
         remove_account(review_ledger, "ada")
 
 
+SECRET = "shared with the proxy alone"
+
+
 class TestProxy:
-    def open(self, review_ledger, media, client="10.0.0.2"):
-        app = create_app(review_ledger, media=media, access=TrustedProxy("X-User", ("10.0.0.0/24",)), hosts=("*",))
-        return TestClient(app, base_url="http://reviews.example", client=(client, 5000), follow_redirects=False)
+    def open(self, review_ledger, media, client="10.0.0.2", base="http://reviews.example"):
+        access = TrustedProxy("X-User", ("10.0.0.0/24",), secret=SECRET)
+        app = create_app(review_ledger, media=media, access=access, hosts=("reviews.example",), addresses=True)
+        headers = {"X-Clapboard-Proxy-Secret": SECRET}
+        return TestClient(app, base_url=base, client=(client, 5000), follow_redirects=False, headers=headers)
 
     def test_who_the_proxy_names_is_in(self, review_ledger, media):
         browser = self.open(review_ledger, media)
         page = browser.get("/", headers={"X-User": "ada"})
         assert page.status_code == 200 and 'content="ada"' in page.text
+
+    @pytest.mark.parametrize("secret", [None, "", SECRET[:-1], SECRET + "x", "é" * 30])
+    def test_nobody_is_believed_who_does_not_show_the_secret(self, review_ledger, media, secret):
+        browser = self.open(review_ledger, media)
+        del browser.headers["X-Clapboard-Proxy-Secret"]
+        shown = {} if secret is None else {"X-Clapboard-Proxy-Secret": secret.encode()}
+        for path in ("/", "/api/next", "/openapi.json"):
+            assert browser.get(path, headers={"X-User": "ada"} | shown).status_code == 401
+
+    def test_a_word_beside_the_proxy_s_own_is_no_word(self, review_ledger, media):
+        browser = self.open(review_ledger, media)
+        said = [("X-User", "ada"), ("X-Clapboard-Proxy-Secret", SECRET)]
+        for twice in said:
+            assert browser.get("/", headers=[*said, twice]).status_code == 401
+        assert browser.get("/", headers=said).status_code == 200
+
+    @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "10.0.0.5.evil.example", "a@reviews.example"])
+    def test_a_page_whose_name_was_made_to_lead_here_is_refused(self, review_ledger, media, host):
+        """DNS rebinding: its own script sets the header, and its browser sits where the proxy does."""
+        browser = self.open(review_ledger, media)
+        refused = browser.get("/", headers={"X-User": "ada", "Host": host})
+        assert refused.status_code == 400 and "--name" in refused.json()["remedy"] and "evil" not in refused.text
+
+    @pytest.mark.parametrize("host", ["REVIEWS.example", "reviews.example.:443", "10.0.0.5:8420", "[2001:db8::5]:8420"])
+    def test_its_own_name_and_addresses_are_known(self, review_ledger, media, host):
+        browser = self.open(review_ledger, media)
+        assert browser.get("/", headers={"X-User": "ada", "Host": host}).status_code == 200
 
     @pytest.mark.parametrize(
         ("client", "headers"),
@@ -243,4 +296,10 @@ class TestProxy:
 
     def test_a_proxy_is_named_by_its_address(self):
         with pytest.raises(BadInput, match="no address of a proxy"):
-            TrustedProxy("X-User", ("example.org",))
+            TrustedProxy("X-User", ("example.org",), secret=SECRET)
+
+    @pytest.mark.parametrize("secret", ["", "short", "é" * 20, "with\ncontrol characters"])
+    def test_without_a_secret_that_is_one_there_is_no_proxy(self, secret):
+        with pytest.raises(BadInput, match="shows a secret") as caught:
+            TrustedProxy("X-User", ("10.0.0.2",), secret=secret)
+        assert "CLAPBOARD_PROXY_SECRET" in caught.value.remedy

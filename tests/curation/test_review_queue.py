@@ -1,6 +1,7 @@
 """The review queue on both kinds of ledger: order, leases, who gets what, and answers that are added, never changed."""
 
 import threading
+import time
 import uuid
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from curation.decide.policy import Band
 from curation.ledger.tables import ClipRow, ReviewRow, SourceEntry, VerdictRow, Video
 from curation.outcomes import Outcome
 from curation.review.answers import Answer, Edits, answer, make_golden, record, undo
+from curation.review.clock import now_in_ms
 from curation.review.progress import Enough, progress
 from curation.review.queue import claim, enrol, flagged, hold, items, let_go
 from curation.review.settings import ReviewSettings
@@ -163,6 +165,29 @@ class TestLeases:
         record(ledger, ["one"], YES, reviewer="boss")
         assert hold(ledger, "ada", ["one"], PLAIN) == []
 
+    def test_a_clock_that_is_a_year_ahead_holds_nothing(self, ledger):
+        """A machine whose clock is wrong once wrote its own time into the ledger."""
+        add(ledger, "one"), add(ledger, "two")
+        enrol(ledger, PLAIN)
+        year_ms = 365 * 24 * 3600 * 1000
+        with ledger.session() as session:
+            in_a_year = now_in_ms(session) + year_ms
+        assert len(claim(ledger, "ada", PLAIN, count=2, now_ms=in_a_year)) == 2
+        assert claim(ledger, "ben", PLAIN, count=1) == ["one"]
+        say(ledger, "two", who="eva", from_desk=True)
+        assert claim(ledger, "ada", PLAIN, count=2) == []
+
+    def test_leases_go_by_the_database_s_clock(self, ledger, monkeypatch):
+        add(ledger, "one")
+        enrol(ledger, PLAIN)
+        with ledger.session() as session:
+            now = now_in_ms(session)
+        assert abs(now - time.time_ns() // 1_000_000) < 60_000
+        monkeypatch.setattr(time, "time_ns", lambda: (now + 10**11) * 1_000_000)
+        monkeypatch.setattr(time, "time", lambda: (now + 10**11) / 1000)
+        claim(ledger, "ada", PLAIN)
+        assert 0 < review(ledger, "one").leased_until_ms - now < 120_000
+
     def test_clips_can_be_given_back(self, ledger):
         add(ledger, "one")
         enrol(ledger, PLAIN)
@@ -241,6 +266,18 @@ class TestFromTheDesk:
         key = str(uuid.uuid4())
         claim(ledger, "ada", PLAIN)
         assert self.send(ledger, "ada", key=key) == self.send(ledger, "ada", key=key)
+
+    def test_the_same_answer_from_sixteen_connections_at_once_is_one_answer_and_no_refusal(self, ledger):
+        claim(ledger, "ada", PLAIN)
+        key, together = str(uuid.uuid4()), threading.Barrier(16)
+
+        def send(_):
+            together.wait()
+            return self.send(ledger, "ada", key=key)
+
+        with ThreadPoolExecutor(16) as pool:
+            assert len({*pool.map(send, range(16))}) == 1
+        assert len(rows(ledger)) == 1
 
     def test_a_golden_clip_takes_answers_though_it_is_done(self, ledger):
         record(ledger, ["one"], YES, reviewer="boss")
@@ -339,6 +376,43 @@ class TestAnswers:
         with pytest.raises(BadInput, match="used for another answer"):
             say(ledger, "two", key=key)
 
+    @pytest.mark.parametrize(
+        "other",
+        [
+            {"verdict": NO}, {"verdict": SKIP}, {"who": "ben"}, {"seconds": 2.0}, {"page": "2"},
+            {"edits": Edits(label="cat")}, {"edits": Edits(caption="a cat")}, {"edits": Edits(sound_late_us=10)},
+            {"edits": Edits(parts=((0, 10),))}, {"edits": Edits(label="")},
+        ],
+    )  # fmt: skip
+    def test_a_key_that_comes_with_anything_else_is_refused(self, ledger, other):
+        add(ledger, "one")
+        key = str(uuid.uuid4())
+        first = {"seconds": 1.0, "page": "1", "key": key}
+        assert say(ledger, "one", **first) == say(ledger, "one", **first)
+        with pytest.raises(BadInput, match="used for another answer"):
+            say(ledger, "one", **first | other)
+        assert len(rows(ledger)) == 1
+
+    def test_another_reason_under_the_same_key_is_refused(self, ledger):
+        add(ledger, "one")
+        key = str(uuid.uuid4())
+        answer(ledger, Answer("one", NO, "ada", MEANING, key))
+        with pytest.raises(BadInput, match="used for another answer"):
+            answer(ledger, Answer("one", NO, "ada", RejectReason.PERSONAL, key))
+
+    def test_what_steers_a_terminal_is_not_kept(self, ledger):
+        add(ledger, "one")
+        edits = Edits("c\x1b]0;owned\x07at", "a\x00 \ud800cat\n\u202epurrs\x9b31m \u200dé")
+        key = str(uuid.uuid4())
+        assert say(ledger, "one", who="a\x1b[31mda", edits=edits, page="\x00", key=key) == say(
+            ledger, "one", who="a\x1b[31mda", edits=edits, page="\x00", key=key
+        )
+        with ledger.session() as session:
+            row = session.scalars(select(VerdictRow)).one()
+            assert (row.label, row.caption, row.reviewer, row.page) == (
+                "c]0;ownedat", "a cat\npurrs31m \u200dé", "a[31mda", ""
+            )  # fmt: skip
+
     def test_eight_clients_that_answer_one_clip_at_once_are_all_heard(self, ledger):
         add(ledger, "one")
         with ThreadPoolExecutor(8) as pool:
@@ -395,6 +469,39 @@ class TestUndo:
         with ThreadPoolExecutor(8) as pool:
             found = {done.result() for done in [pool.submit(undo, ledger, "ada", key=key) for _ in range(8)]}
         assert found == {"clip3"} and progress(ledger, PLAIN).accepted == 3
+
+    def test_an_answer_s_key_undoes_nothing_and_says_so(self, ledger):
+        add(ledger, "one")
+        enrol(ledger, PLAIN)
+        mine, hers = str(uuid.uuid4()), str(uuid.uuid4())
+        say(ledger, "one", key=mine)
+        for key, who in ((mine, "ada"), (mine, "ben")):
+            with pytest.raises(BadInput, match="used for another answer"):
+                undo(ledger, who, key=key)
+        assert undo(ledger, "ada", key=hers) == "one"
+        for taken in (mine, hers):
+            with pytest.raises(BadInput, match="used for another answer"):
+                say(ledger, "one", NO, key=taken)
+        with pytest.raises(BadInput, match="used for another answer"):
+            undo(ledger, "ben", key=hers)
+        assert [row[1] for row in rows(ledger)] == ["accept", "undo"]
+
+    def test_undos_at_once_each_take_back_one_answer(self, ledger):
+        for at in range(8):
+            add(ledger, f"clip{at}")
+        enrol(ledger, PLAIN)
+        for at in range(8):
+            say(ledger, f"clip{at}")
+        together = threading.Barrier(4)
+
+        def take_back(_):
+            together.wait()
+            return undo(ledger, "ada", key=str(uuid.uuid4()))
+
+        with ThreadPoolExecutor(4) as pool:
+            found = [*pool.map(take_back, range(4))]
+        assert sorted(found) == ["clip4", "clip5", "clip6", "clip7"]
+        assert progress(ledger, PLAIN).accepted == 4
 
     def test_an_answer_after_an_undo_counts(self, ledger):
         add(ledger, "one")

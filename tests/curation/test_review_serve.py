@@ -95,7 +95,18 @@ class TestServing:
 
     def test_a_header_without_a_proxy_s_address_is_refused(self, tmp_path):
         with pytest.raises(BadInput, match="a header alone proves nothing"):
-            start(tmp_path, Place(host="0.0.0.0", proxy_header="X-User"))
+            start(tmp_path, Place(host="0.0.0.0", proxy_header="X-User", proxy_secret="s" * 16))
+
+    def test_a_proxy_without_a_secret_is_refused_and_told_how_to_get_one(self, tmp_path):
+        place = Place(host="0.0.0.0", proxy_header="X-User", proxies=("127.0.0.1",))
+        with pytest.raises(BadInput, match="shows a secret") as caught:
+            start(tmp_path, place)
+        assert "openssl rand" in caught.value.remedy and "X-Clapboard-Proxy-Secret" in caught.value.remedy
+
+    @pytest.mark.parametrize("name", ["http://reviews.example", "reviews.example/page", "", "a b@c"])
+    def test_a_name_that_is_none_is_refused(self, tmp_path, name):
+        with pytest.raises(BadInput, match="is no host name"):
+            start(tmp_path, Place(port=0, names=(name,)))
 
     def test_a_team_on_the_network_without_https_is_warned_before_the_link(self, tmp_path):
         with Home(tmp_path).ledger() as ledger:
