@@ -174,7 +174,7 @@ def _entry(row: SourceRow, outcome: Outcome) -> dict[str, Any]:
         "label": row.label,
         "licence": row.licence,
         "outcome": outcome,
-        "detail": "",
+        "detail": row.note,
         "retry_at": None,
     }
 

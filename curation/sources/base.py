@@ -20,7 +20,7 @@ class SourceRow:
 
     Either `link` or `path` is set. Times are microseconds from the video's first frame, None where not given. `row`
     is the line of the table where the row begins, counted from 1 as an editor does; `member` names a file inside the
-    tar at `path`.
+    tar at `path`. `note` tells what was odd about a line that is taken all the same.
     """
 
     link: str | None
@@ -34,6 +34,7 @@ class SourceRow:
     row: int
     split: str = ""
     member: str | None = None
+    note: str = ""
 
     @property
     def name(self) -> str:

@@ -129,7 +129,7 @@ def protect(
     """Keep copies of a benchmark's videos out of every snapshot, whoever uploaded them anew, and however edited."""
     from curation.dedup.ledger import add_benchmark
     from curation.media.sandbox import MediaWorkers
-    from curation.sources.folder import SUFFIXES
+    from curation.sources.suffixes import SUFFIXES
     from shards.errors import BadInput
 
     found = [path for one in files for path in (sorted(one.rglob("*")) if one.is_dir() else [one])]
