@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from curation.ledger.open import Ledger
 from curation.ledger.tables import VerdictRow
-from curation.review.records import COLUMNS, Record, record_of, take_in
+from curation.review.records import COLUMNS, Record, record_of, sentence, take_in
 from curation.review.settings import ReviewSettings
 from curation.review.spreadsheets import bare, guarded, number, read_as_saved
 from shards.errors import BadInput
@@ -66,7 +66,7 @@ def _read(path: Path) -> list[Record]:
     try:
         found = _csv_cells(path) if _kind(path) == ".csv" else pq.read_table(path).to_pylist()
     except (OSError, pa.ArrowException, ValueError) as error:
-        raise _no_table(path, str(error).splitlines()[0]) from error
+        raise _no_table(path, sentence(error)) from error
     if found and (missing := NEEDED - found[0].keys()):
         columns = ", ".join(found[0])
         raise _no_table(path, f"it has no column {', '.join(sorted(missing))}; its columns are: {columns[:200]}")
@@ -108,12 +108,9 @@ def _record(cells: dict[str, Any], path: Path, row: int) -> Record:
         told["parts"] = json.loads(told["parts"]) if told.get("parts") else None
         return Record.model_validate(told)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        shown = f"{told.get(str(first['loc'][0]))!r}: " if first["loc"] else ""
-        raise _no_table(path, f"its row {row} is wrong at {where}: {shown}{first['msg']}") from error
+        raise _no_table(path, f"in its row {row} {sentence(error)}") from error
     except ValueError as error:
-        raise _no_table(path, f"its row {row} is wrong at parts: {error}") from error
+        raise _no_table(path, f"in its row {row} parts is {told['parts']!r}: {error}"[:300]) from error
 
 
 def _no_table(path: Path, reason: str) -> BadInput:

@@ -145,9 +145,9 @@ def test_a_table_comes_back_from_a_spreadsheet(twin, answered, tmp_path, delimit
     ("table", "told"),
     [
         ("a;b\n1;2\n", "it has no column clip_id, id, reviewer, verdict; its columns are: a, b"),
-        ("id,clip_id,reviewer,verdict\n1,x,ada,accept\n2,x,ada,acept\n", "its row 2 is wrong at verdict: 'acept'"),
-        ("id,clip_id,reviewer,verdict\none,x,ada,accept\n", "its row 1 is wrong at id: 'one'"),
-        ("id,clip_id,reviewer,verdict,parts\n1,x,ada,accept,[[\n", "its row 1 is wrong at parts"),
+        ("id,clip_id,reviewer,verdict\n1,x,ada,accept\n2,x,ada,acept\n", "in its row 2 verdict is 'acept'"),
+        ("id,clip_id,reviewer,verdict\none,x,ada,accept\n", "in its row 1 id is 'one'"),
+        ("id,clip_id,reviewer,verdict,parts\n1,x,ada,accept,[[\n", "in its row 1 parts is '[['"),
         ("", "Empty CSV file"),
     ],
 )
