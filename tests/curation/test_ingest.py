@@ -65,6 +65,14 @@ def test_a_video_that_was_taken_down_does_not_come_back(any_ledger):
     assert videos_to_fetch(any_ledger, retry=True) == [row(2).source_id]
 
 
+def test_what_was_taken_down_under_another_id_of_its_link_does_not_come_back(any_ledger):
+    link = "https://a.example/watch?utm_source=x"
+    with any_ledger.session() as session:
+        session.add(TakedownRow(video_id="an-id-of-before", link=link, reason="asked", snapshots=[]))
+    register(any_ledger, [row(1, link=link), row(2)])
+    assert videos_to_fetch(any_ledger, retry=True) == [row(2).source_id]
+
+
 def test_only_what_may_work_is_fetched_again_and_not_before_its_time(any_ledger, tmp_path):
     register(any_ledger, [row(number) for number in range(7)])
     now = datetime.now(UTC)
