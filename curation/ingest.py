@@ -20,7 +20,7 @@ from curation.home import Home
 from curation.ledger.open import Ledger
 from curation.ledger.tables import SourceEntry, TakedownRow, Video
 from curation.outcomes import Outcome
-from curation.sources.base import MEMBER, RowFault, SourceRow
+from curation.sources.base import RowFault, SourceRow, split_member
 from curation.sources.settings import SourceSettings
 from curation.takedown import TakenDownMeanwhile, downloads, is_taken_down, unless_taken_down
 
@@ -125,10 +125,10 @@ def fetch_video(
 
 def _take(link: str, home: Home, video_id: str, settings: FetchSettings, stopped: Callable[[], bool]) -> Fetched:
     """A file of this machine where it lies, or a member of a tar as a file of its own."""
-    tar, found, member = link.partition(f".tar{MEMBER}")
-    if found:
-        return take_member(Path(f"{tar}.tar"), member, into=home.videos, name=video_id, settings=settings)
-    return take_local(Path(link), settings, stopped=stopped)
+    path, member = split_member(link)
+    if member:
+        return take_member(Path(path), member, into=home.videos, name=video_id, settings=settings)
+    return take_local(Path(path), settings, stopped=stopped)
 
 
 def _record(ledger: Ledger, video_id: str, got: Fetched | FetchFailure, home: Home) -> Outcome:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from curation.ledger.tables import SourceEntry, Video
-from curation.sources.base import MEMBER
+from curation.sources.base import MEMBER, split_member
 
 
 def published_name(video: Video, table: str) -> str:
@@ -24,13 +24,13 @@ def published_name(video: Video, table: str) -> str:
     """
     if not video.local:
         return video.link
-    tar, found, member = video.link.partition(f".tar{MEMBER}")
-    path = PurePath(f"{tar}.tar" if found else video.link)
+    file, member = split_member(video.link)
+    path = PurePath(file)
     # A source may be named by a symbolic link; files are known by where they really are.
     bases = [one for name in (Path(table), Path(table).resolve()) for one in (name, name.parent)]
     inside = next((path.relative_to(base) for base in bases if path != base and path.is_relative_to(base)), None)
     name = (inside or PurePath(path.name)).as_posix()
-    return f"{name}{MEMBER}{member}" if found else name
+    return f"{name}{MEMBER}{member}" if member else name
 
 
 def videos_published_as(session: Session, name: str) -> list[str]:

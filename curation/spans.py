@@ -6,7 +6,7 @@ cut from beside it: ten seconds that begin with second 30 of nothing that is her
 
 from curation.clips import Span
 from curation.ledger.tables import SourceEntry, Video
-from curation.sources.base import MEMBER
+from curation.sources.base import split_member
 
 TAKEN_WHOLE = "its span is of the video that it was cut from, so it is taken whole"
 
@@ -30,7 +30,7 @@ def is_cut_already(entry: SourceEntry, video: Video) -> bool:
     behind it.
     """
     duration_us, start_us, end_us = video.duration_us, entry.start_us or 0, entry.end_us
-    if not video.local or MEMBER not in video.link or not duration_us or end_us is None:
+    if not video.local or not split_member(video.link)[1] or not duration_us or end_us is None:
         return False
     as_long = abs(end_us - start_us - duration_us) <= SLACK_US
     return start_us >= duration_us or (as_long and end_us > duration_us + SLACK_US)

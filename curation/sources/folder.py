@@ -73,7 +73,8 @@ def _found(folder: Path, settings: SourceSettings) -> Iterator[tuple[Path, Wrong
 
 def _judged(path: Path, folder: Path, settings: SourceSettings) -> Iterator[tuple[Path, Wrong | None]]:
     """A file with what is wrong with it, if anything; nothing of one that is passed over."""
-    named = path.suffix.lower() in SUFFIXES
+    suffix = path.suffix.lower()
+    named = suffix in SUFFIXES
     if path.is_symlink() and not settings.follow_links and (wrong := leads_out(path, folder)):
         # It is not opened, so nothing is told of what it leads to, nor whether that is media.
         yield path, wrong
@@ -86,7 +87,9 @@ def _judged(path: Path, folder: Path, settings: SourceSettings) -> Iterator[tupl
         return
     if media and not regular:
         yield path, (Outcome.NOT_A_VIDEO, "it is no regular file")
-    elif media and path.suffix.lower() in UNFINISHED:
+    elif suffix == ".tar":
+        yield path, (Outcome.NOT_A_VIDEO, "it is a tar; name it as a source of its own")
+    elif media and suffix in UNFINISHED:
         yield path, (Outcome.TRUNCATED, "its name says that it was not downloaded whole")
     elif media:
         yield path, None

@@ -130,15 +130,24 @@ def protect(
     """Keep copies of a benchmark's videos out of every snapshot, whoever uploaded them anew, and however edited."""
     from curation.dedup.ledger import add_benchmark
     from curation.media.sandbox import MediaWorkers
-    from curation.sources.suffixes import SUFFIXES
+    from curation.sources.base import RowFault
+    from curation.sources.folder import read_folder
+    from curation.sources.settings import SourceSettings
+    from flows.cli.show import visible
     from shards.errors import BadInput
 
-    found = [path for one in files for path in (sorted(one.rglob("*")) if one.is_dir() else [one])]
-    videos = [path for path in found if path.suffix.lower() in SUFFIXES or path in files]
+    videos: list[Path] = []
+    for one in files:
+        for found in read_folder(one, SourceSettings()) if one.is_dir() else ():
+            if isinstance(found, RowFault):
+                typer.echo(f"{found.outcome}: {visible(found.detail)}", err=True)
+            elif found.path:
+                videos.append(found.path)
+        videos += [] if one.is_dir() else [one]
     if not videos:
         raise BadInput(
             f"there is no video in {', '.join(map(str, files))}",
-            remedy=f"name videos, or folders of files that end in {', '.join(sorted(SUFFIXES))}",
+            remedy="name videos, such as film.mp4, or folders of them",
         )
     with home_of(home).ledger() as ledger, MediaWorkers(count=1) as workers:
         kept = add_benchmark(

@@ -52,6 +52,7 @@ def test_what_looks_like_a_film_and_cannot_be_taken_is_told_one_by_one(films):
     os.mkfifo(films / "d.mp4")
     os.mkfifo(films / "e")
     (films / "f.mp4").write_bytes(FILM)
+    (films / "g.tar").touch()
     reading = read_sources([films])
     assert [(row.path.name, row.row) for row in reading.rows] == [("f.mp4", 5)]
     assert faults(reading) == [
@@ -59,8 +60,9 @@ def test_what_looks_like_a_film_and_cannot_be_taken_is_told_one_by_one(films):
         ("b.mp4", Outcome.FILE_MISSING),
         ("c.mp4", Outcome.FILE_MISSING),
         ("d.mp4", Outcome.NOT_A_VIDEO),
+        ("g.tar", Outcome.NOT_A_VIDEO),
     ]
-    assert len({(fault.row, fault.outcome) for fault in reading.faults}) == 4
+    assert len({(fault.row, fault.outcome) for fault in reading.faults}) == 5
 
 
 @pytest.fixture
