@@ -21,6 +21,7 @@ from curation.ledger.open import Ledger
 from curation.ledger.tables import SourceEntry, TakedownRow, Video
 from curation.outcomes import Outcome
 from curation.sources.base import RowFault, SourceRow, split_member
+from curation.sources.identity import without_fragment
 from curation.sources.settings import SourceSettings
 from curation.takedown import TakenDownMeanwhile, downloads, is_taken_down, unless_taken_down
 
@@ -109,7 +110,8 @@ def fetch_video(
             got = fetch_object(link, into=home.videos, name=video_id, settings=settings)
         else:
             got = fetch(
-                link,
+                # The ledger may have it as a list wrote it, before fragments were dropped there.
+                without_fragment(link),
                 into=home.videos,
                 name=video_id,
                 settings=settings,

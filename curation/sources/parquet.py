@@ -45,15 +45,22 @@ def read_parquet(file: Path, settings: SourceSettings) -> Read:
 @contextmanager
 def _unpacked(file: Path, wanted: list[str], leading: list[str]) -> Iterator[Iterator[dict[str, Any]]]:
     """What the worker says about a file."""
-    command = [sys.executable, "-m", "curation.sources.parquet_worker", str(file), json.dumps([wanted, leading])]
-    # The other allocators of Arrow reserve address space that they never use, which is what is limited.
-    environment = os.environ | {"ARROW_DEFAULT_MEMORY_POOL": "system"}
-    worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment)
+    command = [sys.executable, "-P", "-m", "curation.sources.parquet_worker", str(file), json.dumps([wanted, leading])]
+    worker = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment()
+    )
     try:
         yield _told(worker)
     finally:
         worker.kill()
         worker.communicate()
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of ours but what Python needs."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH") if name in os.environ}
+    # Arrow's other allocators reserve address space that they never use, which is what is limited.
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "ARROW_DEFAULT_MEMORY_POOL": "system"}
 
 
 def _told(worker: "subprocess.Popen[bytes]") -> Iterator[dict[str, Any]]:

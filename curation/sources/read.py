@@ -124,7 +124,7 @@ def _read(
                 yield RowFault(str(path), 0, wrong[0], f"{path}: {wrong[1]}")
                 continue
             try:
-                yield from _read_path(path, settings)
+                yield from _or_empty(_read_path(path, settings), path)
             except EndlessLine as error:
                 yield RowFault(str(path), error.number, Outcome.BAD_LINE, str(error))
             except OSError as error:
@@ -143,9 +143,22 @@ def _paths(source: str | Path) -> list[Path]:
     )
 
 
+def _or_empty(read: Read, path: Path) -> Read:
+    """What is read of a source; if that is nothing, one fault that says so."""
+    first = next(read, None)
+    if first is None:
+        yield RowFault(str(path), 0, Outcome.FILE_MISSING, "it names no video")
+        return
+    yield first
+    yield from read
+
+
 def _read_path(path: Path, settings: SourceSettings) -> Read:
     if path.is_dir():
         return read_folder(path, settings)
+    if not path.is_file():
+        # A pipe would be waited for, or never end.
+        return read_file(path)
     suffix = path.suffix.lower()
     reader = READERS.get(suffix)
     if reader is read_csv or suffix in LISTS or not (reader or suffix in SUFFIXES):

@@ -240,6 +240,13 @@ def test_a_table_without_links_is_one_fault(read, content, outcome):
     assert reading.rows == [] and faults(reading) == [(0, outcome)]
 
 
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.txt", "balanced_train_segments.csv"])
+def test_a_list_that_names_nothing_is_one_fault(read, name):
+    texts = {"t.csv": "url,caption\n", "t.jsonl": "\n", "t.txt": "# nothing yet\n"}
+    reading = read(texts.get(name, "# YTID, start_seconds, end_seconds, positive_labels\n"), name)
+    assert reading.rows == [] and faults(reading) == [(0, Outcome.FILE_MISSING)]
+
+
 @pytest.mark.parametrize(
     ("start", "end"),
     [
