@@ -1,9 +1,9 @@
-"""Cells of tables as text, whatever type a parquet or JSON file gives them."""
+"""Cells of tables as text, whatever type a parquet or JSON file gives them. Binary ones are text by now."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from curation.sources.text import MARK, decode_text
+from curation.sources.text import MARK
 
 WORDS = frozenset({"caption", "label", "licence", "split"})
 """Columns of words: of several the first stands for all. Two links, or two starts, are none."""
@@ -14,20 +14,20 @@ class CellError(ValueError):
 
 
 def text_of(name: str, value: Any) -> tuple[str, str]:
-    """A cell as text, and what is to be told about it; both may be empty. Binary cells are UTF-8.
+    """A cell as text, and what is to be told about it; both may be empty.
 
     Raises:
         CellError: it is a structure, or a list of which no entry can stand for all.
     """
-    if isinstance(value, bytes | bytearray | memoryview):
-        value = decode_text(bytes(value))
-    if isinstance(value, Mapping):
+    if not isinstance(value, str) and isinstance(value, Mapping):
         raise CellError(f"{name} is a structure ({', '.join(map(str, value))[:100]}), not a text")
-    if isinstance(value, Sequence) and not isinstance(value, str):
+    if not isinstance(value, str) and isinstance(value, Sequence):
         return _first_of(name, value)
     # A number that is none is how some programs write that there is none.
-    text = "" if value is None or value != value else str(value).strip().strip(MARK).strip()
-    broken = name in WORDS and bool(set(text) & {"\n", "\r"})
+    text = "" if value is None or value != value else str(value).strip()
+    if MARK in text:
+        text = text.strip(MARK).strip()
+    broken = name in WORDS and ("\n" in text or "\r" in text)
     return text, f"{name} holds a line break" if broken else ""
 
 
@@ -47,4 +47,4 @@ def _first_of(name: str, entries: Sequence[Any]) -> tuple[str, str]:
 
 
 def _is_empty(value: Any) -> bool:
-    return value is None or (isinstance(value, str | bytes) and not value)
+    return value is None or value == ""

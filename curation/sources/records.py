@@ -51,10 +51,11 @@ def records(
     """
     ahead = _Ahead(lines)
     while (first := ahead.take()) is not None:
-        number, reading = ahead.number, _Reading(ahead, delimiter, is_row, skip_space=skip_space)
+        number = ahead.number
         if is_too_long(first):
             yield BadRecord(number, f"it has more than {MAX_LINE} characters")
             continue
+        reading = _Reading(ahead, delimiter, is_row, skip_space=skip_space)
         try:
             cells = reading.cells(first)
         except csv.Error as error:
@@ -65,14 +66,6 @@ def records(
         ahead.drop(reading.used)
         if any(cell.strip() for cell in cells):
             yield Record(number, cells)
-
-
-def parsed(line: str, delimiter: str, *, skip_space: bool = False) -> Cells:
-    """The cells of one line alone; none if its quotes are astray."""
-    try:
-        return next(csv.reader((line,), delimiter=delimiter, strict=True, skipinitialspace=skip_space), [])
-    except csv.Error:
-        return []
 
 
 class _Ahead:
@@ -109,20 +102,21 @@ class _Reading:
         self.used = 0
 
     def cells(self, first: str) -> Cells:
+        if '"' not in first and not self._skip_space:
+            return first.rstrip("\r\n").split(self._delimiter)
         # Strict, so that a quote astray is an error and not a part of the cell.
-        reader = csv.reader(
-            self._feed(first), delimiter=self._delimiter, strict=True, skipinitialspace=self._skip_space
-        )
-        return next(reader, [])
+        return self._parsed(self._feed(first), strict=True)
 
     def _feed(self, first: str) -> Iterator[str]:
         yield first
         while self.used < MOST_LINES:
             line = self._ahead.peek(self.used)
-            if line is None or is_too_long(line) or self._is_row(self._parsed(line)):
+            # Not strict: a row whose own quotes are astray is one to stop at too.
+            if line is None or is_too_long(line) or self._is_row(self._parsed((line,), strict=False)):
                 return
             self.used += 1
             yield line
 
-    def _parsed(self, line: str) -> Cells:
-        return parsed(line, self._delimiter, skip_space=self._skip_space)
+    def _parsed(self, lines: Iterable[str], *, strict: bool) -> Cells:
+        read = csv.reader(lines, delimiter=self._delimiter, strict=strict, skipinitialspace=self._skip_space)
+        return next(read, [])

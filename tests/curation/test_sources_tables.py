@@ -1,9 +1,13 @@
 """Tables of links and paths: what becomes a row, and what a fault of one line costs."""
 
 import json
+import tempfile
 import tracemalloc
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from curation.outcomes import Outcome
 from curation.sources.base import SourceRow
@@ -95,6 +99,27 @@ def test_a_quote_astray_swallows_no_row(read, kind, delimiter, third, sixth):
     assert all(fault.outcome is Outcome.BAD_LINE for fault in reading.faults)
     assert {row.row for row in reading.rows} >= {2, 4, 5, 7, 8}
     assert all(row.start_us == row.row * 1_000_000 for row in reading.rows)
+
+
+ODD = ('"', '"open', 'close"', '"12" inch', 'a "b" c', '""', '"a, b"', '"one\ntwo"', '"one\n\ntwo, three"', '"', "'")
+
+
+@settings(max_examples=300, deadline=None)
+@given(captions=st.lists(st.one_of(st.none(), st.sampled_from(ODD)), max_size=12))
+def test_whatever_quotes_stand_around_it_a_plain_line_is_a_row(captions):
+    """None stands for a plain line."""
+    lines, plain = ["url,start,caption"], {}
+    for number, caption in enumerate(captions):
+        if caption is None:
+            plain[f"https://a.example/{number}"] = 1 + sum(line.count("\n") + 1 for line in lines)
+        lines.append(f"https://a.example/{number},{number},{caption or 'plain'}")
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder, "t.csv")
+        table.write_text("\n".join(lines) + "\n", newline="")
+        reading = read_sources([table])
+    found = {row.link: row.row for row in reading.rows}
+    assert {link: found.get(link) for link in plain} == plain
+    assert len(found) + len({fault.row for fault in reading.faults}) >= len(captions)
 
 
 def test_a_line_break_in_a_cell_is_kept_and_told(read):
