@@ -19,10 +19,11 @@ def text_of(name: str, value: Any) -> tuple[str, str]:
     Raises:
         CellError: it is a structure, or a list of which no entry can stand for all.
     """
-    if not isinstance(value, str) and isinstance(value, Mapping):
-        raise CellError(f"{name} is a structure ({', '.join(map(str, value))[:100]}), not a text")
-    if not isinstance(value, str) and isinstance(value, Sequence):
-        return _first_of(name, value)
+    if not isinstance(value, str):
+        if isinstance(value, Mapping):
+            raise CellError(f"{name} is a structure ({', '.join(map(str, value))[:100]}), not a text")
+        if isinstance(value, Sequence):
+            return _first_of(name, value)
     # A number that is none is how some programs write that there is none.
     text = "" if value is None or value != value else str(value).strip()
     if MARK in text:

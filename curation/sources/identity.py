@@ -78,6 +78,8 @@ def _youtube_id(host: str, path: str, query: str) -> str | None:
 
 def _without_tracking(query: str, host: str) -> str:
     """The query as it is written, unless some of it is for tracking alone."""
+    if not query:
+        return ""
     tracking = next((names for site, names in _TRACKING.items() if host == site or host.endswith(f".{site}")), None)
     if tracking is None:
         return query
