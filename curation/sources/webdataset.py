@@ -67,6 +67,9 @@ class _Contents:
 
     def _take(self, tar: BinaryIO, member: Member) -> tuple[Outcome, str] | None:
         suffix = _suffix(member.name)
+        if PurePosixPath(member.name).name.startswith("."):
+            # As in folders: some systems leave such next to real ones.
+            return None
         if member.kind is not Kind.FILE:
             ours = member.kind is not Kind.FOLDER and suffix in SUFFIXES.union(WORDS)
             return (Outcome.NOT_A_VIDEO, f"it is {member.kind.value}, no plain file") if ours else None

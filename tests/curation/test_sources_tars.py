@@ -81,6 +81,11 @@ def test_what_goes_with_no_video_or_comes_twice_is_told(tmp_path):
     assert sorted(faults(reading)) == [(2, Outcome.FILE_MISSING), (3, Outcome.FILE_MISSING), (6, Outcome.DUPLICATE_ROW)]
 
 
+def test_what_some_systems_leave_next_to_real_files_is_none(tmp_path):
+    reading = read_sources([tar_of(tmp_path / "a.tar", ("x/._0.mp4", FILM), ("x/._0.txt", b"?"), ("x/0.mp4", FILM))])
+    assert [row.member for row in reading.rows] == ["x/0.mp4"] and reading.faults == []
+
+
 def test_words_that_cannot_be_read_are_told_with_their_row(tmp_path):
     long = b"x" * (2 << 20)
     parts = [("0.mp4", FILM), ("0.json", b"{"), ("1.mp4", FILM), ("1.txt", long), ("2.mp4", FILM), ("2.txt", b"\xff")]
