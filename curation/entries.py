@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from curation.ledger.tables import ScoreRow, SourceEntry, TakedownRow, Video, WindowRow
@@ -36,7 +36,7 @@ class Reading:
         self._note_old_faults(session, {one.table for one in batch})
         rows = [one for one in batch if isinstance(one, SourceRow)]
         faults = self._turn_away(session, [one for one in batch if isinstance(one, RowFault)])
-        gone = _taken_down(session, [row.source_id for row in rows])
+        gone = _taken_down(session, rows)
         entries = {entry["id"]: entry for entry in map(_fault_entry, faults)}
         self._old_faults -= entries.keys()
         entries |= {
@@ -111,8 +111,12 @@ def _forget_scores(session: Session, ids: Sequence[str]) -> None:
         session.execute(delete(ScoreRow).where(ScoreRow.window_id.in_(windows), reading))
 
 
-def _taken_down(session: Session, video_ids: Sequence[str]) -> set[str]:
-    return set(session.scalars(select(TakedownRow.video_id).where(TakedownRow.video_id.in_(video_ids))))
+def _taken_down(session: Session, rows: Sequence[SourceRow]) -> set[str]:
+    """Ids of videos that were taken down, also where a link has another id by now than when it was."""
+    ids, names = {row.source_id for row in rows}, {row.name: row.source_id for row in rows}
+    asked = or_(TakedownRow.video_id.in_(ids), TakedownRow.link.in_(names))
+    found = session.execute(select(TakedownRow.video_id, TakedownRow.link).where(asked)).tuples().all()
+    return {video_id for video_id, _ in found} & ids | {names[link] for _, link in found if link in names}
 
 
 def _refuse_licences(session: Session, rows: Iterable[SourceRow], sources: SourceSettings) -> None:
@@ -174,7 +178,7 @@ def _entry(row: SourceRow, outcome: Outcome) -> dict[str, Any]:
         "label": row.label,
         "licence": row.licence,
         "outcome": outcome,
-        "detail": "",
+        "detail": row.note,
         "retry_at": None,
     }
 

@@ -18,8 +18,10 @@ from curation.ledger.tables import (
     Video,
     WindowRow,
 )
+from curation.names import videos_published_as
 from curation.outcomes import Outcome
 from curation.sources.base import ids_of, path_from_here
+from curation.spans import TAKEN_WHOLE, is_cut_already
 from shards.errors import BadInput
 
 VERDICT_FACTS = (
@@ -56,6 +58,8 @@ def _video_id(session: Session, item: str) -> str | None:
     ):
         if found := session.scalar(select(Video.id).where(known).limit(1)):
             return found
+    if found := next(iter(videos_published_as(session, item)), None):
+        return found
     for table in (ClipRow, WindowRow):
         if found := session.scalar(select(table.video_id).where(table.id == item)):
             return found
@@ -74,7 +78,7 @@ def _video_story(session: Session, video_id: str) -> dict[str, Any]:
     return {
         "link": video.link,
         "video_id": video.id,
-        "rows": [_row_story(entry) for entry in entries],
+        "rows": [_row_story(entry, video) for entry in entries],
         "fetch": _step(video.fetch, video.fetch_detail)
         | {"path": video.path, "sha256": video.sha256, "bytes": video.bytes, "at": video.fetched_at}
         | {"retry_at": video.retry_at, "title": video.title, "uploader": video.uploader, "by": video.extractor}
@@ -86,13 +90,13 @@ def _video_story(session: Session, video_id: str) -> dict[str, Any]:
     }
 
 
-def _row_story(entry: SourceEntry) -> dict[str, Any]:
+def _row_story(entry: SourceEntry, video: Video) -> dict[str, Any]:
     names = ("table_name", "row", "caption", "label", "licence")
     return {name: getattr(entry, name) for name in names} | {
         "start_s": _seconds(entry.start_us),
         "end_s": _seconds(entry.end_us),
         "read": _step(entry.outcome, entry.detail),
-        "windows": _step(entry.proposal, ""),
+        "windows": _step(entry.proposal, TAKEN_WHOLE if is_cut_already(entry, video) else ""),
     }
 
 

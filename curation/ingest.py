@@ -9,9 +9,10 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
 from curation.entries import Reading
-from curation.fetch.download import fetch, take_local
-from curation.fetch.failures import PASSING, FetchFailure
+from curation.fetch.download import fetch
+from curation.fetch.failures import PASSING, FetchFailure, Stopped
 from curation.fetch.governor import Governor
+from curation.fetch.local import take_local
 from curation.fetch.objects import fetch_object, is_object, take_member
 from curation.fetch.settings import FetchSettings
 from curation.fetch.site import Fetched
@@ -19,7 +20,8 @@ from curation.home import Home
 from curation.ledger.open import Ledger
 from curation.ledger.tables import SourceEntry, TakedownRow, Video
 from curation.outcomes import Outcome
-from curation.sources.base import MEMBER, RowFault, SourceRow
+from curation.sources.base import RowFault, SourceRow, split_member
+from curation.sources.identity import without_fragment
 from curation.sources.settings import SourceSettings
 from curation.takedown import TakenDownMeanwhile, downloads, is_taken_down, unless_taken_down
 
@@ -72,33 +74,44 @@ def fetch_video(
     sources: SourceSettings | None = None,
     governor: Governor | None = None,
     progress: Callable[[int, int | None], None] | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Outcome:
     """Bring one video onto the disk and record how that went; never raises for a video's own fault.
 
     Of a video that is taken down meanwhile nothing is kept, whatever came of the fetch.
 
-    `sources` says which hosts are asked, and which licences of a site are taken where the lists state none.
+    `sources` says which hosts are asked, and which licences of a site are taken where the lists state none; `stopped`,
+    whether the run ends.
+
+    Raises:
+        Stopped: the run ended before the video was here; nothing is recorded.
     """
     sources = sources or SourceSettings()
+    if stopped():
+        raise Stopped
     with ledger.session() as session:
         video = session.get_one(Video, video_id)
         if is_taken_down(session, video_id):
             return Outcome.TAKEN_DOWN
         link, local = video.link, video.local
-        listed = select(SourceEntry.licence).where(SourceEntry.video_id == video_id)
-        stated = set(session.scalars(listed.where(SourceEntry.outcome == Outcome.OK)))
+        listed = select(SourceEntry.licence, SourceEntry.table_name).where(SourceEntry.video_id == video_id)
+        rows = session.execute(listed.where(SourceEntry.outcome == Outcome.OK)).tuples().all()
+    stated = {licence for licence, _ in rows}
+    # Objects are read with this machine's own credentials: only where somebody who may named their store as a source.
+    named = any(is_object(table) for _, table in rows)
     # Where a list states a licence its word counts, whatever the site says.
     licensed = None if stated - {""} else sources.allows
     home.videos.mkdir(parents=True, exist_ok=True)
     got: Fetched | FetchFailure
     try:
         if local:
-            got = _take(link, home, video_id, settings)
-        elif is_object(link):
+            got = _take(link, home, video_id, settings, stopped)
+        elif is_object(link) and named:
             got = fetch_object(link, into=home.videos, name=video_id, settings=settings)
         else:
             got = fetch(
-                link,
+                # The ledger may have it as a list wrote it, before fragments were dropped there.
+                without_fragment(link),
                 into=home.videos,
                 name=video_id,
                 settings=settings,
@@ -112,12 +125,12 @@ def fetch_video(
     return _record(ledger, video_id, got, home)
 
 
-def _take(link: str, home: Home, video_id: str, settings: FetchSettings) -> Fetched:
+def _take(link: str, home: Home, video_id: str, settings: FetchSettings, stopped: Callable[[], bool]) -> Fetched:
     """A file of this machine where it lies, or a member of a tar as a file of its own."""
-    tar, found, member = link.partition(f".tar{MEMBER}")
-    if found:
-        return take_member(Path(f"{tar}.tar"), member, into=home.videos, name=video_id, settings=settings)
-    return take_local(Path(link))
+    path, member = split_member(link)
+    if member:
+        return take_member(Path(path), member, into=home.videos, name=video_id, settings=settings)
+    return take_local(Path(path), settings, stopped=stopped)
 
 
 def _record(ledger: Ledger, video_id: str, got: Fetched | FetchFailure, home: Home) -> Outcome:

@@ -29,6 +29,7 @@ from curation.media.timeline import Looker, Timeline, Window, undecoded
 from curation.outcomes import Outcome
 from curation.recipe import Recipe
 from curation.scores.base import Columns, Need, Score
+from curation.spans import span_of
 from curation.takedown import TakenDownMeanwhile, is_taken_down, unless_taken_down
 from curation.tracks import DECODED, TrackMaker, Tracks
 
@@ -159,7 +160,7 @@ def _propose_all(
     video.analysis_key, video.duration_us = recipe.measuring_key(), timeline.duration_us
     video.cuts_us = [start for start, _ in shots[1:]]
     for entry in _rows_of(session, video_id):
-        entry.proposal = _propose_windows(session, entry, timeline, shots, recipe)
+        entry.proposal = _propose_windows(session, entry, span_of(entry, video), timeline, shots, recipe)
     session.flush()
 
 
@@ -186,13 +187,14 @@ def _has(score: Score) -> Exists:
 def _propose_windows(
     session: Session,
     entry: SourceEntry,
+    span: Span | None,
     timeline: Timeline,
     shots: Sequence[tuple[int, int]],
     recipe: Recipe,
 ) -> Outcome:
-    first, last = entry.start_us or 0, min(entry.end_us or timeline.duration_us, timeline.duration_us)
-    if first >= timeline.duration_us:
+    if span is None:
         return Outcome.SPAN_OUTSIDE
+    first, last = span
     settings = recipe.clips
     if last - first < settings.window_s * 1_000_000:
         return Outcome.TOO_SHORT
@@ -202,7 +204,7 @@ def _propose_windows(
         window_us=round(settings.window_s * 1_000_000),
         stride_us=round(settings.stride_s * 1_000_000),
         frame_us=timeline.frame_us,
-        span_us=(first, last),
+        span_us=span,
     ):
         rows.append(
             {

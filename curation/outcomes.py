@@ -20,6 +20,7 @@ class Outcome(StrEnum):
     BAD_SPAN = "bad_span"
     BAD_LINK = "bad_link"
     FILE_MISSING = "file_missing"
+    LINK_OUTSIDE = "link_outside_folder"
     EXCLUDED = "excluded"
     HOST_NOT_ALLOWED = "host_not_allowed"
     LICENCE_NOT_ALLOWED = "licence_not_allowed"
@@ -106,6 +107,7 @@ REMEDIES: dict[Outcome, str] = {
     Outcome.BAD_SPAN: "give start and end in seconds with 0 <= start < end",
     Outcome.BAD_LINK: "use an http(s) link to a public host; loopback needs `fetch.allow_loopback`",
     Outcome.FILE_MISSING: "check the path; relative paths start at the table's folder",
+    Outcome.LINK_OUTSIDE: "name what the symbolic link leads to as a source, or set `sources.follow_links: true`",
     Outcome.EXCLUDED: "it is on a list of `sources.exclude`, such as a benchmark's test set; nothing to mend",
     Outcome.HOST_NOT_ALLOWED: "add its host to `sources.hosts`, or drop the link",
     Outcome.LICENCE_NOT_ALLOWED: "add its licence to `sources.licences`, state it in the list, or drop the link",

@@ -24,6 +24,7 @@ from curation.judged import accepted, keep_as_judged, left_out
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, JudgedRow, ScoreRow, SnapshotRow, SourceEntry, VerdictRow, Video, WindowRow
 from curation.media.sandbox import MediaWorkers
+from curation.names import published_name
 from curation.outcomes import Outcome
 from curation.recipe import Recipe
 from curation.takedown import finish_open, withdraw_late
@@ -226,7 +227,7 @@ def _samples(
         record = ClipRecord(
             key=pick.key,
             video_id=clip.video_id,
-            link=pick.video.link,
+            link=published_name(pick.video, entry.table_name),
             video_sha256=pick.video.sha256 or "",
             licence=entry.licence,
             start_us=pick.start_us,

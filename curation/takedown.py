@@ -31,6 +31,7 @@ from curation.ledger.tables import (
     Video,
     WindowRow,
 )
+from curation.names import videos_published_as
 from curation.outcomes import Outcome
 from curation.sources.base import ids_of
 from shards.demands import Demand, TakenDown, demanded, finish, open_demands
@@ -99,10 +100,10 @@ def withdraw_late(ledger: Ledger, video_ids: Collection[str], *, home: Home) -> 
 
 
 def videos_of(ledger: Ledger, item: str) -> list[str]:
-    """Ids of the videos behind a link in any spelling, a path, a video id or a clip id.
+    """Ids of the videos behind a link in any spelling or as a record has it, a path, a video id or a clip id.
 
     Raises:
-        BadInput: the ledger knows no such thing.
+        BadInput: the ledger knows no such thing, or records call several files so.
     """
     with ledger.session() as session:
         clips = select(ClipRow.video_id).where(ClipRow.id == item)
@@ -110,10 +111,18 @@ def videos_of(ledger: Ledger, item: str) -> list[str]:
             select(Video.id)
             .where(or_(Video.id.in_({item, *ids_of(item)}), Video.link == item, Video.id.in_(clips)))
             .order_by(Video.id)
-        ).all()
+        ).all() or _published_as(session, item)
     if not found:
         raise BadInput(f"the ledger knows no {item}", remedy="give a link, a path, a video id or a clip id of it")
     return list(found)
+
+
+def _published_as(session: Session, item: str) -> list[str]:
+    found = videos_published_as(session, item)
+    if len(found) > 1:
+        several = f"{len(found)} files are published as {item}: {', '.join(found)}"
+        raise BadInput(several, remedy="give the path, or the id, of the one that is meant")
+    return found
 
 
 class TakenDownMeanwhile(Exception):

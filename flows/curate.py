@@ -7,7 +7,7 @@ run that has nothing to do does nothing. The truth about items is in the ledger;
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from curation.decide.quota import clips_by_band, fill_classes
 from curation.decide.verdicts import in_force, lapsed
 from curation.dedup.ledger import mark_duplicates
 from curation.encoders.semantics import Semantics
+from curation.fetch.failures import Stopped
 from curation.fetch.governor import Governor
 from curation.funnel import funnel
 from curation.home import Home, default_home
@@ -169,10 +170,16 @@ def read_rows(sources: Sequence[str], home: Home, recipe: Recipe, governor: Gove
 def fetch_batch(ids: Sequence[str], home: Home, recipe: Recipe, step: Step, governor: Governor) -> int:
     """Fetch a batch of videos; a video's own failure is an outcome in the ledger. Returns how many came."""
     outcomes: list[Outcome] = []
-    with home.ledger() as ledger:
+    with home.ledger() as ledger, suppress(Stopped):
         for video_id in ids:
             outcome = fetch_video(
-                ledger, video_id, home=home, settings=recipe.fetch, sources=recipe.sources, governor=governor
+                ledger,
+                video_id,
+                home=home,
+                settings=recipe.fetch,
+                sources=recipe.sources,
+                governor=governor,
+                stopped=step.stopped,
             )
             outcomes.append(outcome)
             step.tick(outcomes[-1])
@@ -271,8 +278,13 @@ def _in_batches(work: object, ids: Sequence[str], home: Home, recipe: Recipe, na
     size = max(1, min(BATCH, -(-len(ids) // WORKERS)))
     step = Step(name, len(ids))
     batches = [ids[first : first + size] for first in range(0, len(ids), size)]
-    futures = [work.submit(batch, home, recipe, step, *more) for batch in batches]  # type: ignore[attr-defined]
-    return sum(future.result() for future in futures)
+    try:
+        futures = [work.submit(batch, home, recipe, step, *more) for batch in batches]  # type: ignore[attr-defined]
+        return sum(future.result() for future in futures)
+    except BaseException:
+        # A signal ends the run here, and Prefect waits for the threads that are at work.
+        step.stop()
+        raise
 
 
 @contextmanager

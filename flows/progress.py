@@ -34,6 +34,15 @@ class Step:
         self.total = total
         self.done = 0
         self._lock = threading.Lock()
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """The run ends: whoever works on the step gives up what takes long."""
+        self._stopped.set()
+
+    def stopped(self) -> bool:
+        """Whether it does."""
+        return self._stopped.is_set()
 
     def tick(self, note: str = "") -> None:
         """One more item is done."""

@@ -13,7 +13,7 @@ from curation.fetch.failures import HELPED_BY_WAITING, FetchFailure
 from curation.fetch.gate import Gate
 from curation.fetch.governor import Governor
 from curation.fetch.settings import FetchSettings
-from curation.fetch.site import Fetched, SiteFacts, fetched, site_facts
+from curation.fetch.site import Fetched, fetched, site_facts
 from curation.fetch.watch import Progress, Watch, check_media
 from curation.fetch.ytdlp import Licensed, Words, backoff_s, downloader, failure_of
 from curation.outcomes import Outcome
@@ -62,21 +62,6 @@ def fetch(
     if governor:
         governor.tell(link, Outcome.OK)
     return fetched(path, site_facts(info), start)
-
-
-def take_local(path: Path) -> Fetched:
-    """A file that is already on this machine, used where it lies.
-
-    Raises:
-        FetchFailure: there is no such file, or it cannot be read.
-    """
-    start = time.perf_counter()
-    if not path.is_file():
-        raise FetchFailure(Outcome.FILE_MISSING, f"there is no file {path}")
-    try:
-        return fetched(path, SiteFacts(), start)
-    except OSError as error:
-        raise FetchFailure(Outcome.FILE_MISSING, f"{path} cannot be read: {error.strerror}") from error
 
 
 def _check(link: str, name: str, settings: FetchSettings, hosts: Sequence[str]) -> None:

@@ -2,11 +2,11 @@
 
 import errno
 import re
-import tarfile
 import time
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any, BinaryIO, Protocol
 
 from curation.fetch.classify import classify
 from curation.fetch.failures import FetchFailure
@@ -14,6 +14,7 @@ from curation.fetch.settings import FetchSettings
 from curation.fetch.site import Fetched, SiteFacts, fetched
 from curation.fetch.watch import check_media
 from curation.outcomes import Outcome
+from curation.tars import BadTar, Kind, Member, members
 from shards.errors import Unavailable
 
 STORES = {"s3": "clapboard[s3]", "gs": "gcsfs", "az": "adlfs"}
@@ -83,28 +84,50 @@ def take_member(tar: Path, member: str, *, into: Path, name: str, settings: Fetc
     start = time.perf_counter()
     try:
         status = tar.stat()
-        info = _members(tar, status.st_mtime_ns, status.st_size)[member]
-        with tarfile.open(tar, "r:") as archive:
-            source = archive.extractfile(info) if info.isreg() else None
-            if source is None:
+        found = _members(tar, status.st_mtime_ns, status.st_size)[member]
+        with tar.open("rb") as archive:
+            if found.kind is not Kind.FILE:
                 raise FetchFailure(Outcome.NOT_A_VIDEO, f"{member} of {tar} is no file")
-            file = _copy(source, into, name, PurePosixPath(member).suffix, settings)
+            file = _copy(_Part(archive, found), into, name, PurePosixPath(member).suffix, settings)
     except KeyError as error:
         raise FetchFailure(Outcome.FILE_MISSING, f"there is no {member} in {tar}") from error
-    except (OSError, tarfile.TarError) as error:
+    except (OSError, BadTar) as error:
         outcome = Outcome.DISK_FULL if getattr(error, "errno", None) == errno.ENOSPC else Outcome.FILE_MISSING
         raise FetchFailure(outcome, f"{tar} cannot be read: {error}") from error
     return fetched(file, SiteFacts(), start)
 
 
 @lru_cache(maxsize=8)
-def _members(tar: Path, _mtime_ns: int, _size: int) -> dict[str, tarfile.TarInfo]:
+def _members(tar: Path, _mtime_ns: int, _size: int) -> dict[str, Member]:
     """A tar's members by name. Kept, as a shard of ten thousand would else be read through for each of them."""
-    with tarfile.open(tar, "r:") as archive:
-        return {info.name: info for info in archive}
+    found: dict[str, Member] = {}
+    # What stands before the place where a tar breaks off is whole.
+    with tar.open("rb") as archive, suppress(BadTar):
+        for member in members(archive):
+            found.setdefault(member.name, member)
+    return found
 
 
-def _copy(source: IO[bytes], into: Path, name: str, suffix: str, settings: FetchSettings) -> Path:
+class _Part:
+    """A member's bytes."""
+
+    def __init__(self, archive: BinaryIO, member: Member) -> None:
+        self._archive, self._left = archive, member.size
+        archive.seek(member.offset)
+
+    def read(self, size: int) -> bytes:
+        block = self._archive.read(min(size, self._left))
+        if not block and self._left:
+            raise BadTar("it breaks off")
+        self._left -= len(block)
+        return block
+
+
+class _Source(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def _copy(source: _Source, into: Path, name: str, suffix: str, settings: FetchSettings) -> Path:
     ending = suffix.lower() if _SUFFIX.fullmatch(suffix.lower()) else ""
     part, file = into / f"{name}.part", into / f"{name}{ending}"
     copied, last = 0, time.monotonic() + settings.deadline_s

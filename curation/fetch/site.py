@@ -1,7 +1,7 @@
 """What comes of a fetch: a file, and what its site says about it."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,7 +63,7 @@ def site_facts(info: Mapping[str, Any]) -> SiteFacts:
     )
 
 
-def fetched(path: Path, metadata: SiteFacts, start: float) -> Fetched:
-    """A file that is there, whose fetch began at `start` of the performance counter."""
-    digest = sha256_of(path)
+def fetched(path: Path, metadata: SiteFacts, start: float, *, between: Callable[[], None] | None = None) -> Fetched:
+    """A file that is there, whose fetch began at `start` of the performance counter; `between` as of `sha256_of`."""
+    digest = sha256_of(path, between=between)
     return Fetched(path, path.stat().st_size, digest, time.perf_counter() - start, metadata)

@@ -61,7 +61,8 @@ def check_media(path: Path) -> None:
     if not head:
         raise FetchFailure(Outcome.EMPTY_FILE)
     if sniff(head) is None and not _is_sound(head):
-        raise FetchFailure(Outcome.NOT_A_VIDEO, f"its first bytes are {head[:16]!r}")
+        # Not which bytes they are: the file may be anything that a list leads to, and details are shown to many.
+        raise FetchFailure(Outcome.NOT_A_VIDEO, "its first bytes are those of no media container that is known")
 
 
 def _is_sound(head: bytes) -> bool:

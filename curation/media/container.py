@@ -155,7 +155,7 @@ def _demuxer(path: Path, *, bare_sound: bool = False) -> str:
         raise MediaFailure(Outcome.EMPTY_FILE)
     demuxer = sniff(head) or (sniff_sound(head) if bare_sound else None)
     if demuxer is None:
-        raise MediaFailure(Outcome.NOT_A_VIDEO, f"its first bytes are {head[:12]!r}")
+        raise MediaFailure(Outcome.NOT_A_VIDEO, "its first bytes are those of no media container that is known")
     return demuxer
 
 

@@ -18,7 +18,7 @@ from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, VerdictRow
 from curation.review.label_studio_results import CHOICE, LABEL_CONFIG, Said, choice, results, said
 from curation.review.queue import Item, flagged
-from curation.review.records import Record, record_of, take_in
+from curation.review.records import Record, record_of, sentence, take_in
 from curation.review.settings import ReviewSettings
 from curation.review.verdicts import DECIDING, Given, RejectReason, Role, Verdict, still_said
 from shards.errors import BadInput
@@ -63,9 +63,9 @@ def import_tasks(ledger: Ledger, path: Path, settings: ReviewSettings) -> tuple[
         tasks = json.loads(path.read_text(encoding="utf-8"))
         found = [one for task in tasks for one in _of_task(task, spans)]
     except (OSError, ValueError, ValidationError, KeyError, TypeError, AttributeError) as error:
-        reason = str(error).splitlines()[0]
         raise BadInput(
-            f"{path} is no JSON export of Label Studio: {reason}", remedy="export tasks as JSON, with `clip_id` in data"
+            f"{path} is no JSON export of Label Studio: {sentence(error)}",
+            remedy="export tasks as JSON, with `clip_id` in data",
         ) from error
     # Their numbers come from several places, and none of them takes back another.
     numbered = [one.model_copy(update={"id": at}) for at, one in enumerate(found, 1)]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -57,6 +57,14 @@ class Record(BaseModel):
         return Answer(
             self.clip_id, self.verdict, self.reviewer, self.reason, self.known_by, edits, self.seconds, self.page
         ).in_print()
+
+
+def sentence(error: Exception) -> str:
+    """What is wrong, in one line; of many things that are wrong with a row, the first."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))} is {first['input']!r}: {first['msg']}"[:300]
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 COLUMNS = tuple(Record.model_fields)

@@ -10,8 +10,10 @@ from pathlib import Path
 from curation.outcomes import Outcome
 from curation.sources.base import Read, RowFault
 from curation.sources.identity import YOUTUBE_ID, youtube_link
+from curation.sources.records import BadRecord, Cells, records
 from curation.sources.rows import row_of
 from curation.sources.settings import SourceSettings
+from curation.sources.text import lines_of, open_text
 
 NAMES_FILE = "class_labels_indices.csv"
 SPLITS = ("unbalanced_train", "balanced_train", "eval")
@@ -26,25 +28,28 @@ def read_audioset(file: Path, settings: SourceSettings) -> Read:  # noqa: ARG001
     """A row for each segment; its split is in the name of the list."""
     names = _names(file.parent / NAMES_FILE)
     split = next((one for one in SPLITS if file.name.startswith(one)), "")
-    with file.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
-        reader = csv.reader(lines, skipinitialspace=True)
-        for cells in reader:
-            number = reader.line_num
-            if not cells or cells[0].startswith("#"):
+    with open_text(file) as text:
+        for one in records(lines_of(text), delimiter=",", is_row=_is_segment, skip_space=True):
+            if isinstance(one, BadRecord):
+                yield RowFault(str(file), one.number, Outcome.BAD_LINE, one.detail)
+            elif one.cells[0].startswith("#"):
                 continue
-            if len(cells) != 4 or not YOUTUBE_ID.fullmatch(cells[0]):
-                yield RowFault(str(file), number, Outcome.BAD_LINE, "not: YouTube id, start, end, labels")
-                continue
-            video, start, end, labels = cells
-            words = [names.get(one.strip(), one.strip()) for one in labels.split(",")]
-            fields = {"url": youtube_link(video), "start": start, "end": end, "split": split}
-            yield row_of(fields | {"label": words[0], "caption": ", ".join(words)}, file, number)
+            elif _is_segment(one.cells):
+                video, start, end, labels = one.cells
+                words = [names.get(each.strip(), each.strip()) for each in labels.split(",")]
+                fields = {"url": youtube_link(video), "start": start, "end": end, "split": split}
+                yield row_of(fields | {"label": words[0], "caption": ", ".join(words)}, file, one.number)
+            else:
+                yield RowFault(str(file), one.number, Outcome.BAD_LINE, "not: YouTube id, start, end, labels")
+
+
+def _is_segment(cells: Cells) -> bool:
+    return len(cells) == 4 and bool(YOUTUBE_ID.fullmatch(cells[0]))
 
 
 def _names(file: Path) -> dict[str, str]:
     if not file.is_file():
         return {}
-    with file.open(encoding="utf-8", newline="") as lines:
-        return {
-            row["mid"]: row["display_name"] for row in csv.DictReader(lines) if {"mid", "display_name"} <= row.keys()
-        }
+    with open_text(file) as text:
+        rows = csv.DictReader(lines_of(text))
+        return {row["mid"]: row["display_name"] for row in rows if {"mid", "display_name"} <= row.keys()}

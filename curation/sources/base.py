@@ -1,6 +1,7 @@
 """What a source list yields: rows to fetch, and faults that keep a line from being a row."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from curation.sources.identity import canonical_link
 ID_DIGITS = 20
 WEB = ("http://", "https://")
 MEMBER = "!/"
+_IN_TAR = re.compile(rf"(.*?\.tar){MEMBER}(.+)", re.I | re.S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,7 @@ class SourceRow:
 
     Either `link` or `path` is set. Times are microseconds from the video's first frame, None where not given. `row`
     is the line of the table where the row begins, counted from 1 as an editor does; `member` names a file inside the
-    tar at `path`.
+    tar at `path`. `note` tells what was odd about a line that is taken all the same.
     """
 
     link: str | None
@@ -34,6 +36,7 @@ class SourceRow:
     row: int
     split: str = ""
     member: str | None = None
+    note: str = ""
 
     @property
     def name(self) -> str:
@@ -79,11 +82,17 @@ def ids_of(item: str) -> set[str]:
 
 def path_from_here(item: str) -> str:
     """A path as the ledger has it, also of a member of a tar; what can be no path stays as it is."""
-    file, inside, member = item.partition(f".tar{MEMBER}")
+    file, member = split_member(item)
     try:
-        return f"{Path(f'{file}.tar').resolve()}{MEMBER}{member}" if inside else str(Path(item).resolve())
+        return f"{Path(file).resolve()}{MEMBER}{member}" if member else str(Path(file).resolve())
     except (OSError, RuntimeError, ValueError):
         return item
+
+
+def split_member(name: str) -> tuple[str, str]:
+    """The path of a tar and the name of its member; the path alone, and nothing, where none is named."""
+    found = _IN_TAR.fullmatch(name)
+    return (found[1], found[2]) if found else (name, "")
 
 
 def is_web(link: str) -> bool:

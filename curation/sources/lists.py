@@ -4,12 +4,14 @@ import re
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from curation.fetch.egress import check_link
 from curation.fetch.failures import FetchFailure
 from curation.fetch.governor import Governor
 from curation.fetch.listing import SEARCH, entries, files_at
 from curation.fetch.settings import FetchSettings
 from curation.sources.base import Read, RowFault, SourceRow, printable
-from curation.sources.folder import SUFFIXES
+from curation.sources.identity import without_fragment
+from curation.sources.suffixes import SUFFIXES
 
 LIST = "list:"
 """Before a link: it leads to a list, whatever it looks like."""
@@ -50,7 +52,7 @@ def read_list(source: str, fetch: FetchSettings, *, most: int, governor: Governo
     link = source.removeprefix(LIST)
     try:
         for number, entry in enumerate(entries(link, fetch, most=most, governor=governor), start=1):
-            yield _row(entry.link, entry.title, source, number)
+            yield _row(entry.link, entry.title, source, number, fetch)
     except FetchFailure as failure:
         yield RowFault(source, 0, failure.outcome, failure.detail, failure.retry_at)
 
@@ -63,9 +65,9 @@ def read_prefix(source: str, fetch: FetchSettings, *, most: int, governor: Gover
     except FetchFailure as failure:
         yield RowFault(source, 0, failure.outcome, failure.detail, failure.retry_at)
         return
-    links = [one for one in found if PurePosixPath(urlsplit(one).path).suffix in SUFFIXES]
+    links = [one for one in found if PurePosixPath(urlsplit(one).path).suffix.lower() in SUFFIXES]
     for number, link in enumerate(links, start=1):
-        yield _row(link, "", source, number, label=folder_of(link, base))
+        yield _row(link, "", source, number, fetch, label=folder_of(link, base))
 
 
 def folder_of(link: str, base: str) -> str:
@@ -74,9 +76,16 @@ def folder_of(link: str, base: str) -> str:
     return unquote(PurePosixPath(inside).parent.name)
 
 
-def _row(link: str, caption: str, table: str, number: int, *, label: str = "") -> SourceRow:
+def _row(
+    link: str, caption: str, table: str, number: int, fetch: FetchSettings, *, label: str = ""
+) -> SourceRow | RowFault:
+    """The row of an entry: whoever made the list may have named anything, so it is looked at as a typed link is."""
+    try:
+        check_link(link, allow_loopback=fetch.allow_loopback)
+    except FetchFailure as failure:
+        return RowFault(table, number, failure.outcome, printable(f"{link}: {failure.detail}"))
     return SourceRow(
-        link=link,
+        link=without_fragment(link),
         path=None,
         start_us=None,
         end_us=None,

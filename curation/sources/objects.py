@@ -5,8 +5,8 @@ from pathlib import PurePosixPath
 from curation.fetch.objects import STORES, is_object, store
 from curation.outcomes import Outcome
 from curation.sources.base import Read, RowFault, SourceRow, printable
-from curation.sources.folder import SUFFIXES
 from curation.sources.lists import folder_of
+from curation.sources.suffixes import SUFFIXES
 
 __all__ = ["STORES", "is_object", "read_objects"]
 
@@ -25,10 +25,13 @@ def read_objects(prefix: str, *, most: int) -> Read:
         # Each store has its own errors: no such bucket, no rights, no network.
         yield RowFault(prefix, 0, Outcome.UNREACHABLE, f"{type(error).__name__}: {error}"[:300])
         return
-    media = [name for name in names if PurePosixPath(name).suffix.lower() in SUFFIXES][:most]
+    media = [name for name in names if PurePosixPath(name).suffix.lower() in SUFFIXES]
     if not media:
         yield RowFault(prefix, 0, Outcome.FILE_MISSING, "no media file lies below this prefix")
-    for number, name in enumerate(media, start=1):
+    if len(media) > most:
+        detail = f"{len(media)} media files lie below it, where `sources.max_entries` is {most}"
+        yield RowFault(prefix, 0, Outcome.TOO_LARGE, detail)
+    for number, name in enumerate(media[:most], start=1):
         yield SourceRow(
             link=f"{scheme}://{name}",
             path=None,

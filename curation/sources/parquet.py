@@ -1,43 +1,75 @@
-"""Tables of links or paths as parquet, read a batch at a time; columns as in `table.py`."""
+"""Tables of links or paths as parquet; columns as in `table.py`.
 
+A few kilobytes of parquet can unpack to gigabytes, so another process, which may die of it, does that
+(`parquet_worker.py`); its rows come here one at a time.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from curation.outcomes import Outcome
-from curation.sources.base import Read, RowFault
+from curation.sources.base import Read, RowFault, printable
 from curation.sources.rows import columns_of, row_of
 from curation.sources.settings import SourceSettings
 
-ROWS_AT_ONCE = 10_000
+MAX_ROW_BYTES = 4 << 20
+"""Most bytes of what a row says, as JSON [ours]."""
 
 
 def read_parquet(file: Path, settings: SourceSettings) -> Read:
     """Rows of a parquet file; only columns that mean something are read."""
-    import pyarrow
-    import pyarrow.parquet
+    names, number = columns_of(settings.columns), 0
+    wanted = sorted({name for aliases in names.values() for name in aliases})
+    leading = sorted({*names["link"], *names["path"]})
+    with _unpacked(file, wanted, leading) as told:
+        for one in told:
+            if "row" in one:
+                number += 1
+                yield row_of(one["row"], file, number, names)
+            elif "columns" in one:
+                detail = f"its columns are: {', '.join(one['columns'])}"
+                yield RowFault(str(file), 0, Outcome.MISSING_COLUMN, printable(detail)[:500])
+            else:
+                what = "it breaks off" if number else "it is no parquet file that can be read"
+                detail = printable(f"{what}: {one['fault']}")[:300]
+                yield RowFault(str(file), number + bool(number), Outcome.BAD_LINE, detail)
 
-    names = columns_of(settings.columns)
+
+@contextmanager
+def _unpacked(file: Path, wanted: list[str], leading: list[str]) -> Iterator[Iterator[dict[str, Any]]]:
+    """What the worker says about a file."""
+    command = [sys.executable, "-P", "-m", "curation.sources.parquet_worker", str(file), json.dumps([wanted, leading])]
+    worker = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment()
+    )
     try:
-        table = pyarrow.parquet.ParquetFile(file)
-    except (pyarrow.ArrowException, OSError) as error:
-        yield RowFault(str(file), 0, Outcome.BAD_LINE, f"it is no parquet file: {error}"[:300])
-        return
-    with table:
-        wanted = {name for aliases in names.values() for name in aliases}
-        columns = [name for name in table.schema_arrow.names if name.strip().lower() in wanted]
-        if not {name.strip().lower() for name in columns} & {*names["link"], *names["path"]}:
-            detail = f"its columns are: {', '.join(table.schema_arrow.names)}"
-            yield RowFault(str(file), 0, Outcome.MISSING_COLUMN, detail)
+        yield _told(worker)
+    finally:
+        worker.kill()
+        worker.communicate()
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of ours but what Python needs."""
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH") if name in os.environ}
+    # Arrow's other allocators reserve address space that they never use, which is what is limited.
+    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "ARROW_DEFAULT_MEMORY_POOL": "system"}
+
+
+def _told(worker: "subprocess.Popen[bytes]") -> Iterator[dict[str, Any]]:
+    assert worker.stdout
+    while line := worker.stdout.readline(MAX_ROW_BYTES):
+        if not line.endswith(b"\n"):
+            yield {"fault": f"a row has more than {MAX_ROW_BYTES} bytes"}
             return
-        number = 0
-        try:
-            for batch in table.iter_batches(ROWS_AT_ONCE, columns=columns):
-                for fields in batch.to_pylist():
-                    number += 1
-                    yield row_of(_named(fields), file, number, names)
-        except (pyarrow.ArrowException, OSError) as error:
-            yield RowFault(str(file), number + 1, Outcome.BAD_LINE, f"it breaks off: {error}"[:300])
-
-
-def _named(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name.strip().lower(): value for name, value in fields.items()}
+        yield json.loads(line)
+    if code := worker.wait():
+        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        yield {"fault": f"what unpacked it ended with {name}"}

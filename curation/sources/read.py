@@ -1,12 +1,13 @@
 """Read any mix of sources: tables, folders, files, tars, links, lists on sites, prefixes of object stores.
 
 A new kind is a new file and a line here: by a file's ending in READERS, by how it begins in
-BY_CONTENT, else in `_read`.
+BY_CONTENT, else in `_read`. Objects and files of this machine come in only where the operator named them: what lists
+name is http(s), or lies where a table says.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from glob import glob
+from glob import glob, has_magic
 from pathlib import Path
 
 from curation.fetch.governor import Governor
@@ -14,13 +15,19 @@ from curation.fetch.settings import FetchSettings
 from curation.outcomes import Outcome
 from curation.sources.audioset import is_audioset, read_audioset
 from curation.sources.base import Read, RowFault, SourceRow, is_web
-from curation.sources.folder import read_file, read_folder
+from curation.sources.folder import leads_out, read_file, read_folder
+from curation.sources.identity import without_fragment
+from curation.sources.link_list import SUFFIXES as LISTS
+from curation.sources.link_list import begins_as_list, read_link_list
 from curation.sources.lists import PREFIX, is_list, read_list, read_prefix
 from curation.sources.objects import is_object, read_objects
 from curation.sources.parquet import read_parquet
+from curation.sources.rows import columns_of
 from curation.sources.selection import Selection
 from curation.sources.settings import SourceSettings
-from curation.sources.table import read_csv, read_jsonl
+from curation.sources.suffixes import SUFFIXES
+from curation.sources.table import header_of, read_csv, read_jsonl
+from curation.sources.text import EndlessLine, open_text
 from curation.sources.vggsound import is_vggsound, read_vggsound
 from curation.sources.webdataset import read_webdataset
 from shards.errors import BadInput
@@ -113,8 +120,13 @@ def _read(
         yield _link_row(text, position)
     else:
         for path in _paths(source):
+            if not Path(source).exists() and not settings.follow_links and (wrong := leads_out(path, _base(source))):
+                yield RowFault(str(path), 0, wrong[0], f"{path}: {wrong[1]}")
+                continue
             try:
-                yield from _read_path(path, settings)
+                yield from _or_empty(_read_path(path, settings), path)
+            except EndlessLine as error:
+                yield RowFault(str(path), error.number, Outcome.BAD_LINE, str(error))
             except OSError as error:
                 raise BadInput(f"{path} cannot be read: {error.strerror}", remedy="check its permissions") from error
 
@@ -131,22 +143,56 @@ def _paths(source: str | Path) -> list[Path]:
     )
 
 
+def _or_empty(read: Read, path: Path) -> Read:
+    """What is read of a source; if that is nothing, one fault that says so."""
+    first = next(read, None)
+    if first is None:
+        yield RowFault(str(path), 0, Outcome.FILE_MISSING, "it names no video")
+        return
+    yield first
+    yield from read
+
+
 def _read_path(path: Path, settings: SourceSettings) -> Read:
     if path.is_dir():
-        return read_folder(path)
-    reader = READERS.get(path.suffix.lower())
-    if reader is read_csv:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            head = file.read(HEAD_CHARACTERS)
-        reader = next((each for knows, each in BY_CONTENT if knows(head)), read_csv)
+        return read_folder(path, settings)
+    if not path.is_file():
+        # A pipe would be waited for, or never end.
+        return read_file(path)
+    suffix = path.suffix.lower()
+    reader = READERS.get(suffix)
+    if reader is read_csv or suffix in LISTS or not (reader or suffix in SUFFIXES):
+        reader = _text_reader(path, settings)
     return reader(path, settings) if reader else read_file(path)
+
+
+def _text_reader(path: Path, settings: SourceSettings) -> Reader | None:
+    """Who reads a text, by how it begins: it may be a table by another name; None if it is neither table nor list."""
+    suffix = path.suffix.lower()
+    with open_text(path) as text:
+        head = text.read(HEAD_CHARACTERS)
+    if known := next((each for knows, each in BY_CONTENT if knows(head)), None):
+        return known
+    if suffix in READERS:
+        return READERS[suffix]
+    names = columns_of(settings.columns)
+    if suffix in LISTS:
+        return read_csv if header_of(head.splitlines(), names).leads(names) else read_link_list
+    return read_link_list if begins_as_list(head) else None
+
+
+def _base(pattern: str | Path) -> Path:
+    """The folder that a pattern is about: all of it before the first part that is none of its own."""
+    parts = Path(pattern).parts
+    plain = next((at for at, part in enumerate(parts) if has_magic(part)), len(parts))
+    return Path(*parts[:plain])
 
 
 def _link_row(link: str, position: int) -> SourceRow | RowFault:
     if not is_web(link):
         return RowFault("links", position, Outcome.BAD_LINK, f"{link} is not http or https")
     return SourceRow(
-        link=link,
+        link=without_fragment(link),
         path=None,
         start_us=None,
         end_us=None,

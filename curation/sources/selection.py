@@ -11,6 +11,7 @@ from curation.sources.base import RowFault, SourceRow, is_web, video_id
 from curation.sources.identity import YOUTUBE_ID, canonical_link, youtube_link
 from curation.sources.licence import licence_allowed
 from curation.sources.settings import SourceSettings
+from curation.sources.text import MARK, decode_text
 from shards.errors import BadInput
 
 _CLIP_NAME = re.compile(r"([A-Za-z0-9_-]{11})_\d{6}(\.\w+)?")
@@ -48,10 +49,10 @@ def _excluded(lists: Sequence[Path]) -> tuple[set[str], set[str]]:
     videos, names = set[str](), set[str]()
     for file in lists:
         try:
-            text = file.read_text(encoding="utf-8", errors="replace")
+            text = decode_text(file.read_bytes())
         except OSError as error:
             raise BadInput(f"{file} cannot be read: {error.strerror}", remedy="check `sources.exclude`") from error
-        for line in text.splitlines():
+        for line in text.replace(MARK, "").splitlines():
             first = line.strip() if is_web(line.strip()) else re.split(r"[,;\t]", line.strip())[0].strip().strip('"')
             if not first or first.startswith("#"):
                 continue

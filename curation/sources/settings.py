@@ -20,6 +20,9 @@ class SourceSettings(BaseModel):
     exclude: tuple[Path, ...] = Field(
         (), description="lists of links or YouTube ids that must not come in, such as the test ids of a benchmark"
     )
+    follow_links: bool = Field(
+        False, description="follow symbolic links out of a source folder, to files and to folders"
+    )
     hosts: tuple[str, ...] = Field((), description="take links to these hosts and what is below them; empty takes all")
     licences: tuple[str, ...] = Field(
         (), description='take these licences, "CC-BY" takes every version of it; empty takes all'

@@ -1,4 +1,4 @@
-"""Tables of links or paths: CSV with a header, or JSON lines.
+"""Tables of links or paths: delimited text with a header, or JSON lines.
 
 Columns: `url` (or `link`) or `path` (or `file`); optional `start` and `end` in seconds or [h:]mm:ss, `caption`,
 `label` (or `class`), `licence`, `split`. Others are passed over; other names are told in `sources.columns`.
@@ -6,47 +6,87 @@ Columns: `url` (or `link`) or `path` (or `file`); optional `start` and `end` in 
 
 import csv
 import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, TextIO
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path, PurePosixPath
 
 from curation.outcomes import Outcome
-from curation.sources.base import Read, RowFault, printable
+from curation.sources.base import Read, RowFault, SourceRow, printable
+from curation.sources.records import BadRecord, Cells, Record, records
 from curation.sources.rows import columns_of, has_undecoded, row_of
 from curation.sources.settings import SourceSettings
+from curation.sources.suffixes import SUFFIXES
+from curation.sources.text import MARK, is_too_long, lines_of, open_text
 
 Names = Mapping[str, tuple[str, ...]]
 
+DELIMITERS = ",;\t|"
+
+_SPREADSHEET = re.compile(r'"?sep=(.)"?\s*', re.I)
+"""A first line by which spreadsheets tell each other the delimiter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """How a table begins: its delimiter, its columns in lower case, and whether a first line names the delimiter."""
+
+    delimiter: str
+    columns: Cells
+    announced: bool = False
+
+    def leads(self, names: Names) -> bool:
+        """Whether it has a column of links or of paths."""
+        return bool({*names["link"], *names["path"]} & set(self.columns))
+
 
 def read_csv(file: Path, settings: SourceSettings) -> Read:
-    """Rows of a CSV table; commas, semicolons or tabs, whichever its header has most of."""
+    """Rows of a table; commas, semicolons, tabs or bars, whichever its header makes most sense with."""
     names = columns_of(settings.columns)
-    with _open(file) as lines:
-        header = next((line for line in lines if line.strip()), "")
-        delimiter = max(",;\t", key=header.count)
-        columns = [name.strip().lower() for name in next(csv.reader([header], delimiter=delimiter), [])]
-    if not set(columns) & {*names["link"], *names["path"]}:
-        outcome = Outcome.BAD_ENCODING if has_undecoded(header) else Outcome.MISSING_COLUMN
-        yield RowFault(str(file), 0, outcome, printable(f"its columns are: {', '.join(columns) or 'none'}"))
+    with open_text(file) as text:
+        header = header_of(lines_of(text), names)
+    if not header.leads(names):
+        said = "".join(header.columns)
+        # UTF-16 without a mark is UTF-8 with a NUL behind every letter.
+        outcome = Outcome.BAD_ENCODING if has_undecoded(said) or "\0" in said else Outcome.MISSING_COLUMN
+        yield RowFault(
+            str(file), 0, outcome, printable(f"its columns are: {', '.join(header.columns) or 'none'}")[:500]
+        )
         return
-    with _open(file) as lines:
-        # Strict, so that a quote which is never closed is a fault and not a cell that swallows the table.
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        yield from _csv_rows(reader, columns, delimiter, file, names)
+    with open_text(file) as text:
+        yield from _csv_rows(lines_of(text), header, file, names)
+
+
+def header_of(lines: Iterable[str], names: Names) -> Header:
+    """The header of a table."""
+    filled = (line for line in lines if line.strip())
+    first = next(filled, "")
+    if told := _SPREADSHEET.fullmatch(first.strip(MARK)):
+        return Header(told[1], _columns(next(filled, ""), told[1]), announced=True)
+    known = set(chain.from_iterable(names.values()))
+
+    def sense(delimiter: str) -> tuple[int, int]:
+        columns = _columns(first, delimiter)
+        return len(known.intersection(columns)), len(columns)
+
+    best = max(DELIMITERS, key=sense)
+    return Header(best, _columns(first, best))
 
 
 def read_jsonl(file: Path, settings: SourceSettings) -> Read:
     """Rows of a file with one JSON object a line."""
     names = columns_of(settings.columns)
-    with _open(file) as lines:
-        for number, line in enumerate(lines, start=1):
+    with open_text(file) as text:
+        for number, line in enumerate(lines_of(text), start=1):
             if not line.strip():
                 continue
             try:
                 fields = json.loads(line)
             except (ValueError, RecursionError) as error:
                 bad = Outcome.BAD_ENCODING if has_undecoded(line) else Outcome.BAD_LINE
-                yield RowFault(str(file), number, bad, f"not JSON: {error}")
+                why = "it is too long" if is_too_long(line) else f"not JSON: {error}"
+                yield RowFault(str(file), number, bad, why)
                 continue
             if isinstance(fields, dict):
                 yield row_of({key.strip().lower(): value for key, value in fields.items()}, file, number, names)
@@ -54,30 +94,49 @@ def read_jsonl(file: Path, settings: SourceSettings) -> Read:
                 yield RowFault(str(file), number, Outcome.BAD_LINE, "not a JSON object")
 
 
-def _open(file: Path) -> TextIO:
-    return file.open(encoding="utf-8-sig", errors="surrogateescape", newline="")
+def _columns(line: str, delimiter: str) -> Cells:
+    try:
+        cells: Cells = next(csv.reader((line,), delimiter=delimiter), [])
+    except csv.Error:
+        return []
+    return [name.strip().strip(MARK).lower() for name in cells]
 
 
-def _csv_rows(reader: Any, columns: list[str], delimiter: str, file: Path, names: Names) -> Read:
-    in_header = True
-    while True:
-        number = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield RowFault(str(file), number, Outcome.BAD_LINE, f"{error} (line {number} to {reader.line_num})")
+def _csv_rows(lines: Iterable[str], header: Header, file: Path, names: Names) -> Read:
+    columns = header.columns
+    times = {*names["start"], *names["end"]} if header.delimiter != "," else set[str]()
+
+    def row(number: int, cells: Cells) -> SourceRow | RowFault:
+        return row_of(_fields(columns, cells, times), file, number, names)
+
+    def is_row(cells: Cells) -> bool:
+        one = row(1, cells) if len(cells) == len(columns) else None
+        return isinstance(one, SourceRow) and (one.link is not None or _is_media(one.path))
+
+    read = records(lines, delimiter=header.delimiter, is_row=is_row)
+    for one in _behind_header(read, header):
+        if isinstance(one, BadRecord):
+            yield RowFault(str(file), one.number, Outcome.BAD_LINE, one.detail)
             continue
-        if not any(cell.strip() for cell in cells):
-            continue
-        if in_header:
-            in_header = False
-            continue
-        if len(columns) == 1:
-            cells = [delimiter.join(cells)]
+        cells = [header.delimiter.join(one.cells)] if len(columns) == 1 else one.cells
         if any(cell.strip() for cell in cells[len(columns) :]):
             detail = f"it has {len(cells)} cells, the header {len(columns)}"
-            yield RowFault(str(file), number, Outcome.BAD_LINE, detail)
+            yield RowFault(str(file), one.number, Outcome.BAD_LINE, detail)
         else:
-            yield row_of(dict(zip(columns, cells, strict=False)), file, number, names)
+            yield row(one.number, cells)
+
+
+def _behind_header(read: Iterator[Record | BadRecord], header: Header) -> Iterator[Record | BadRecord]:
+    for _ in range(1 + header.announced):
+        next(read, None)
+    return read
+
+
+def _fields(columns: Cells, cells: Cells, times: Collection[str]) -> dict[str, str]:
+    """Cells by column; where commas do not part cells they may stand in numbers, as spreadsheets of half Europe do."""
+    fields = dict(zip(columns, cells, strict=False))
+    return fields | {name: fields[name].replace(",", ".") for name in times & fields.keys()}
+
+
+def _is_media(path: Path | None) -> bool:
+    return path is not None and PurePosixPath(path).suffix.lower() in SUFFIXES

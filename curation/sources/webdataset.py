@@ -1,100 +1,130 @@
-"""Existing WebDataset tars as sources: each sample with a video is a row, words come from its `.txt` and `.json`.
+"""Existing WebDataset tars as sources: each video in one is a row, words come from its `.txt` and `.json`.
 
-Names inside a tar are not trusted: they only say which member is meant, never where anything is written.
+Names inside a tar are not trusted: they only say which member is meant, never where anything is written. Members of a
+sample need not stand side by side. Words without a video, and members that are no plain files, are told one by one.
 """
 
 import json
-import tarfile
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from curation.outcomes import Outcome
 from curation.sources.base import Read, RowFault, SourceRow, printable
-from curation.sources.folder import SUFFIXES
 from curation.sources.rows import NAMES, columns_of, row_of
+from curation.sources.samples import paired
 from curation.sources.settings import SourceSettings
+from curation.sources.suffixes import HEAD_BYTES, SUFFIXES, begins_as_media
+from curation.sources.text import decode_text
+from curation.tars import BadTar, Kind, Member, members, read_member
 
 MAX_TEXT_BYTES = 1 << 20
+WORDS = (".txt", ".json")
+Names = Mapping[str, tuple[str, ...]]
 
 
 def read_webdataset(file: Path, settings: SourceSettings) -> Read:
-    """A row for each sample of a tar that holds a video."""
-    names, number = columns_of(settings.columns), 0
-    try:
-        with tarfile.open(file, "r:") as tar:
-            for members in _samples(tar):
-                video = next((one for one in members if _suffix(one) in SUFFIXES), None)
-                if video:
-                    number += 1
-                    yield _row(tar, members, video, file, number, names)
-    except (tarfile.TarError, OSError, EOFError) as error:
-        yield RowFault(str(file), number + 1, Outcome.BAD_LINE, f"it is no whole tar: {error}")
-        return
-    if not number:
+    """A row for each video of a tar."""
+    names = columns_of(settings.columns)
+    with file.open("rb") as tar:
+        found = _Contents()
+        yield from found.gather(tar, str(file))
+        words = {one.name: one for one in found.words}
+        pairs, alone = paired(list(found.videos), list(words))
+        for name, video in found.videos.items():
+            yield _row(tar, [words[one] for one in pairs[name]], video, file, names)
+    if found.videos:
+        for name in alone:
+            detail = f"no video of this tar goes with {printable(name)}"
+            yield RowFault(str(file), words[name].number, Outcome.FILE_MISSING, detail)
+    elif not found.broken:
         yield RowFault(str(file), 0, Outcome.FILE_MISSING, "no sample of it holds a video")
 
 
-def _samples(tar: tarfile.TarFile) -> Iterator[list[tarfile.TarInfo]]:
-    """Members of one key after the other; WebDataset keeps those of a sample side by side."""
-    key, members = "", list[tarfile.TarInfo]()
-    for member in tar:
-        # Links, devices and folders are nothing that a sample is made of.
-        if not member.isreg():
-            continue
-        if (now := _key(member)) != key and members:
-            yield members
-            members = []
-        key = now
-        members.append(member)
-    if members:
-        yield members
+@dataclass
+class _Contents:
+    """What a tar holds that is for us: the first member of each name."""
+
+    videos: dict[str, Member] = field(default_factory=dict)
+    words: list[Member] = field(default_factory=list)
+    broken: bool = False
+
+    def gather(self, tar: BinaryIO, table: str) -> Iterable[RowFault]:
+        """Read it through; what cannot be taken is told."""
+        number = 0
+        try:
+            for member in members(tar):
+                number = member.number
+                place = tar.tell()
+                if wrong := self._take(tar, member):
+                    outcome, detail = wrong
+                    yield RowFault(table, number, outcome, printable(f"{member.name}: {detail}"))
+                tar.seek(place)
+        except (BadTar, OSError) as error:
+            self.broken = True
+            yield RowFault(table, number + 1, Outcome.BAD_LINE, printable(f"it is no whole tar: {error}"))
+
+    def _take(self, tar: BinaryIO, member: Member) -> tuple[Outcome, str] | None:
+        suffix = _suffix(member.name)
+        if PurePosixPath(member.name).name.startswith("."):
+            # As in folders: some systems leave such next to real ones.
+            return None
+        if member.kind is not Kind.FILE:
+            ours = member.kind is not Kind.FOLDER and suffix in SUFFIXES.union(WORDS)
+            return (Outcome.NOT_A_VIDEO, f"it is {member.kind.value}, no plain file") if ours else None
+        if suffix in WORDS:
+            self.words.append(member)
+        elif suffix in SUFFIXES or begins_as_media(read_member(tar, member, HEAD_BYTES)):
+            if member.name in self.videos:
+                return Outcome.DUPLICATE_ROW, f"the same name as member {self.videos[member.name].number}"
+            self.videos[member.name] = member
+        return None
 
 
 def _row(
-    tar: tarfile.TarFile,
-    members: Sequence[tarfile.TarInfo],
-    video: tarfile.TarInfo,
-    file: Path,
-    number: int,
-    names: dict[str, tuple[str, ...]],
+    tar: BinaryIO, words: Iterable[Member], video: Member, file: Path, names: dict[str, tuple[str, ...]]
 ) -> SourceRow | RowFault:
     if printable(video.name) != video.name:
-        return RowFault(str(file), number, Outcome.BAD_ENCODING, f"its name is not UTF-8: {printable(video.name)}")
+        detail = f"its name is not UTF-8: {printable(video.name)}"
+        return RowFault(str(file), video.number, Outcome.BAD_ENCODING, detail)
+    told, notes = _told(tar, words)
     # Where the video was found once is not where it is fetched from now.
     elsewhere = {*names["link"], *names["path"]}
-    words = {name: value for name, value in _words(tar, members).items() if name not in elsewhere}
-    row = row_of(words | {NAMES["path"][0]: file.name}, file, number, names | {"path": NAMES["path"]})
-    return row if isinstance(row, RowFault) else replace(row, member=video.name)
+    fields = {name: value for name, value in told.items() if name not in elsewhere}
+    row = row_of(fields | {NAMES["path"][0]: file.name}, file, video.number, names | {"path": NAMES["path"]})
+    if isinstance(row, RowFault):
+        return row
+    return replace(row, member=video.name, note="; ".join(filter(None, [row.note, *map(printable, notes)])))
 
 
-def _words(tar: tarfile.TarFile, members: Sequence[tarfile.TarInfo]) -> dict[str, Any]:
+def _told(tar: BinaryIO, words: Iterable[Member]) -> tuple[dict[str, Any], list[str]]:
+    """What the words say about a video, and which of them could not be taken."""
     found: dict[str, Any] = {}
-    for member in members:
-        if _suffix(member) not in (".txt", ".json") or member.size > MAX_TEXT_BYTES:
+    notes = []
+    for member in words:
+        if member.size > MAX_TEXT_BYTES:
+            notes.append(f"{member.name} is not read: it has {member.size} bytes")
             continue
-        file = tar.extractfile(member)
-        text = file.read().decode("utf-8", "surrogateescape") if file else ""
-        if _suffix(member) == ".txt":
+        text = decode_text(read_member(tar, member, MAX_TEXT_BYTES))
+        if _suffix(member.name) == ".txt":
+            if "caption" in found:
+                notes.append(f"{member.name} is not taken: there are other words for it")
             found.setdefault("caption", text.strip())
-            continue
-        try:
-            told = json.loads(text)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(told, dict):
-            found |= {
-                name.strip().lower(): value for name, value in told.items() if isinstance(value, str | int | float)
-            }
-    return found
+        elif isinstance(fields := _json(text), dict):
+            # What a `.txt` says comes before what stands among other facts.
+            found = {name.strip().lower(): value for name, value in fields.items()} | found
+        else:
+            notes.append(f"{member.name} is not taken: it is no JSON object")
+    return found, notes
 
 
-def _key(member: tarfile.TarInfo) -> str:
-    """Folder and name up to its first dot, as WebDataset has it."""
-    path = PurePosixPath(member.name)
-    return f"{path.parent}/{path.name.partition('.')[0]}"
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
-def _suffix(member: tarfile.TarInfo) -> str:
-    return PurePosixPath(member.name).suffix.lower()
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()

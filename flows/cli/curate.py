@@ -9,6 +9,7 @@ import typer
 from flows.cli.options import HomeOption, JsonOption, RecipeOption, home_of, recipe_of
 
 if TYPE_CHECKING:
+    from curation.home import Home
     from flows.summary import CurateSummary, DroppedClip
 
 
@@ -129,15 +130,24 @@ def protect(
     """Keep copies of a benchmark's videos out of every snapshot, whoever uploaded them anew, and however edited."""
     from curation.dedup.ledger import add_benchmark
     from curation.media.sandbox import MediaWorkers
-    from curation.sources.folder import SUFFIXES
+    from curation.sources.base import RowFault
+    from curation.sources.folder import read_folder
+    from curation.sources.settings import SourceSettings
+    from flows.cli.show import visible
     from shards.errors import BadInput
 
-    found = [path for one in files for path in (sorted(one.rglob("*")) if one.is_dir() else [one])]
-    videos = [path for path in found if path.suffix.lower() in SUFFIXES or path in files]
+    videos: list[Path] = []
+    for one in files:
+        for found in read_folder(one, SourceSettings()) if one.is_dir() else ():
+            if isinstance(found, RowFault):
+                typer.echo(f"{found.outcome}: {visible(found.detail)}", err=True)
+            elif found.path:
+                videos.append(found.path)
+        videos += [] if one.is_dir() else [one]
     if not videos:
         raise BadInput(
             f"there is no video in {', '.join(map(str, files))}",
-            remedy=f"name videos, or folders of files that end in {', '.join(sorted(SUFFIXES))}",
+            remedy="name videos, such as film.mp4, or folders of them",
         )
     with home_of(home).ledger() as ledger, MediaWorkers(count=1) as workers:
         kept = add_benchmark(
@@ -177,9 +187,18 @@ def takedown(
         typer.echo("caches and adapters that were trained on them are not changed; delete those that must go")
 
 
-def funnel(home: HomeOption = None, json: JsonOption = False) -> None:
-    """What came in and how it left, stage by stage."""
+def funnel(
+    home: HomeOption = None,
+    lines: Annotated[
+        bool, typer.Option("--lines", help="Name each line of a source that is a fault, came to nothing, or was odd.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """What came in and how it left, stage by stage, or line by line."""
     place = home_of(home)
+    if lines:
+        _show_lines(place, json=json)
+        return
     if not json:
         show_funnel(place.root)
         return
@@ -193,22 +212,42 @@ def funnel(home: HomeOption = None, json: JsonOption = False) -> None:
             print_json(asdict(stage))
 
 
+def _show_lines(home: "Home", *, json: bool) -> None:
+    from dataclasses import asdict
+
+    from curation.told import told_lines
+    from flows.cli.show import print_json, visible
+
+    with home.ledger(must_exist=True) as ledger:
+        for one in told_lines(ledger):
+            if json:
+                print_json(asdict(one) | {"remedy": one.remedy})
+            else:
+                mend = f"; mend: {one.remedy}" if one.remedy else ""
+                typer.echo(visible(f"{one.table}:{one.row}: {one.outcome}: {one.detail or 'no more is known'}{mend}"))
+
+
 def show_funnel(home: Path) -> None:
     """Print a home's funnel with the remedy of each loss, and what decided."""
     from curation.funnel import funnel as stages_of
     from curation.home import Home
     from curation.outcomes import remedy_of
     from curation.published import noted
+    from curation.told import count_told
     from flows.cli.show import table
 
     with Home(home).ledger(must_exist=True) as ledger:
-        stages = stages_of(ledger)
+        stages, odd = stages_of(ledger), count_told(ledger)
     rows = []
     for stage in stages:
         rows.append([stage.name, stage.entered, "" if stage.adds_up else "DOES NOT ADD UP", ""])
         ordered = sorted(stage.outcomes.items(), key=lambda one: -one[1])
         rows += [["", f"  {count}", name, remedy_of(name)] for name, count in ordered]
     table("funnel", ["stage", "items", "outcome", "remedy"], rows)
+    if odd:
+        typer.echo(
+            f"{odd} lines of sources are faults or were odd; each by name: clapboard funnel --lines --home {home}"
+        )
     if world := noted(home):
         typer.echo(world.told)
 

@@ -91,6 +91,11 @@ def _line_printer() -> Callable[[str, int, int, str], None]:
     return show
 
 
+def visible(text: str) -> str:
+    """Text of strangers for a terminal: what would move its cursor, or break the line, as escapes."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 def _plain(text: str) -> str:
     """Text that rich takes as it is: captions and links may hold square brackets, and worse."""
     from rich.markup import escape

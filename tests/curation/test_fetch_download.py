@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from curation.fetch.download import fetch, take_local
+from curation.fetch.download import fetch
 from curation.fetch.failures import FetchFailure
 from curation.fetch.governor import Governor
+from curation.fetch.local import take_local
 from curation.fetch.settings import FetchSettings
 from curation.fetch.ytdlp import backoff_s
 from curation.outcomes import Outcome

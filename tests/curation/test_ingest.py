@@ -65,6 +65,14 @@ def test_a_video_that_was_taken_down_does_not_come_back(any_ledger):
     assert videos_to_fetch(any_ledger, retry=True) == [row(2).source_id]
 
 
+def test_what_was_taken_down_under_another_id_of_its_link_does_not_come_back(any_ledger):
+    link = "https://a.example/watch?utm_source=x"
+    with any_ledger.session() as session:
+        session.add(TakedownRow(video_id="an-id-of-before", link=link, reason="asked", snapshots=[]))
+    register(any_ledger, [row(1, link=link), row(2)])
+    assert videos_to_fetch(any_ledger, retry=True) == [row(2).source_id]
+
+
 def test_only_what_may_work_is_fetched_again_and_not_before_its_time(any_ledger, tmp_path):
     register(any_ledger, [row(number) for number in range(7)])
     now = datetime.now(UTC)
@@ -189,3 +197,13 @@ def test_the_ledger_says_which_version_of_which_program_fetched_a_video(empty_le
         (video_id,) = videos_to_fetch(empty_ledger)
         fetch_video(empty_ledger, video_id, home=Home(tmp_path), settings=FetchSettings(allow_loopback=True))
     assert explain(empty_ledger, video_id)["fetch"]["by"].startswith("generic, yt-dlp 20")
+
+
+def test_an_object_that_no_source_names_is_not_read_with_our_credentials(empty_ledger, bucket, tmp_path):
+    import s3fs
+
+    s3fs.S3FileSystem().pipe_file(f"{bucket}/a.mp4", b"\0\0\0\x18ftypmp42" + bytes(2000))
+    for table, outcome in (("list:https://a.example/", Outcome.BAD_LINK), (bucket, Outcome.OK)):
+        register(empty_ledger, [row(1, link=f"{bucket}/a.mp4", table=table, start_us=len(table))])
+        video_id = row(1, link=f"{bucket}/a.mp4").source_id
+        assert fetch_video(empty_ledger, video_id, home=Home(tmp_path), settings=FetchSettings()) is outcome

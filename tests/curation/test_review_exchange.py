@@ -98,6 +98,67 @@ def test_a_table_comes_back_as_it_went_and_only_once(twin, ledger, request, tmp_
     assert str(progress(twin, SETTINGS)) == str(progress(source, SETTINGS))
 
 
+FORMULAS = ("=1+1", "+1", "-1", "@A1", "\t=1", "\r=1", "\n=1", "'=1", "''-x", "'plain", "-", "=", "＝1", "plain", " =1")
+
+
+@pytest.fixture
+def formulas(review_ledger):
+    """Answers whose every word is a formula."""
+    enrol(review_ledger, SETTINGS)
+    for number, text in enumerate(FORMULAS):
+        edits = Edits(label=text, caption=f"{text}HYPERLINK()", sound_late_us=-20_000)
+        said = Answer((FIRST, SECOND)[number % 2], Verdict.ACCEPT, f"{text}{number}", edits=edits, seconds=1.5)
+        answer(review_ledger, said, SETTINGS)
+    return review_ledger
+
+
+def test_no_cell_is_run_by_a_spreadsheet_and_all_come_back_equal(twin, formulas, tmp_path):
+    path = tmp_path / "answers.csv"
+    export_answers(formulas, path)
+    with path.open(newline="", encoding="utf-8") as file:
+        cells = [(name, cell) for row in csv.DictReader(file) for name, cell in row.items()]
+    assert not [cell for name, cell in cells if cell[:1] in tuple("=+-@\t\r\n＝") and name != "sound_late_us"]
+    assert import_answers(twin, path, SETTINGS) == (len(FORMULAS), 0)
+    assert rows(twin, WHOLE) == rows(formulas, WHOLE)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(("delimiter", "announced"), [(";", ""), ("\t", ""), (";", "sep=;\r\n"), (",", "")])
+def test_a_table_comes_back_from_a_spreadsheet(twin, answered, tmp_path, delimiter, announced, encoding):
+    path = tmp_path / "answers.csv"
+    export_answers(answered, path)
+    with path.open(newline="", encoding="utf-8") as file:
+        found = list(csv.DictReader(file))
+    with path.open("w", newline="", encoding=encoding) as file:
+        file.write(announced)
+        saved = csv.DictWriter(file, found[0], delimiter=delimiter)
+        saved.writeheader()
+        comma = delimiter != ","
+        saved.writerows(
+            row | {"seconds": row["seconds"].replace(".", ",") if comma else row["seconds"]} for row in found
+        )
+    assert import_answers(twin, path, SETTINGS) == (4, 0)
+    assert rows(twin) == rows(answered)
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ("a;b\n1;2\n", "it has no column clip_id, id, reviewer, verdict; its columns are: a, b"),
+        ("id,clip_id,reviewer,verdict\n1,x,ada,accept\n2,x,ada,acept\n", "in its row 2 verdict is 'acept'"),
+        ("id,clip_id,reviewer,verdict\none,x,ada,accept\n", "in its row 1 id is 'one'"),
+        ("id,clip_id,reviewer,verdict,parts\n1,x,ada,accept,[[\n", "in its row 1 parts is '[['"),
+        ("", "Empty CSV file"),
+    ],
+)
+def test_a_table_that_is_wrong_is_told_in_a_sentence(twin, tmp_path, table, told):
+    (tmp_path / "x.csv").write_text(table)
+    with pytest.raises(BadInput) as caught:
+        import_answers(twin, tmp_path / "x.csv", SETTINGS)
+    assert told in str(caught.value) and "validation error" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_roles_keep_a_clip_that_is_done_from_a_dispute(twin, contested, tmp_path):
     export_answers(contested, tmp_path / "answers.csv")
     import_answers(twin, tmp_path / "answers.csv", SETTINGS)

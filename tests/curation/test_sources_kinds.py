@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import json
+import resource
 import sys
 import tarfile
 from pathlib import Path
@@ -65,6 +66,21 @@ def test_vggsounds_list_is_known_by_its_content(tmp_path):
     assert (fault.row, fault.outcome) == (4, Outcome.BAD_LINE)
 
 
+@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_vggsounds_list_may_have_been_saved_by_a_spreadsheet(tmp_path, encoding, delimiter):
+    lines = (
+        "---g-f_I2yQ,1,people marching,test",
+        '--0PQM4-hqg,30,"waterfall',
+        "--56QUhyDQM,185.5,playing tennis,train",
+    )
+    table = tmp_path / "vggsound.csv"
+    table.write_bytes("\r\n".join(lines).replace(",", delimiter).encode(encoding))
+    first, fault, third = read(str(table))
+    assert (first.label, third.start_us) == ("people marching", 185_500_000)
+    assert (fault.row, fault.outcome) == (2, Outcome.BAD_LINE)
+
+
 def test_only_the_splits_that_are_asked_for_come(tmp_path):
     rows = read(write(tmp_path / "vggsound.csv", VGGSOUND), splits=["train"])
     assert [one.split for one in rows if not isinstance(one, RowFault)] == ["train", "train"]
@@ -114,6 +130,36 @@ def test_parquet_is_read_by_batches_and_by_other_names(tmp_path):
 def test_a_parquet_file_that_is_none_is_a_fault(tmp_path, content):
     (tmp_path / "bad.parquet").write_bytes(content)
     assert [one.outcome for one in read(str(tmp_path / "bad.parquet"))] == [Outcome.BAD_LINE]
+
+
+def test_words_of_parquet_are_text_whatever_their_type(tmp_path):
+    table = pyarrow.table(
+        {
+            "path": ["a.mp4", "b.mp4", "c.mp4", "d.mp4"],
+            "caption": pyarrow.array([b"a drum", "Käse".encode(), b"gr\xf6\xdfe", None], pyarrow.binary()),
+            "label": pyarrow.array([["drum", "snare"], [], ["x"], None], pyarrow.list_(pyarrow.string())),
+            "start": [1.5, float("nan"), None, 2.0],
+        }
+    )
+    pyarrow.parquet.write_table(table, tmp_path / "t.parquet")
+    first, second, third, fourth = read(str(tmp_path / "t.parquet"))
+    assert (first.caption, first.label, first.start_us) == ("a drum", "drum", 1_500_000)
+    assert first.note == "label is a list of 2; its first entry is taken"
+    assert (second.caption, second.label, second.start_us) == ("Käse", "", None)
+    assert (third.row, third.outcome) == (3, Outcome.BAD_ENCODING)
+    assert (fourth.caption, fourth.label, fourth.row) == ("", "", 4)
+
+
+def test_a_parquet_file_that_unpacks_to_gigabytes_is_a_fault_and_takes_none_here(tmp_path):
+    """One long word that a dictionary holds once, and that a hundred thousand rows mean."""
+    path, before = tmp_path / "bomb.parquet", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    word = pyarrow.array(["x" * 4_000_000])
+    words = pyarrow.DictionaryArray.from_arrays(pyarrow.array([0] * 100_000, pyarrow.int32()), word)
+    links = pyarrow.array(["https://a.example/1"] * 100_000)
+    pyarrow.parquet.write_table(pyarrow.table({"url": links, "caption": words}), path)
+    assert path.stat().st_size < 10_000_000
+    assert [one.outcome for one in read(str(path))] == [Outcome.BAD_LINE]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000
 
 
 def test_parquet_without_a_column_of_links_is_a_fault(tmp_path):
@@ -176,7 +222,9 @@ def test_links_and_devices_in_a_tar_are_no_samples(tmp_path):
     link = tarfile.TarInfo("evil.mp4")
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
     tar = tar_of(tmp_path / "a.tar", {"ok.mp4": FILM}, odd=link)
-    assert [row.member for row in read(str(tar))] == ["ok.mp4"]
+    fault, row = read(str(tar))
+    assert row.member == "ok.mp4"
+    assert (fault.outcome, fault.row) == (Outcome.NOT_A_VIDEO, 1) and "passwd" not in fault.detail
     with pytest.raises(FetchFailure, match="is no file"):
         take_member(tar, "evil.mp4", into=tmp_path, name="abc", settings=LOOPBACK)
     with pytest.raises(FetchFailure, match="more than"):
@@ -240,6 +288,34 @@ def test_a_playlist_is_listed_and_none_of_its_videos_is_asked_for(server):
     assert not any(path.endswith(".mp4") for path, _ in server.asked)
 
 
+@pytest.mark.parametrize(
+    ("entry", "outcome"),
+    [
+        ("s3://bucket/film.mp4", Outcome.BAD_LINK),
+        ("gs://bucket/film.mp4", Outcome.BAD_LINK),
+        ("file:///etc/passwd", Outcome.BAD_LINK),
+        ("http://user:secret@example.org/a.mp4", Outcome.BAD_LINK),
+        ("http://169.254.169.254/a.mp4", Outcome.BLOCKED_ADDRESS),
+    ],
+)
+def test_an_entry_of_a_list_is_looked_at_as_a_typed_link_is(server, entry, outcome):
+    items = "".join(f"<item><link>{link}</link></item>" for link in (entry, f"{server.base_url}/good.mp4"))
+    feed = f'<?xml version="1.0"?><rss version="2.0"><channel><title>t</title>{items}</channel></rss>'
+    fault, row = read("list:" + server.link("/odd.xml", web.body(feed.encode(), "application/rss+xml")))
+    assert (fault.outcome, fault.row) == (outcome, 1)
+    assert row.link == f"{server.base_url}/good.mp4"
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.txt", "t.jsonl"])
+def test_objects_come_from_sources_that_the_operator_named_and_from_no_table(tmp_path, name):
+    lines = {
+        "t.csv": "url\ns3://bucket/a.mp4\n",
+        "t.txt": "s3://bucket/a.mp4\n",
+        "t.jsonl": '{"url": "s3://b/a.mp4"}\n',
+    }
+    assert [one.outcome for one in read(write(tmp_path / name, lines[name]))] == [Outcome.BAD_LINK]
+
+
 def test_a_list_that_is_not_there_is_one_fault(server):
     assert [one.outcome for one in read(f"list:{server.base_url}/gone")] == [Outcome.NOT_FOUND]
 
@@ -254,7 +330,7 @@ def test_a_web_folder_is_walked_and_not_left(server):
     server.link(
         "/films/",
         web.body(
-            b'<a href="../">up</a><a href="?C=N">sort</a><a href="a.mp4">a</a><a href="dogs/">d</a>'
+            b'<a href="../">up</a><a href="?C=N">sort</a><a href="a.MP4">a</a><a href="dogs/">d</a>'
             b'<a href="http://10.0.0.1/films/x.mp4">x</a><a href="/other/b.mp4">b</a><a href="notes.txt">n</a>',
             "text/html",
         ),
@@ -262,7 +338,7 @@ def test_a_web_folder_is_walked_and_not_left(server):
     server.link("/films/dogs/", web.body(b'<a href="/films/">up</a><a href="c%20d.webm">c</a>', "text/html"))
     rows = read(f"prefix:{server.base_url}/films")
     base = f"{server.base_url}/films"
-    assert [(row.link, row.label) for row in rows] == [(f"{base}/a.mp4", ""), (f"{base}/dogs/c%20d.webm", "dogs")]
+    assert [(row.link, row.label) for row in rows] == [(f"{base}/a.MP4", ""), (f"{base}/dogs/c%20d.webm", "dogs")]
 
 
 # --- which rows are wanted
@@ -287,13 +363,19 @@ def test_every_address_of_a_video_is_one_video(link):
 @pytest.mark.parametrize(
     ("link", "canonical"),
     [
-        ("https://example.org/a?utm_source=x&id=3&fbclid=1", "https://example.org/a?id=3"),
+        ("https://vimeo.com/76979871?utm_source=x&share=copy&h=3&fbclid=1", "https://vimeo.com/76979871?h=3"),
+        ("https://m.youtube.com/playlist?list=PL1&si=x&feature=y", "https://m.youtube.com/playlist?list=PL1"),
+        (
+            "https://example.org/a?utm_source=x&si=3&feature=1&fbclid=1",
+            "https://example.org/a?utm_source=x&si=3&feature=1&fbclid=1",
+        ),
+        ("https://notvimeo.com/a?share=1", "https://notvimeo.com/a?share=1"),
         ("https://example.org/a?b=c%20d&e", "https://example.org/a?b=c%20d&e"),
         ("https://youtube.com/playlist?list=PL1", "https://youtube.com/playlist?list=PL1"),
         ("https://youtu.be/short", "https://youtu.be/short"),
     ],
 )
-def test_tracking_is_no_part_of_a_link(link, canonical):
+def test_tracking_is_no_part_of_a_link_on_sites_that_are_known_for_it(link, canonical):
     assert canonical_link(link) == canonical
 
 
@@ -307,6 +389,13 @@ def test_what_a_benchmark_tests_on_does_not_come_in(tmp_path):
     (tmp_path / "films").mkdir()
     (tmp_path / "films" / "local_clip.mp4").write_bytes(FILM)
     assert [one.outcome for one in read(str(tmp_path / "films"), exclude=[excluded])] == [Outcome.EXCLUDED]
+
+
+def test_a_list_of_exclusions_may_begin_with_a_byte_order_mark(tmp_path):
+    for number, encoding in enumerate(("utf-8-sig", "utf-16")):
+        excluded = tmp_path / f"{number}.txt"
+        excluded.write_bytes("https://example.org/a.mp4\n".encode(encoding))
+        assert [one.outcome for one in read("https://example.org/a.mp4", exclude=[excluded])] == [Outcome.EXCLUDED]
 
 
 def test_a_list_of_exclusions_that_is_not_there_stops_the_run(tmp_path):

@@ -48,6 +48,12 @@ def test_a_media_file_and_links_are_rows_of_their_own(tmp_path):
     assert [(fault.row, fault.outcome) for fault in reading.faults] == [(3, Outcome.BAD_LINK)]
 
 
+@pytest.mark.parametrize("name", ["pipe", "pipe.csv", "pipe.txt", "pipe.tar", "pipe.mp4"])
+def test_a_pipe_is_not_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    assert [row.path.name for row in read_sources([tmp_path / name]).rows] == [name]
+
+
 def test_duplicates_are_found_across_sources(tmp_path):
     table = tmp_path / "t.csv"
     table.write_text("url\nhttps://a.example/1\n")

@@ -1,8 +1,13 @@
 """Tables of links and paths: what becomes a row, and what a fault of one line costs."""
 
 import json
+import tempfile
+import tracemalloc
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from curation.outcomes import Outcome
 from curation.sources.base import SourceRow
@@ -64,11 +69,174 @@ def test_a_quote_inside_a_bare_cell_is_only_a_character(read):
     assert [row.caption for row in reading.rows] == ['a 5" nail', "b"]
 
 
-def test_a_quote_that_is_never_closed_is_a_fault_and_no_silent_loss(read):
+def test_a_quote_that_is_never_closed_costs_its_line_and_no_other(read):
     reading = read('url,caption\nhttps://a.example/1,a\nhttps://a.example/2,"b\nhttps://a.example/3,c\n')
-    assert [row.caption for row in reading.rows] == ["a"]
+    assert [row.caption for row in reading.rows] == ["a", "c"]
     assert faults(reading) == [(3, Outcome.BAD_LINE)]
-    assert "line 3 to 4" in reading.faults[0].detail
+    assert "a quote is open" in reading.faults[0].detail
+
+
+OPEN_QUOTES = {
+    "never closed": ("12 inch", "plain"),
+    "closed by an opening one": ('"12 inch drum', '"hello, world"'),
+    "closed by an inch": ('"12 inch drum', '12" drum'),
+    "closed at the end of a line": ('"12 inch drum', 'drum 12"'),
+    "open twice": ('"12 inch drum', '"13 inch drum'),
+    "astray in a quoted cell": ('"12" drum"', "plain"),
+}
+
+
+@pytest.mark.parametrize(("third", "sixth"), OPEN_QUOTES.values(), ids=OPEN_QUOTES)
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("kind", ["path", "url"])
+def test_a_quote_astray_swallows_no_row(read, kind, delimiter, third, sixth):
+    where = "https://a.example/film.mp4" if kind == "url" else "film.mp4"
+    lines = [[kind, "start", "end", "caption"]] + [[where, f"{n}", f"{n + 1}", f"row {n}"] for n in range(2, 9)]
+    lines[2][3], lines[5][3] = third, sixth
+    reading = read("\n".join(delimiter.join(cells) for cells in lines))
+    read_lines = sorted([row.row for row in reading.rows] + [fault.row for fault in reading.faults])
+    assert read_lines == list(range(2, 9))
+    assert all(fault.outcome is Outcome.BAD_LINE for fault in reading.faults)
+    assert {row.row for row in reading.rows} >= {2, 4, 5, 7, 8}
+    assert all(row.start_us == row.row * 1_000_000 for row in reading.rows)
+
+
+ODD = ('"', '"open', 'close"', '"12" inch', 'a "b" c', '""', '"a, b"', '"one\ntwo"', '"one\n\ntwo, three"', '"', "'")
+
+
+@settings(max_examples=300, deadline=None)
+@given(captions=st.lists(st.one_of(st.none(), st.sampled_from(ODD)), max_size=12))
+def test_whatever_quotes_stand_around_it_a_plain_line_is_a_row(captions):
+    """None stands for a plain line."""
+    lines, plain = ["url,start,caption"], {}
+    for number, caption in enumerate(captions):
+        if caption is None:
+            plain[f"https://a.example/{number}"] = 1 + sum(line.count("\n") + 1 for line in lines)
+        lines.append(f"https://a.example/{number},{number},{caption or 'plain'}")
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder, "t.csv")
+        table.write_text("\n".join(lines) + "\n", newline="")
+        reading = read_sources([table])
+    found = {row.link: row.row for row in reading.rows}
+    assert {link: found.get(link) for link in plain} == plain
+    assert len(found) + len({fault.row for fault in reading.faults}) >= len(captions)
+
+
+def test_a_line_break_in_a_cell_is_kept_and_told(read):
+    reading = read('url,caption\nhttps://a.example/1,"one\ntwo"\nhttps://a.example/2,"three"\n')
+    assert [(row.row, row.caption, row.note) for row in reading.rows] == [
+        (2, "one\ntwo", "caption holds a line break"),
+        (4, "three", ""),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("name", ["t.csv", "t.tsv", "t.txt", "t.jsonl"])
+def test_a_byte_order_mark_says_the_encoding(read, name, encoding):
+    if name == "t.jsonl":
+        text = json.dumps({"url": "https://a.example/1", "caption": "größe"}, ensure_ascii=False)
+    else:
+        text = "url\tcaption\r\nhttps://a.example/1\tgröße\r\n"
+    reading = read(text.encode(encoding), name)
+    assert [(row.link, row.caption) for row in reading.rows] == [("https://a.example/1", "größe")]
+    assert reading.faults == []
+
+
+def test_a_mark_in_the_middle_of_a_file_is_no_part_of_a_link(read):
+    mark = "\ufeff"
+    reading = read(f"{mark}url\n{mark}https://a.example/1\n{mark}{mark}https://a.example/2\n")
+    assert [row.link for row in reading.rows] == ["https://a.example/1", "https://a.example/2"]
+
+
+def test_half_a_character_of_utf16_costs_its_row_only(read):
+    text = "url,caption\nhttps://a.example/1,a\nhttps://a.example/2,".encode("utf-16") + b"\x00\xd8"
+    reading = read(text + "\nhttps://a.example/3,c\n".encode("utf-16-le"))
+    assert [row.link[-1] for row in reading.rows] == ["1", "3"]
+    assert faults(reading) == [(3, Outcome.BAD_ENCODING)]
+
+
+def test_reads_tables_as_spreadsheets_of_countries_with_decimal_commas_write_them(read):
+    reading = read("sep=;\r\nurl;start;end;caption\r\nhttps://a.example/1,2;1,5;0:12,25;a, b\r\n")
+    (row,) = reading.rows
+    assert (row.row, row.link, row.caption) == (3, "https://a.example/1,2", "a, b")
+    assert (row.start_us, row.end_us) == (1_500_000, 12_250_000)
+
+
+def test_a_comma_in_a_header_of_semicolons_is_no_delimiter(read):
+    reading = read("url;caption, in English, please;label\nhttps://a.example/1;x;dog\n")
+    assert [(row.link, row.label) for row in reading.rows] == [("https://a.example/1", "dog")]
+
+
+@pytest.mark.parametrize("place", ["films/a.mp4", "C:\\films\\a.mp4", "/films/a.mp4", "file:///films/a.mp4"])
+def test_a_path_in_a_column_of_links_is_told_where_it_belongs(read, place):
+    reading = read(f"url\n{place}\n")
+    assert faults(reading) == [(2, Outcome.BAD_LINK)]
+    assert "`path`" in reading.faults[0].detail
+
+
+def test_a_link_in_a_column_of_paths_is_told_where_it_belongs(read):
+    reading = read("path\nhttps://a.example/1.mp4\n")
+    assert faults(reading) == [(2, Outcome.BAD_LINK)] and "`url`" in reading.faults[0].detail
+
+
+def test_a_place_in_a_video_is_no_part_of_its_link_and_a_route_is(read):
+    reading = read("url\nhttps://a.example/1.mp4#t=1.2\nhttps://a.example/#!/v/1\nhttps://a.example/#/v/2\n")
+    assert [row.link for row in reading.rows] == [
+        "https://a.example/1.mp4",
+        "https://a.example/#!/v/1",
+        "https://a.example/#/v/2",
+    ]
+    assert len({row.source_id for row in reading.rows}) == 3 and reading.faults == []
+
+
+def test_a_list_of_links_and_paths_is_a_row_a_line(read, tmp_path):
+    (tmp_path / "abcdefghijk").touch()
+    text = "# mine\nhttps://a.example/1#t=3\r\n\nfilms/a.mp4\njNQXAC9IVRw\nabcdefghijk\ns3://bucket/x.mp4\nhttp://a b\n"
+    reading = read(text, "links.txt")
+    assert [(row.row, row.name) for row in reading.rows] == [
+        (2, "https://a.example/1"),
+        (4, str(tmp_path.resolve() / "films" / "a.mp4")),
+        (5, "https://www.youtube.com/watch?v=jNQXAC9IVRw"),
+        (6, str(tmp_path.resolve() / "abcdefghijk")),
+    ]
+    assert faults(reading) == [(7, Outcome.BAD_LINK), (8, Outcome.BAD_LINK)]
+
+
+def test_a_list_of_links_is_known_by_its_content_under_any_other_name(read):
+    assert [row.link for row in read("https://a.example/1\n", "todo").rows] == ["https://a.example/1"]
+
+
+def test_lists_and_cells_of_other_types_are_read_or_told(read):
+    lines = [
+        {"url": "https://a.example/1", "caption": ["one", "two"], "label": ["dog"]},
+        {"url": "https://a.example/2", "caption": [], "start": float("nan"), "label": 3},
+        {"url": ["https://a.example/3", "https://a.example/4"]},
+        {"url": "https://a.example/5", "caption": {"en": "a dog"}},
+        {"url": "https://a.example/6", "start": [1], "end": [[2]]},
+    ]
+    reading = read("\n".join(map(json.dumps, lines)), "t.jsonl")
+    assert [(row.row, row.caption, row.label, row.note) for row in reading.rows] == [
+        (1, "one", "dog", "caption is a list of 2; its first entry is taken"),
+        (2, "", "3", "caption is an empty list"),
+        (5, "", "", ""),
+    ]
+    assert (reading.rows[2].start_us, reading.rows[2].end_us) == (1_000_000, 2_000_000)
+    assert faults(reading) == [(3, Outcome.BAD_LINE), (4, Outcome.BAD_LINE)]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.txt"])
+def test_a_line_of_gigabytes_is_a_fault_and_takes_no_memory(tmp_path, name):
+    table = tmp_path / name
+    table.write_text("url\nhttps://a.example/1\n" if name != "t.jsonl" else '{"url": "https://a.example/1"}\n')
+    with table.open("ab") as file:
+        file.truncate(20 << 30)
+    tracemalloc.start()
+    reading = read_sources([table])
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(reading.rows) == 1
+    assert [fault.outcome for fault in reading.faults][-1] is Outcome.BAD_LINE
+    assert most < 100 << 20
 
 
 def test_a_line_that_is_not_utf8_costs_itself_only(read):
@@ -88,13 +256,20 @@ def test_a_header_in_another_encoding_does_not_hide_the_columns_that_are_known(r
     [
         (b"name,caption\na,b\n", Outcome.MISSING_COLUMN),
         (b"", Outcome.MISSING_COLUMN),
-        ("url,caption\nhttps://a.example/1,a\n".encode("utf-16"), Outcome.BAD_ENCODING),
+        ("url,caption\nhttps://a.example/1,a\n".encode("utf-16-le"), Outcome.BAD_ENCODING),
     ],
-    ids=["no column", "empty", "UTF-16"],
+    ids=["no column", "empty", "UTF-16 without a mark"],
 )
 def test_a_table_without_links_is_one_fault(read, content, outcome):
     reading = read(content)
     assert reading.rows == [] and faults(reading) == [(0, outcome)]
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.txt", "balanced_train_segments.csv"])
+def test_a_list_that_names_nothing_is_one_fault(read, name):
+    texts = {"t.csv": "url,caption\n", "t.jsonl": "\n", "t.txt": "# nothing yet\n"}
+    reading = read(texts.get(name, "# YTID, start_seconds, end_seconds, positive_labels\n"), name)
+    assert reading.rows == [] and faults(reading) == [(0, Outcome.FILE_MISSING)]
 
 
 @pytest.mark.parametrize(

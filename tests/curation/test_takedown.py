@@ -1,5 +1,6 @@
 """A take-down leaves nothing of a video but the note that it was taken down."""
 
+import shutil
 import tarfile
 
 import pytest
@@ -105,11 +106,14 @@ def test_a_file_is_found_by_its_path_from_here(empty_ledger, tmp_path, monkeypat
     (films / "drum.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
     with tarfile.open(films / "more.tar", "w") as tar:
         tar.add(films / "drum.mp4", "x/1.mp4")
-    register(empty_ledger, iter_sources([str(films / "drum.mp4"), str(films / "more.tar")]))
+    shutil.copy(films / "more.tar", films / "LOUD.TAR")
+    sources = [str(films / name) for name in ("drum.mp4", "more.tar", "LOUD.TAR")]
+    register(empty_ledger, iter_sources(sources))
     monkeypatch.chdir(films)
     for asked, stored in (
         ("drum.mp4", films / "drum.mp4"),
         ("../films/more.tar!/x/1.mp4", f"{films}/more.tar!/x/1.mp4"),
+        ("LOUD.TAR!/x/1.mp4", f"{films}/LOUD.TAR!/x/1.mp4"),
     ):
         assert explain(empty_ledger, asked)["link"] == str(stored)
         assert videos_of(empty_ledger, asked) == videos_of(empty_ledger, str(stored))
