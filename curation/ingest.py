@@ -1,6 +1,7 @@
 """Source rows into the ledger, and videos onto the disk; each row and each link once."""
 
-from collections.abc import Callable, Iterable
+import errno
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
+from curation.claims import claimed
 from curation.entries import Reading
 from curation.fetch.download import fetch, take_local
 from curation.fetch.failures import PASSING, FetchFailure
@@ -15,6 +17,7 @@ from curation.fetch.governor import Governor
 from curation.fetch.objects import fetch_object, is_object, take_member
 from curation.fetch.settings import FetchSettings
 from curation.fetch.site import Fetched
+from curation.fetch.ytdlp import Licensed
 from curation.home import Home
 from curation.ledger.open import Ledger
 from curation.ledger.tables import SourceEntry, TakedownRow, Video
@@ -25,6 +28,9 @@ from curation.takedown import TakenDownMeanwhile, downloads, is_taken_down, unle
 
 ROWS_AT_ONCE = 5_000
 """Rows in a transaction of `register`."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says of a disk, or of what a user may have of it, that is used up."""
 
 
 def register(ledger: Ledger, rows: Iterable[SourceRow | RowFault], *, sources: SourceSettings | None = None) -> int:
@@ -80,36 +86,78 @@ def fetch_video(
     `sources` says which hosts are asked, and which licences of a site are taken where the lists state none.
     """
     sources = sources or SourceSettings()
-    with ledger.session() as session:
-        video = session.get_one(Video, video_id)
-        if is_taken_down(session, video_id):
-            return Outcome.TAKEN_DOWN
-        link, local = video.link, video.local
-        listed = select(SourceEntry.licence).where(SourceEntry.video_id == video_id)
-        stated = set(session.scalars(listed.where(SourceEntry.outcome == Outcome.OK)))
-    # Where a list states a licence its word counts, whatever the site says.
-    licensed = None if stated - {""} else sources.allows
-    home.videos.mkdir(parents=True, exist_ok=True)
-    got: Fetched | FetchFailure
     try:
-        if local:
-            got = _take(link, home, video_id, settings)
-        elif is_object(link):
-            got = fetch_object(link, into=home.videos, name=video_id, settings=settings)
-        else:
-            got = fetch(
+        home.videos.mkdir(parents=True, exist_ok=True)
+        # Two flows may have come to one video at once: the second finds what the first one fetched.
+        with claimed(home.videos / f".{video_id}.claim"):
+            with ledger.session() as session:
+                video = session.get_one(Video, video_id)
+                if is_taken_down(session, video_id):
+                    return Outcome.TAKEN_DOWN
+                if _is_here(video):
+                    return Outcome.OK
+                link, local = video.link, video.local
+                licensed = _licensed(session, video_id, sources)
+            got = _got(
                 link,
-                into=home.videos,
+                local=local,
                 name=video_id,
+                home=home,
                 settings=settings,
-                governor=governor,
-                progress=progress,
                 licensed=licensed,
                 hosts=sources.hosts,
+                governor=governor,
+                progress=progress,
             )
+            return _record(ledger, video_id, got, home)
+    except OSError as error:
+        # What a site or a file did is typed by now: this is the home's own disk.
+        if error.errno not in FULL:
+            raise
+        return _record(ledger, video_id, FetchFailure(Outcome.DISK_FULL, f"{home.videos}: {error.strerror}"), home)
+
+
+def _is_here(video: Video) -> bool:
+    return video.fetch == Outcome.OK and video.path is not None and Path(video.path).is_file()
+
+
+def _licensed(session: Session, video_id: str, sources: SourceSettings) -> Licensed | None:
+    """What is asked about the licence that a site states; where a list states one its word counts."""
+    listed = select(SourceEntry.licence).where(SourceEntry.video_id == video_id)
+    stated = set(session.scalars(listed.where(SourceEntry.outcome == Outcome.OK)))
+    return None if stated - {""} else sources.allows
+
+
+def _got(
+    link: str,
+    *,
+    local: bool,
+    name: str,
+    home: Home,
+    settings: FetchSettings,
+    licensed: Licensed | None,
+    hosts: Sequence[str],
+    governor: Governor | None,
+    progress: Callable[[int, int | None], None] | None,
+) -> Fetched | FetchFailure:
+    """The file behind a link, a path or a place in a tar, or why there is none."""
+    try:
+        if local:
+            return _take(link, home, name, settings)
+        if is_object(link):
+            return fetch_object(link, into=home.videos, name=name, settings=settings)
+        return fetch(
+            link,
+            into=home.videos,
+            name=name,
+            settings=settings,
+            governor=governor,
+            progress=progress,
+            licensed=licensed,
+            hosts=hosts,
+        )
     except FetchFailure as failure:
-        got = failure
-    return _record(ledger, video_id, got, home)
+        return failure
 
 
 def _take(link: str, home: Home, video_id: str, settings: FetchSettings) -> Fetched:
