@@ -228,6 +228,7 @@ def publish_accepted(home: Home, recipe: Recipe, workers: MediaWorkers) -> Publi
     """Cut and publish what the policy accepted; None when that is nothing."""
     progress = Step("cutting").show
     with home.ledger() as ledger:
+        ledger.check()
         try:
             return publish_selection(
                 ledger, Selection.AUTO, home=home, recipe=recipe, workers=workers, progress=progress

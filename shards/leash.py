@@ -29,7 +29,7 @@ class Leash:
     """A running program in a session of its own."""
 
     def __init__(self, command: list[str], *, grace_s: float = GRACE_S, **options: Any) -> None:
-        """Start it; `options` are those of `subprocess.Popen`, `grace_s` how long it has between SIGTERM and SIGKILL."""
+        """Start it; `options` are those of `subprocess.Popen`, `grace_s` is its time between SIGTERM and SIGKILL."""
         self._grace_s = grace_s
         held, self._lifeline = os.pipe()
         try:

@@ -2,8 +2,10 @@
 
 import signal
 import sys
+from typing import NoReturn
 
 from shards.errors import ClapboardError
+from shards.files import told
 
 INTERRUPTED, TERMINATED = 130, 143
 """Exit codes after Ctrl-C and after SIGTERM, as a shell names them."""
@@ -21,10 +23,11 @@ def main() -> None:
     try:
         app()
     except ClapboardError as error:
-        from flows.cli.show import complain
-
-        complain(error)
-        sys.exit(error.exit_code)
+        _complain(error)
+    except OSError as error:
+        if not (sentence := told(error)):
+            raise
+        _complain(sentence)
     except Terminated:
         _say_stopped()
         sys.exit(TERMINATED)
@@ -32,6 +35,13 @@ def main() -> None:
         if end.code == INTERRUPTED:
             _say_stopped()
         raise
+
+
+def _complain(error: ClapboardError) -> NoReturn:
+    from flows.cli.show import complain
+
+    complain(error)
+    sys.exit(error.exit_code)
 
 
 def _say_stopped() -> None:
