@@ -14,16 +14,21 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 
 from curation.home import Home
+from flows.keeper import kept
 from shards.errors import BadInput, ClapboardError, Unavailable
 from shards.files import write_atomic
 from shards.leash import Leash
 
 START_TIMEOUT_S = 300
 """A first start takes some 10 s on two idle cores, most of it computing; this is for thirty times the load [ours]."""
+
+PATIENT_RETRIES = 6
+"""Prefect's client waits 2, 4, 8 ... s, two minutes in all: longer than a server takes to be back [ours]."""
 
 DRAIN_TIMEOUT_S = 10
 NOTE = "server.json"
@@ -67,13 +72,15 @@ def prefect_server(home: Home) -> Iterator[str]:
             with _told_if_lost(known, log_of(home)):
                 yield known
             return
-    server, url = start_server(home, port=free_port())
-    try:
-        with _client_settings(url), _told_if_lost(url, log_of(home)):
-            yield url
-        send_what_waits()
-    finally:
-        stop_server(server, home)
+    port = free_port()
+    server, url = start_server(home, port=port)
+    start, stop = partial(_launch, home, port=port), partial(stop_server, home=home)
+    with kept(server, start, stop), _client_settings(url, PREFECT_CLIENT_MAX_RETRIES=PATIENT_RETRIES):
+        try:
+            with _told_if_lost(url, log_of(home)):
+                yield url
+        finally:
+            send_what_waits()
 
 
 @contextmanager
@@ -135,21 +142,32 @@ def start_server(home: Home, *, port: int, host: str = "127.0.0.1") -> tuple[Lea
     """
     _check_port(host, port)
     home.prefect.mkdir(parents=True, exist_ok=True)
-    url, log = f"http://{host}:{port}/api", log_of(home)
-    # The UI runs in the browser and must be told where the API is; it would look for it on port 4200.
-    environment = os.environ | QUIET | {"PREFECT_HOME": str(home.prefect), "PREFECT_UI_API_URL": url}
-    environment.pop("PREFECT_API_URL", None)
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(port)]
-    with log.open("ab") as words:
-        before = words.tell()
-        server = Leash(command, stdin=subprocess.DEVNULL, stdout=words, stderr=words, env=environment)
+    log, url = log_of(home), _url(host, port)
+    before = log.stat().st_size if log.is_file() else 0
+    server = _launch(home, port=port, host=host)
     try:
         _wait_for(server, url, home, log, before)
     except BaseException:
         stop_server(server, home)
         raise
-    write_atomic(home.prefect / NOTE, json.dumps({"url": url, "pid": server.pid}).encode())
     return server, url
+
+
+def _launch(home: Home, *, port: int, host: str = "127.0.0.1") -> Leash:
+    """Start a server without waiting for it, and note where it will be."""
+    url = _url(host, port)
+    # The UI runs in the browser and must be told where the API is; it would look for it on port 4200.
+    environment = os.environ | QUIET | {"PREFECT_HOME": str(home.prefect), "PREFECT_UI_API_URL": url}
+    environment.pop("PREFECT_API_URL", None)
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(port)]
+    with log_of(home).open("ab") as words:
+        server = Leash(command, stdin=subprocess.DEVNULL, stdout=words, stderr=words, env=environment)
+    write_atomic(home.prefect / NOTE, json.dumps({"url": url, "pid": server.pid}).encode())
+    return server
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://{host}:{port}/api"
 
 
 def _wait_for(server: Leash, url: str, home: Home, log: Path, before: int) -> None:
@@ -191,11 +209,12 @@ def free_port() -> int:
 
 
 @contextmanager
-def _client_settings(url: str) -> Iterator[None]:
-    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+def _client_settings(url: str, **more: int) -> Iterator[None]:
+    from prefect import settings
 
     # Heartbeats tell a server about flows that died on a worker; in-process each costs a second of waiting at the end.
-    with temporary_settings({PREFECT_API_URL: url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    chosen = {settings.PREFECT_API_URL: url, settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    with settings.temporary_settings(chosen | {getattr(settings, name): value for name, value in more.items()}):
         yield
 
 
@@ -214,8 +233,8 @@ def _told_if_lost(url: str, log: Path) -> Iterator[None]:
         if _is_healthy(url):
             raise
         raise Unavailable(
-            f"the Prefect server ended in the middle of the run: {last_line(log)}",
-            remedy=f"what is done is kept; this goes on where it stopped: {this_command()}",
+            "the Prefect server went away in the middle of the run",
+            remedy=f"what is done is kept, and this goes on where it stopped: {this_command()}; {log} may say why",
         ) from error
 
 

@@ -56,7 +56,7 @@ def contact_sheet(cards: Mapping[Band, Sequence[Card]]) -> str:
             said = ", ".join([words(reason) for reason in clip.reasons] or [clip.heard or "in sync"])
             box = f'x="8" y="{top}" height="36" width="{_STRIP}" preserveAspectRatio="xMinYMid"'
             parts.append(f'<image {box} href="{card.picture.strip}"/>')
-            for line, text in enumerate((clip.label or clip.caption or clip.link, said)):
+            for line, text in enumerate((clip.label or clip.caption or redacted(clip.link), said)):
                 parts.append(f'<text x="{_STRIP + 20}" y="{top + 15 + 15 * line}">{escape(_plain(text)[:60])}</text>')
             top += 42
     return _document(parts, 2 * WIDTH, top) if parts else ""

@@ -1,0 +1,13 @@
+"""Types of flows' parameters. Whoever may open Prefect's pages sees parameters, so those hold no secrets."""
+
+from typing import Annotated
+
+from pydantic import PlainSerializer
+
+from curation.secrets import redacted
+
+Sources = Annotated[
+    list[str],
+    PlainSerializer(lambda sources: [redacted(one) for one in sources], return_type=list[str], when_used="json"),
+]
+"""Source lists as they were given; written down, links hold no passwords and no keys."""
