@@ -6,8 +6,10 @@ from pydantic import PlainSerializer
 
 from curation.secrets import redacted
 
-Sources = Annotated[
-    list[str],
-    PlainSerializer(lambda sources: [redacted(one) for one in sources], return_type=list[str], when_used="json"),
-]
+
+def _redacted(sources: list[str]) -> list[str]:
+    return [redacted(one) for one in sources]
+
+
+Sources = Annotated[list[str], PlainSerializer(_redacted, when_used="json")]
 """Source lists as they were given; written down, links hold no passwords and no keys."""
