@@ -43,9 +43,10 @@ def write_atomic(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
-    except OSError:
-        # On a full disk the half that was written must not stay.
+    except OSError as error:
+        # On a full disk the half that was written must not stay; and what fails in writing names no file.
         aside.unlink(missing_ok=True)
+        error.filename = error.filename or str(path)
         raise
 
 
