@@ -12,6 +12,9 @@ from curation.ledger.open import Ledger, open_ledger
 from shards.errors import BadInput
 from shards.snapshot import place
 
+OURS_ALONE = 0o700
+"""Rights of a home that is made: it holds other people's videos, and who reviews them."""
+
 
 def default_home() -> Path:
     """`$CLAPBOARD_HOME`, else `clapboard` in the XDG data folder."""
@@ -92,7 +95,7 @@ class Home:
             BadInput: it cannot be made or written to.
         """
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(mode=OURS_ALONE, parents=True, exist_ok=True)
         except OSError as error:
             raise BadInput(
                 f"the home {self.root} cannot be made: {error.strerror}", remedy="name another --home"
@@ -107,6 +110,6 @@ def file_of(ledger_url: str) -> Path | None:
     """The file that a ledger's URL names; None for a database server, and for what is no URL."""
     try:
         url = make_url(ledger_url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return None
     return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None

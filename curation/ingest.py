@@ -1,6 +1,8 @@
 """Source rows into the ledger, and videos onto the disk; each row and each link once."""
 
-from collections.abc import Callable, Iterable
+import errno
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
+from curation.claims import claimed
 from curation.entries import Reading
 from curation.fetch.download import fetch
 from curation.fetch.failures import PASSING, FetchFailure, Stopped
@@ -16,6 +19,7 @@ from curation.fetch.local import take_local
 from curation.fetch.objects import fetch_object, is_object, take_member
 from curation.fetch.settings import FetchSettings
 from curation.fetch.site import Fetched
+from curation.fetch.ytdlp import Licensed
 from curation.home import Home
 from curation.ledger.open import Ledger
 from curation.ledger.tables import SourceEntry, TakedownRow, Video
@@ -27,6 +31,9 @@ from curation.takedown import TakenDownMeanwhile, downloads, is_taken_down, unle
 
 ROWS_AT_ONCE = 5_000
 """Rows in a transaction of `register`."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says of a disk, or of what a user may have of it, that is used up."""
 
 
 def register(ledger: Ledger, rows: Iterable[SourceRow | RowFault], *, sources: SourceSettings | None = None) -> int:
@@ -89,40 +96,89 @@ def fetch_video(
     sources = sources or SourceSettings()
     if stopped():
         raise Stopped
-    with ledger.session() as session:
-        video = session.get_one(Video, video_id)
-        if is_taken_down(session, video_id):
-            return Outcome.TAKEN_DOWN
-        link, local = video.link, video.local
-        listed = select(SourceEntry.licence, SourceEntry.table_name).where(SourceEntry.video_id == video_id)
-        rows = session.execute(listed.where(SourceEntry.outcome == Outcome.OK)).tuples().all()
-    stated = {licence for licence, _ in rows}
-    # Objects are read with this machine's own credentials: only where somebody who may named their store as a source.
-    named = any(is_object(table) for _, table in rows)
-    # Where a list states a licence its word counts, whatever the site says.
-    licensed = None if stated - {""} else sources.allows
-    home.videos.mkdir(parents=True, exist_ok=True)
-    got: Fetched | FetchFailure
     try:
-        if local:
-            got = _take(link, home, video_id, settings, stopped)
-        elif is_object(link) and named:
-            got = fetch_object(link, into=home.videos, name=video_id, settings=settings)
-        else:
-            got = fetch(
-                # The ledger may have it as a list wrote it, before fragments were dropped there.
-                without_fragment(link),
-                into=home.videos,
-                name=video_id,
-                settings=settings,
-                governor=governor,
-                progress=progress,
-                licensed=licensed,
-                hosts=sources.hosts,
-            )
+        home.videos.mkdir(parents=True, exist_ok=True)
+        # Two flows may have come to one video at once: the second finds what the first one fetched.
+        with claimed(home.videos / f".{video_id}.claim"):
+            with ledger.session() as session:
+                video = session.get_one(Video, video_id)
+                if is_taken_down(session, video_id):
+                    return Outcome.TAKEN_DOWN
+                if _is_here(video):
+                    return Outcome.OK
+                asked = _asked(session, video, sources)
+            got = _got(
+                asked, home=home, settings=settings, hosts=sources.hosts, governor=governor, progress=progress,
+                stopped=stopped,
+            )  # fmt: skip
+            return _record(ledger, video_id, got, home)
+    except OSError as error:
+        # What a site or a file did is typed by now: this is the home's own disk.
+        if error.errno not in FULL:
+            raise
+        return _record(ledger, video_id, FetchFailure(Outcome.DISK_FULL, f"{home.videos}: {error.strerror}"), home)
+
+
+def _is_here(video: Video) -> bool:
+    return video.fetch == Outcome.OK and video.path is not None and Path(video.path).is_file()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is fetched.
+
+    Attributes:
+        video_id, link: of the video.
+        local: whether the link is a path, or a place in a tar.
+        named: whether a source names the object store that the link leads to. Objects are read with this machine's own
+            credentials: only there.
+        licensed: what is asked about the licence that a site states; where a list states one its word counts.
+    """
+
+    video_id: str
+    link: str
+    local: bool
+    named: bool
+    licensed: Licensed | None
+
+
+def _asked(session: Session, video: Video, sources: SourceSettings) -> _Asked:
+    listed = select(SourceEntry.licence, SourceEntry.table_name).where(SourceEntry.video_id == video.id)
+    rows = session.execute(listed.where(SourceEntry.outcome == Outcome.OK)).tuples().all()
+    stated = {licence for licence, _ in rows} - {""}
+    named = any(is_object(table) for _, table in rows)
+    return _Asked(video.id, video.link, video.local, named, None if stated else sources.allows)
+
+
+def _got(
+    asked: _Asked,
+    *,
+    home: Home,
+    settings: FetchSettings,
+    hosts: Sequence[str],
+    governor: Governor | None,
+    progress: Callable[[int, int | None], None] | None,
+    stopped: Callable[[], bool],
+) -> Fetched | FetchFailure:
+    """The file behind a link, a path or a place in a tar, or why there is none."""
+    try:
+        if asked.local:
+            return _take(asked.link, home, asked.video_id, settings, stopped)
+        if is_object(asked.link) and asked.named:
+            return fetch_object(asked.link, into=home.videos, name=asked.video_id, settings=settings)
+        return fetch(
+            # The ledger may have it as a list wrote it, before fragments were dropped there.
+            without_fragment(asked.link),
+            into=home.videos,
+            name=asked.video_id,
+            settings=settings,
+            governor=governor,
+            progress=progress,
+            licensed=asked.licensed,
+            hosts=hosts,
+        )
     except FetchFailure as failure:
-        got = failure
-    return _record(ledger, video_id, got, home)
+        return failure
 
 
 def _take(link: str, home: Home, video_id: str, settings: FetchSettings, stopped: Callable[[], bool]) -> Fetched:

@@ -21,6 +21,7 @@ from curation.media.settings import CutSettings
 from curation.outcomes import remedy_of
 from curation.review.progress import Progress
 from curation.review.words import ENOUGH, share_between
+from curation.secrets import redacted
 from flows.report.cards import sheets
 from flows.report.data import Curve, GapCurve
 from flows.report.gather import cards, histograms
@@ -65,7 +66,7 @@ def leave_sheet(ledger: Ledger, *, home: Home, settings: CutSettings) -> None:
 
 def leave_dropped(dropped: Sequence[DroppedClip]) -> None:
     """The accepted clips that could not be published as a table, each with its reason and remedy."""
-    rows = [one.model_dump(mode="json") for one in dropped[:MAX_ROWS]]
+    rows = [one.model_dump(mode="json") | {"link": redacted(one.link)} for one in dropped[:MAX_ROWS]]
     counts = Counter(one.outcome.value for one in dropped)
     said = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items())) or "none"
     create_table_artifact(key="left-out", table=rows, description=f"Accepted clips that were left out: {said}.")

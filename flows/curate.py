@@ -44,6 +44,7 @@ from curation.sources.read import iter_sources
 from curation.tracks import TrackMaker
 from flows.artifacts import leave_cost, leave_funnel, leave_not_run, leave_queue, leave_scores, leave_sheet
 from flows.events import tell_target_reached
+from flows.parameters import Sources
 from flows.presets import default_recipe
 from flows.progress import Step
 from flows.summary import CurateSummary, NotRun
@@ -60,9 +61,7 @@ class CurateParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    sources: list[str] = Field(
-        description="tables, folders, media files, tars, links, lists, prefixes of object stores"
-    )
+    sources: Sources = Field(description="tables, folders, media files, tars, links, lists, prefixes of object stores")
     home: Path = Field(default_factory=default_home, description="folder of the ledger, videos and snapshots")
     recipe: Recipe = Field(default_factory=default_recipe, description="every setting of the run")
     retry: bool = Field(False, description="try again what failed for good")
@@ -235,6 +234,7 @@ def publish_accepted(home: Home, recipe: Recipe, workers: MediaWorkers) -> Publi
     """Cut and publish what the policy accepted; None when that is nothing."""
     progress = Step("cutting").show
     with home.ledger() as ledger:
+        ledger.check()
         try:
             return publish_selection(
                 ledger, Selection.AUTO, home=home, recipe=recipe, workers=workers, progress=progress

@@ -1,6 +1,7 @@
 """What this machine has: each part is fine, lacking (some things will not run) or blocked (nothing will)."""
 
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,8 +11,8 @@ from importlib.metadata import version as installed_version
 from importlib.util import find_spec
 from pathlib import Path
 
-from curation.home import Home
-from shards.errors import Unavailable
+from curation.home import Home, file_of
+from shards.errors import ClapboardError, Unavailable
 
 LOW_DISK_GB = 5
 
@@ -44,6 +45,7 @@ def examine(home: Home) -> list[Finding]:
         _sandbox,
         _gpu,
         lambda: _disk(home),
+        lambda: _ledger(home),
         lambda: _server(home),
     ]
     return [check() for check in checks] + [_networks(), *_weights()]
@@ -108,6 +110,22 @@ def _disk(home: Home) -> Finding:
     low = free_gb < LOW_DISK_GB
     remedy = "free some space, or name another --home" if low else ""
     return Finding("disk", State.LACKING if low else State.OK, f"{free_gb:.0f} GB free at {place}", remedy)
+
+
+def _ledger(home: Home) -> Finding:
+    """Every page of it is looked at."""
+    file = file_of(home.ledger_url)
+    if file and not file.is_file():
+        return Finding("ledger", State.OK, f"none yet at {file}")
+    try:
+        with home.ledger(must_exist=True) as ledger:
+            ledger.check()
+    except ClapboardError as error:
+        return Finding("ledger", State.BLOCKED, error.message, error.remedy)
+    if file and file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO) and home.root.stat().st_mode & stat.S_IXOTH:
+        remedy = f"chmod 700 {home.root} && chmod 600 {file}, if nobody else works in it"
+        return Finding("ledger", State.LACKING, f"others on this machine can read {file}", remedy)
+    return Finding("ledger", State.OK, f"whole: {file or 'on a server, which looks after it'}")
 
 
 def _server(home: Home) -> Finding:

@@ -13,6 +13,7 @@ from curation.home import Home, default_home
 from curation.publish import Selection, clips_to_publish
 from curation.recipe import Recipe
 from flows.curate import CurateParams, curate
+from flows.parameters import Sources
 from flows.presets import default_recipe
 from flows.publish import PublishParams, publish_curated
 from flows.summary import CurateSummary, PublishSummary, TrainSummary
@@ -25,7 +26,7 @@ class PipelineParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    sources: list[str] = Field(description="CSV or JSONL tables, folders, media files or links")
+    sources: Sources = Field(description="CSV or JSONL tables, folders, media files or links")
     home: Path = Field(default_factory=default_home, description="folder of the ledger, snapshots and runs")
     recipe: Recipe = Field(default_factory=default_recipe, description="every setting of curation")
     backbone: str = Field("tiny", description="which frozen video generator")

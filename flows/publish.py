@@ -31,6 +31,7 @@ def publish_curated(params: PublishParams) -> PublishSummary:
     """Cut and publish the clips that people accepted; what has to be left out is in the summary, with its reason."""
     home, recipe = Home(params.home.absolute()), params.recipe
     with home.ledger() as ledger, MediaWorkers(settings=recipe.sandbox, analysis=recipe.analysis) as workers:
+        ledger.check()
         published = publish_selection(
             ledger, Selection.CURATED, home=home, recipe=recipe, workers=workers, progress=Step("cutting").show
         )

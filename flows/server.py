@@ -6,7 +6,7 @@ A home keeps the server's database in `HOME/prefect`; it only remembers runs, so
 import errno
 import json
 import os
-import signal
+import shlex
 import socket
 import subprocess
 import sys
@@ -14,16 +14,25 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 
 from curation.home import Home
-from shards.errors import BadInput, Unavailable
+from flows.keeper import kept
+from shards.errors import BadInput, ClapboardError, Unavailable
 from shards.files import write_atomic
+from shards.leash import Leash
 
-START_TIMEOUT_S = 90
+START_TIMEOUT_S = 300
+"""A first start takes some 10 s on two idle cores, most of it computing; this is for thirty times the load [ours]."""
+
+PATIENT_RETRIES = 6
+"""Prefect's client waits 2, 4, 8 ... s, two minutes in all: longer than a server takes to be back [ours]."""
+
 DRAIN_TIMEOUT_S = 10
 NOTE = "server.json"
+LONGEST_QUOTE = 300
 
 DEPLOYING = (
     "prefect work-pool create curation --type process",
@@ -55,19 +64,23 @@ def prefect_server(home: Home) -> Iterator[str]:
     port of the loopback and stopped at the end.
 
     Raises:
-        Unavailable: the server that is named does not answer, or one was started and did not answer in time.
+        Unavailable: the server that is named does not answer, one was started and did not answer in time, or the server
+            ended in the middle.
     """
     with known_server(home) as known:
         if known:
-            yield known
+            with _told_if_lost(known, log_of(home)):
+                yield known
             return
-    process, url = start_server(home, port=free_port())
-    try:
-        with _client_settings(url):
-            yield url
-    finally:
-        send_what_waits()
-        stop_server(process, home)
+    port = free_port()
+    server, url = start_server(home, port=port)
+    start, stop = partial(_launch, home, port=port), partial(stop_server, home=home)
+    with kept(server, start, stop), _client_settings(url, PREFECT_CLIENT_MAX_RETRIES=PATIENT_RETRIES):
+        try:
+            with _told_if_lost(url, log_of(home)):
+                yield url
+        finally:
+            send_what_waits()
 
 
 @contextmanager
@@ -120,8 +133,8 @@ def running_server(home: Home) -> str | None:
     return url if isinstance(url, str) and _is_healthy(url) else None
 
 
-def start_server(home: Home, *, port: int, host: str = "127.0.0.1") -> tuple[subprocess.Popen[bytes], str]:
-    """Start a server as a child process and wait until it answers; its words go to `HOME/prefect/server.log`.
+def start_server(home: Home, *, port: int, host: str = "127.0.0.1") -> tuple[Leash, str]:
+    """Start a server that ends with this process, and wait until it answers; its words go to `HOME/prefect/server.log`.
 
     Raises:
         BadInput: the port is taken, or not ours to take.
@@ -129,25 +142,47 @@ def start_server(home: Home, *, port: int, host: str = "127.0.0.1") -> tuple[sub
     """
     _check_port(host, port)
     home.prefect.mkdir(parents=True, exist_ok=True)
-    url, log = f"http://{host}:{port}/api", log_of(home)
+    log, url = log_of(home), _url(host, port)
+    before = log.stat().st_size if log.is_file() else 0
+    server = _launch(home, port=port, host=host)
+    try:
+        _wait_for(server, url, home, log, before)
+    except BaseException:
+        stop_server(server, home)
+        raise
+    return server, url
+
+
+def _launch(home: Home, *, port: int, host: str = "127.0.0.1") -> Leash:
+    """Start a server without waiting for it, and note where it will be."""
+    url = _url(host, port)
     # The UI runs in the browser and must be told where the API is; it would look for it on port 4200.
     environment = os.environ | QUIET | {"PREFECT_HOME": str(home.prefect), "PREFECT_UI_API_URL": url}
     environment.pop("PREFECT_API_URL", None)
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(port)]
-    with log.open("ab") as words:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=words, stderr=words, env=environment, start_new_session=True
-        )
+    with log_of(home).open("ab") as words:
+        server = Leash(command, stdin=subprocess.DEVNULL, stdout=words, stderr=words, env=environment)
+    write_atomic(home.prefect / NOTE, json.dumps({"url": url, "pid": server.pid}).encode())
+    return server
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://{host}:{port}/api"
+
+
+def _wait_for(server: Leash, url: str, home: Home, log: Path, before: int) -> None:
+    """Until the server answers; `before` is how long its log was when it was started."""
     deadline = time.monotonic() + START_TIMEOUT_S
-    while not _is_healthy(url) or process.poll() is not None or _is_another_s(url, home):
-        if process.poll() is not None or time.monotonic() > deadline:
-            stop_server(process, home)
-            raise Unavailable(
-                f"the Prefect server did not start: {last_line(log)}", remedy=f"read {log}; or set PREFECT_API_URL"
-            )
-        time.sleep(0.2)
-    write_atomic(home.prefect / NOTE, json.dumps({"url": url, "pid": process.pid}).encode())
-    return process, url
+    while server.poll() is not None or not _is_healthy(url) or _is_another_s(url, home):
+        ended = server.poll()
+        if ended is None and time.monotonic() < deadline:
+            time.sleep(0.2)
+            continue
+        how = f"it ended with {ended}" if ended is not None else f"it did not answer within {START_TIMEOUT_S} s"
+        raise Unavailable(
+            f"the Prefect server did not start: {how}: {last_line(log, since=before)}",
+            remedy=f"read {log}; or set PREFECT_API_URL to a server that runs",
+        )
 
 
 def log_of(home: Home) -> Path:
@@ -160,16 +195,10 @@ def next_commands(url: str) -> list[str]:
     return [f"export PREFECT_API_URL={url}", *DEPLOYING]
 
 
-def stop_server(process: subprocess.Popen[bytes], home: Home) -> None:
+def stop_server(server: Leash, home: Home) -> None:
     """Stop the server and all its children; SIGKILL after ten seconds."""
     (home.prefect / NOTE).unlink(missing_ok=True)
-    for name, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 10)):
-        if process.poll() is None:
-            os.killpg(process.pid, name)
-            try:
-                process.wait(patience)
-            except subprocess.TimeoutExpired:
-                continue
+    server.end()
 
 
 def free_port() -> int:
@@ -180,12 +209,38 @@ def free_port() -> int:
 
 
 @contextmanager
-def _client_settings(url: str) -> Iterator[None]:
-    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+def _client_settings(url: str, **more: int) -> Iterator[None]:
+    from prefect import settings
 
     # Heartbeats tell a server about flows that died on a worker; in-process each costs a second of waiting at the end.
-    with temporary_settings({PREFECT_API_URL: url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    chosen = {settings.PREFECT_API_URL: url, settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    with settings.temporary_settings(chosen | {getattr(settings, name): value for name, value in more.items()}):
         yield
+
+
+@contextmanager
+def _told_if_lost(url: str, log: Path) -> Iterator[None]:
+    """What fails because the server went away in the middle is one sentence.
+
+    Raises:
+        Unavailable: it went away.
+    """
+    try:
+        yield
+    except ClapboardError:
+        raise
+    except Exception as error:
+        if _is_healthy(url):
+            raise
+        raise Unavailable(
+            "the Prefect server went away in the middle of the run",
+            remedy=f"what is done is kept, and this goes on where it stopped: {this_command()}; {log} may say why",
+        ) from error
+
+
+def this_command() -> str:
+    """What was typed, as it can be typed again."""
+    return shlex.join(["clapboard", *sys.argv[1:]])
 
 
 def send_what_waits() -> None:
@@ -237,7 +292,9 @@ def _answer(url: str) -> object | None:
         return None
 
 
-def last_line(log: Path) -> str:
-    """The last thing that was said in a log."""
-    lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
-    return next((line for line in reversed(lines) if line.strip()), "it said nothing")
+def last_line(log: Path, *, since: int = 0) -> str:
+    """The last error that a log tells of after its first bytes, or else the last thing that was said there."""
+    text = log.read_bytes()[since:].decode(errors="replace") if log.is_file() else ""
+    lines = [line.strip() for line in text.split("\n") if any(map(str.isalnum, line))]
+    errors = [line for line in lines if "error" in line.lower()]
+    return (errors or lines or ["it said nothing"])[-1][:LONGEST_QUOTE]

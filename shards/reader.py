@@ -91,7 +91,10 @@ class ClipReader:
         return {name: table.column(name).to_pylist() for name in table.column_names}
 
     def _file(self, shard: str) -> IO[bytes]:
-        file = self._open.pop(shard, None) or _opened(self.snapshot.file(shard))
+        try:
+            file = self._open.pop(shard, None) or _opened(self.snapshot.file(shard))
+        except FileNotFoundError as error:
+            raise _broken(self.snapshot, f"{shard} of {self.snapshot.id} is missing") from error
         # The one that was used last stands last; the first in line is closed when there are too many.
         self._open[shard] = file
         if len(self._open) > OPEN_SHARDS:

@@ -70,6 +70,26 @@ def checked_index(snapshot: Snapshot, columns: list[str] | None = None) -> Any:
     return pq.read_table(pa.BufferReader(data), columns=columns)
 
 
+def check_sizes(snapshot: Snapshot) -> None:
+    """Look whether each shard is there and as long as it was published: what takes no time, before what takes hours.
+
+    Raises:
+        SnapshotError: one was cut short, has grown or is gone.
+    """
+    for shard in snapshot.manifest["shards"]:
+        path, size = snapshot.file(shard["name"]), int(shard["bytes"])
+        try:
+            found = path.stat().st_size
+        except OSError:
+            found = 0
+        if found != size:
+            raise SnapshotError(
+                f"{shard['name']} of {snapshot.id} has {found} of its {size} bytes",
+                remedy=f"restore {path} from a copy, or publish anew; `clapboard snapshot verify {snapshot.id}` says "
+                "what else changed",
+            )
+
+
 def _faults_of_bytes(snapshot: Snapshot) -> Iterator[str]:
     yield from _faults_of_manifest(snapshot)
     if (wanted := _told_digests(snapshot)) is None:

@@ -47,11 +47,13 @@ def fetch(
     _check(link, name, settings, hosts)
     if governor:
         governor.wait(link)
-    start = time.perf_counter()
+    start, there = time.perf_counter(), frozenset(into.glob(f"{name}.*"))
     try:
         path, info = _download(link, into, name, settings, progress, licensed, hosts)
     except FetchFailure as failure:
-        _tidy(into, name, keep=RESUMABLE if failure.outcome is not Outcome.TOO_LARGE else ())
+        # What was whole before is not lost because the site does not answer now.
+        spared = there if failure.retry else frozenset()
+        _tidy(into, name, keep=RESUMABLE if failure.outcome is not Outcome.TOO_LARGE else (), spared=spared)
         if governor:
             failure.retry_at = governor.tell(link, failure.outcome, retry_after_s=failure.retry_after_s)
         raise
@@ -123,8 +125,8 @@ def _downloaded(info: dict[str, Any], into: Path) -> Path | None:
     return None
 
 
-def _tidy(into: Path, name: str, *, keep: tuple[str, ...]) -> None:
+def _tidy(into: Path, name: str, *, keep: tuple[str, ...], spared: frozenset[Path]) -> None:
     """Remove what a failed fetch left under its name."""
     for path in into.glob(f"{name}.*"):
-        if path.suffix not in keep:
+        if path.suffix not in keep and path not in spared:
             path.unlink(missing_ok=True)

@@ -1,13 +1,16 @@
 """Open a ledger: make the file, bring its schema up to date, hand out sessions."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, func, make_url, select
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+from sqlalchemy import URL, Engine, create_engine, event, func, make_url, select
+from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from curation.ledger.faults import LedgerFault, fault_of, ledger_error
 from shards.errors import BadInput
 
 PRAGMAS = (
@@ -24,6 +27,10 @@ MIGRATION_LOCK = 0x636C6170
 MIGRATIONS = Path(__file__).with_name("migrations")
 
 
+OURS_ALONE = 0o600
+"""Rights of the file: it holds accounts and sessions of the review page."""
+
+
 class Ledger:
     """A database of the journey's state; safe to share between threads, one session at a time each."""
 
@@ -32,9 +39,23 @@ class Ledger:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """A transaction: committed at the end, rolled back on an error."""
-        with Session(self.engine) as session, session.begin():
+        """A transaction: committed at the end, rolled back on an error.
+
+        Raises:
+            LedgerError: the database is damaged, locked, full or may not be written.
+        """
+        with _faults_told(self.engine), Session(self.engine) as session, session.begin():
             yield session
+
+    def check(self) -> None:
+        """Look at every page of the file, which takes as long as reading it.
+
+        Raises:
+            LedgerError: it is damaged.
+        """
+        with _faults_told(self.engine):
+            if found := _damage(self.engine):
+                raise ledger_error(LedgerFault.DAMAGED, self.engine.url, found)
 
     def __enter__(self) -> "Ledger":
         return self
@@ -48,28 +69,67 @@ def open_ledger(url: str) -> Ledger:
     """The ledger at an SQLAlchemy URL, its schema migrated to the newest.
 
     Raises:
-        BadInput: the URL is none, its driver is not installed, or the database cannot be opened or is not a ledger.
+        BadInput: the URL is none, or its driver is not installed.
+        LedgerError: the database cannot be opened, is no ledger, is damaged, or is of a newer version.
     """
     engine = _engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _tune_sqlite)
     try:
-        _migrate(engine)
-    except DatabaseError as error:
-        raise BadInput(
-            f"the ledger at {engine.url.render_as_string(hide_password=True)} cannot be opened: {error.orig}",
-            remedy="check the path, its rights and the disk; or name another --home",
-        ) from error
+        with _faults_told(engine):
+            _make_file(engine.url)
+            _migrate(engine)
+    except SQLAlchemyError as error:
+        words = getattr(error, "orig", None) or error
+        raise ledger_error(LedgerFault.NOT_OPENED, engine.url, words) from _cause(error, engine.url)
     return Ledger(engine)
+
+
+@contextmanager
+def _faults_told(engine: Engine) -> Iterator[None]:
+    """What the database says as a sentence, also where a damaged cell came out as nonsense and was no fault to it.
+
+    Raises:
+        LedgerError: it cannot go on.
+    """
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except (SQLAlchemyError, ValueError, TypeError) as error:
+        if fault := fault_of(error):
+            raise ledger_error(fault, engine.url, getattr(error, "orig", error)) from _cause(error, engine.url)
+        if found := _damage(engine):
+            raise ledger_error(LedgerFault.DAMAGED, engine.url, found) from error
+        raise
+
+
+def _cause(error: Exception, url: URL) -> Exception | None:
+    """What a log may tell of an error: a driver may repeat what stood in the URL's query."""
+    return None if url.query else error
+
+
+def _damage(engine: Engine) -> str:
+    """What is wrong with an SQLite file's pages, "" for nothing; a server looks after its own."""
+    if engine.dialect.name != "sqlite":
+        return ""
+    try:
+        with engine.connect() as connection:
+            found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    except SQLAlchemyError as error:
+        return str(getattr(error, "orig", error)) if fault_of(error) is LedgerFault.DAMAGED else ""
+    return "" if found == "ok" else str(found)
 
 
 def _engine(url: str) -> Engine:
     try:
         place = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):
+        # Neither the URL nor the words about it: both may hold the password.
         raise BadInput(
-            "the ledger's URL cannot be parsed", remedy="sqlite:///FILE or postgresql://HOST/NAME"
-        ) from error
+            "the ledger's URL cannot be parsed",
+            remedy="CLAPBOARD_LEDGER is sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME",
+        ) from None
     if place.drivername in ("postgres", "postgresql"):
         place = place.set(drivername="postgresql+psycopg")
     try:
@@ -81,8 +141,17 @@ def _engine(url: str) -> Engine:
         ) from error
 
 
-def _tune_sqlite(connection: object, _record: object) -> None:
-    cursor = connection.cursor()  # type: ignore[attr-defined]
+def _make_file(url: URL) -> None:
+    """Make an SQLite file that only we can read, if there is none; what SQLite lays beside it has the same rights."""
+    if url.get_backend_name() == "sqlite" and url.database and not url.query and url.database != ":memory:":
+        try:
+            os.close(os.open(url.database, os.O_CREAT | os.O_WRONLY, OURS_ALONE))
+        except OSError:
+            return  # SQLite says what is wrong, and to whom
+
+
+def _tune_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
     for pragma in PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
@@ -96,11 +165,15 @@ def _migrate(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    newest = ScriptDirectory.from_config(config).get_current_head()
+    scripts = ScriptDirectory.from_config(config)
+    known, newest = {one.revision for one in scripts.walk_revisions()}, scripts.get_current_head()
     with engine.connect() as connection:
         # Without a lock: a ledger that is up to date can be opened while another process writes for a minute.
-        if MigrationContext.configure(connection).get_current_revision() == newest:
-            return
+        found = MigrationContext.configure(connection).get_current_revision()
+    if found == newest:
+        return
+    if found is not None and found not in known:
+        raise ledger_error(LedgerFault.NEWER, engine.url)
     with engine.begin() as connection:
         # Workers may start at once: one migrates, the others wait and find it done.
         if engine.dialect.name == "postgresql":

@@ -176,6 +176,7 @@ def takedown(
 
     place = home_of(home)
     with place.ledger() as ledger:
+        ledger.check()
         removed = take_down(ledger, item, home=place, reason=reason)
     if json:
         print_json(asdict(removed))

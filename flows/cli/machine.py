@@ -53,16 +53,16 @@ def serve(
     from shards.errors import Unavailable
 
     place = home_of(home)
-    process, url = start_server(place, port=port or free_port())
+    server, url = start_server(place, port=port or free_port())
     typer.echo(f"Prefect UI: {url.removesuffix('/api')}   (Ctrl-C stops)")
     typer.echo("\nIts deployments, from another terminal in the folder of prefect.yaml:\n")
     _say(next_commands(url))
     typer.echo("\nWho runs them, each in a terminal of its own after that first line; the second where the GPU is:\n")
     _say(WORKERS)
     try:
-        process.wait()
+        server.process.wait()
     finally:
-        stop_server(process, place)
+        stop_server(server, place)
     log = log_of(place)
     raise Unavailable(f"the Prefect server ended by itself: {last_line(log)}", remedy=f"read {log}")
 

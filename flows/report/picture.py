@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from curation.decide.policy import Band
+from curation.secrets import redacted
 from flows.report.cards import Card
 from flows.report.data import Curve, GapCurve, Histogram
 from flows.report.plots import HEIGHT, WIDTH, gap_curve, histogram, loss_curve
@@ -56,7 +57,7 @@ def contact_sheet(cards: Mapping[Band, Sequence[Card]]) -> str:
             said = ", ".join([words(reason) for reason in clip.reasons] or [clip.heard or "in sync"])
             box = f'x="8" y="{top}" height="36" width="{_STRIP}" preserveAspectRatio="xMinYMid"'
             parts.append(f'<image {box} href="{card.picture.strip}"/>')
-            for line, text in enumerate((clip.label or clip.caption or clip.link, said)):
+            for line, text in enumerate((clip.label or clip.caption or redacted(clip.link), said)):
                 parts.append(f'<text x="{_STRIP + 20}" y="{top + 15 + 15 * line}">{escape(_plain(text)[:60])}</text>')
             top += 42
     return _document(parts, 2 * WIDTH, top) if parts else ""

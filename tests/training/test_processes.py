@@ -6,12 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 from shards.errors import BadInput
 from tests.training.staging import losses, quick, weights
+from tests.waiting import alive, family, until
 from training.parallel import World
 from training.stages.launch import write_job
 from training.stages.stage import train_stage
@@ -89,3 +91,39 @@ def test_a_batch_that_cannot_be_dealt_is_refused_before_anything_is_encoded(snap
     with pytest.raises(BadInput, match="cannot be dealt to 3 processes"):
         train_stage(quick(), snapshots_root=snapshots_root, runs_root=tmp_path)
     assert not (tmp_path / "cache").exists()
+
+
+TRAIN = """
+import sys
+from pathlib import Path
+from pathlib import Path
+from training.settings.config import TrainConfig
+from training.stages.stage import train_stage
+
+def progress(done, total, note):
+    print(note if done < 2 else "under way", flush=True)
+
+if __name__ == "__main__":
+    config = TrainConfig.model_validate_json(sys.argv[1])
+    train_stage(config, snapshots_root=Path(sys.argv[2]), runs_root=Path(sys.argv[3]), progress=progress)
+"""
+
+
+@pytest.mark.parametrize("where", ["the command", "torchrun"])
+def test_no_process_outlives_the_one_that_is_killed(prepared, snapshots_root, tmp_path, where):
+    for part in ("cache", "backbones"):
+        shutil.copytree(prepared / part, tmp_path / part)
+    config = quick(processes=2, steps=100_000, log_every=2, save_every=50_000)
+    command = [sys.executable, "-c", TRAIN, config.model_dump_json(), str(snapshots_root), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as training:
+        for line in training.stdout:
+            if line == "under way\n":
+                break
+        started = family(training.pid)
+        ranks = {pid for pid in started if b"training.stages.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+        torchrun = {pid for pid in ranks if len(family(pid) & ranks) == 2}
+        assert len(ranks) >= 3, "torchrun and its two ranks"
+        os.kill(training.pid if where == "the command" else max(torchrun), signal.SIGKILL)
+        training.stdout.read()
+        training.wait(60)
+    until(lambda: not any(map(alive, started)))

@@ -7,6 +7,7 @@ from typing import Any
 
 from shards.errors import SnapshotError, Unavailable
 from shards.snapshot import open_snapshot
+from shards.verifying import check_sizes
 from training.adapter.budget import trainable_share
 from training.backbones import Backbone, open_backbone, shape_of
 from training.cache.build import plan_windows
@@ -82,6 +83,7 @@ def _data_warnings(config: TrainConfig, backbone: Backbone, snapshots_root: Path
     """Of the snapshot, and of the room that its cache takes."""
     try:
         snapshot = open_snapshot(snapshots_root, config.snapshot)
+        check_sizes(snapshot)
         windows = plan_windows(snapshot, config.windows, duration_s=backbone.video.duration_s)
     except SnapshotError as error:
         return [f"{error.message}: {error.remedy}"]

@@ -17,12 +17,15 @@ from pathlib import Path
 from shards import errors
 from shards.errors import ClapboardError, TrainingError
 from shards.files import write_atomic
+from shards.leash import Leash
 from training.loop.log import from_json
 from training.progress import Progress
 from training.settings.config import TrainConfig
 from training.stages.result import StageResult, stage_result
 
 LAST_WORDS = 2000
+GRACE_S = 30.0
+"""How long the processes have for a last checkpoint once this one has ended; torchrun gives them as long."""
 
 
 def is_worker() -> bool:
@@ -42,10 +45,10 @@ def launch(config: TrainConfig, *, snapshots_root: Path, runs_root: Path, progre
     write_job(path, config, snapshots_root=snapshots_root, runs_root=runs_root, result=str(out), failed=str(failed))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={config.processes}"]
     command += ["-m", "training.stages.worker", str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
+    with Leash(command, grace_s=GRACE_S, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as running:
         words = ""
-        with _passing_on(running):
-            for line in running.stdout or ():
+        with _passing_on(running.process):
+            for line in running.process.stdout or ():
                 if not _shown(line, progress):
                     words = (words + line)[-LAST_WORDS:]
     try:

@@ -72,16 +72,18 @@ def build_stage_cache(
     """Encode the snapshot of a stage ahead of its training, which then finds all of it there.
 
     Raises:
-        SnapshotError: there is no such snapshot, or a clip of it cannot be decoded.
+        SnapshotError: there is no such snapshot, a shard of it lost bytes, or a clip of it cannot be decoded.
         BadInput: an unknown backbone or encoder.
     """
     from shards.snapshot import open_snapshot
+    from shards.verifying import check_sizes
     from training.backbones import open_backbone
     from training.cache.encoding import encoded_clips
     from training.parallel import chosen_device, join
 
     world = join(chosen_device(config.device))
     snapshot = open_snapshot(snapshots_root, config.snapshot)
+    check_sizes(snapshot)
     backbone = open_backbone(config.backbone, config.options(world.device))
     with disk_to_spare(runs_root):
         return encoded_clips(config, snapshot, backbone, runs_root=runs_root, world=world, progress=progress)

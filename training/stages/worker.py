@@ -7,6 +7,7 @@ from pathlib import Path
 
 from shards.errors import ClapboardError
 from shards.files import write_atomic
+from shards.leash import end_with_parent
 from training.loop.log import to_json
 from training.parallel import leave
 from training.settings.config import TrainConfig
@@ -16,6 +17,7 @@ from training.stages.stage import train_stage
 
 def main(path: Path) -> None:
     """One of the processes."""
+    end_with_parent()
     job = json.loads(path.read_text(encoding="utf-8"))
     leads = os.environ["RANK"] == "0"
 
