@@ -24,14 +24,32 @@ def demo(
     run_demo(home.absolute(), fresh=fresh, quick=quick)
 
 
-def doctor(home: HomeOption = None, json: JsonOption = False) -> None:
+def doctor(
+    home: HomeOption = None,
+    training: Annotated[
+        bool,
+        typer.Option(
+            "--training", help="Load every set of weights for training that is here, take a step, make a sample."
+        ),
+    ] = False,
+    weights: Annotated[
+        list[str], typer.Option("--weights", metavar="NAME=FOLDER", help="With --training: weights that lie elsewhere.")
+    ] = [],  # noqa: B006 (typer copies it)
+    device: Annotated[str, typer.Option("--device", help="With --training: cpu, cuda, or auto.")] = "auto",
+    json: JsonOption = False,
+) -> None:
     """What this machine has and lacks, each lack with the command that mends it; exit code 3 if work is blocked."""
     from dataclasses import asdict
 
     from flows.cli.show import print_json, table
     from flows.doctor import examine
 
-    findings = examine(home_of(home))
+    if training:
+        from flows.doctor_training import examine_training, named_folders
+
+        findings = list(examine_training(named_folders(weights), device=device))
+    else:
+        findings = examine(home_of(home))
     if json:
         for finding in findings:
             print_json(asdict(finding))

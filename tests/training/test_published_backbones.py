@@ -281,13 +281,13 @@ def test_it_goes_onto_a_plain_pipeline_and_off_again(name, published, click_soun
     tokenizer, encoder = backbone._words
     if name == "animatediff":
         pipeline = AnimateDiffPipeline(
-            vae=backbone._vae(), text_encoder=encoder, tokenizer=tokenizer, unet=backbone.network,
+            vae=backbone.vae(), text_encoder=encoder, tokenizer=tokenizer, unet=backbone.network,
             motion_adapter=None, scheduler=DDIMScheduler(beta_schedule="linear"),
         )  # fmt: skip
     else:
         scheduler = UniPCMultistepScheduler(use_flow_sigmas=True, prediction_type="flow_prediction")
         pipeline = WanPipeline(
-            vae=backbone._vae(), text_encoder=encoder, tokenizer=tokenizer, transformer=backbone.network,
+            vae=backbone.vae(), text_encoder=encoder, tokenizer=tokenizer, transformer=backbone.network,
             scheduler=scheduler,
         )  # fmt: skip
     pipeline.set_progress_bar_config(disable=True)
@@ -315,8 +315,6 @@ def test_it_goes_onto_a_plain_pipeline_and_off_again(name, published, click_soun
 )
 def test_on_a_pipeline_it_does_what_animate_does(name, published, click_sound, tmp_path, guidance_scale, offloaded):
     """Wan's own image-to-video pipeline with Euler steps against our sampler: one image, noise and sound."""
-    from diffusers import FlowMatchEulerDiscreteScheduler, WanImageToVideoPipeline
-
     backbone = open_backbone(name, BackboneOptions(published[name], **SMALL[name]))
     backbone.load_weights(published[name])
     adapter = adapter_of(backbone, name)
@@ -324,12 +322,8 @@ def test_on_a_pipeline_it_does_what_animate_does(name, published, click_sound, t
     text, no_text = (padded(backbone.encode_text(words), backbone.text_tokens)[None] for words in ("a flash", ""))
     noise = torch.randn(1, *backbone.latent_shape, generator=torch.Generator().manual_seed(2))
     picture = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)
-    tokenizer, encoder = backbone._words
-    pipeline = WanImageToVideoPipeline(
-        vae=backbone._vae(), text_encoder=encoder, tokenizer=tokenizer, transformer=backbone.network,
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=backbone.time_shift), expand_timesteps=backbone.clean_first,
-        **vision_of(published[name]),
-    )  # fmt: skip
+    condition = {key: rows[None] for key, rows in backbone.encode_condition(picture).items()}
+    pipeline = backbone.pipeline()
     pipeline.set_progress_bar_config(disable=True)
     if offloaded:
         pipeline.enable_model_cpu_offload(device="cpu")
@@ -339,28 +333,14 @@ def test_on_a_pipeline_it_does_what_animate_does(name, published, click_sound, t
             num_frames=SMALL[name]["frames"], num_inference_steps=3, guidance_scale=guidance_scale,
             latents=noise.clone(), output_type="latent",
         ).frames  # fmt: skip
-    # Its scheduler places the steps a little otherwise.
-    backbone.sampling_times = lambda steps: pipeline.scheduler.sigmas.tolist()
     saved = load_adapter(tmp_path / "adapter")
     ours = sample_latents(
         backbone, saved.adapter, first=backbone.encode_image(picture)[None], text=text, no_text=no_text,
         features=sound_features(saved, click_sound, duration_s=backbone.video.duration_s), noise=noise,
-        image={key: rows[None] for key, rows in backbone.encode_condition(picture).items()},
+        image=condition, times=backbone.times_of(pipeline.scheduler),
         settings=SampleSettings(num_inference_steps=3, guidance_scale=guidance_scale),
     )  # fmt: skip
     assert torch.allclose(theirs, ours, atol=2e-3)
-
-
-def vision_of(folder):
-    """The parts by which an image-to-video pipeline sees, where a folder has them."""
-    from transformers import CLIPImageProcessor, CLIPVisionModel
-
-    if not (folder / "image_encoder").is_dir():
-        return {}
-    return {
-        "image_encoder": CLIPVisionModel.from_pretrained(folder / "image_encoder").eval(),
-        "image_processor": CLIPImageProcessor.from_pretrained(folder / "image_processor"),
-    }
 
 
 @pytest.mark.parametrize(

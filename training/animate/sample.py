@@ -8,7 +8,7 @@ frozen backbone itself, without the adapter: guidance by sound needs no trained 
 overshoots [ours]. With g = 1 `uncond` needs no pass of its own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -102,32 +102,36 @@ def sample_latents(
     backbone: Backbone,
     adapter: AudioAdapter,
     *,
-    first: Tensor,
+    first: Tensor | None,
     text: Tensor,
     features: dict[str, Tensor],
     settings: SampleSettings,
     no_text: Tensor | None = None,
     image: Mapping[str, Tensor] | None = None,
     noise: Tensor | None = None,
+    times: Sequence[float] | None = None,
 ) -> Tensor:
     """Latents (clips, channels, latents, h, w) that follow `features`.
 
     They start with `first` (clips, channels, 1, h, w), or with what `image` shows (`Backbone.encode_condition`).
-    Unless `noise` is given, clip n's depends on (seed, n) alone.
+    Without `first` they come from words and sound alone. Unless `noise` is given, clip n's depends on (seed, n) alone;
+    `times` from noise to data are the backbone's own unless they are given.
     """
-    clips, channels, _, height, width = first.shape
+    clips, device = len(text), text.device
     if noise is None:
-        shape = (channels, backbone.video.latents, height, width)
+        shape = backbone.latent_shape
         drawn = [torch.randn(shape, generator=torch_generator(settings.seed, "sample", n)) for n in range(clips)]
         noise = torch.stack(drawn)
-    latents = noise.to(first.device, copy=True)
-    if backbone.clean_first:
-        latents[:, :, :1] = first
+    latents = noise.to(device, copy=True)
+    kept = first if backbone.clean_first else None
+    if kept is not None:
+        latents[:, :, :1] = kept
     guidance_scale = backbone.usual_guidance if settings.guidance_scale is None else settings.guidance_scale
-    image_mask = torch.ones(clips, dtype=torch.bool, device=first.device)
+    image_mask = torch.full((clips,), first is not None, device=device)
+    times = times or backbone.sampling_times(settings.num_inference_steps or backbone.usual_steps)
     with adapter.attached(backbone.network):
-        for now, then in pairwise(backbone.sampling_times(settings.num_inference_steps or backbone.usual_steps)):
-            time = torch.full((clips,), now, device=first.device)
+        for now, then in pairwise(times):
+            time = torch.full((clips,), now, device=device)
             cond = noise_pred = backbone.denoise(latents, time, text, image_mask, image)
             if guidance_scale != 1.0 and no_text is not None:
                 uncond = backbone.denoise(latents, time, no_text, image_mask, image)
@@ -137,8 +141,8 @@ def sample_latents(
                     audio = backbone.denoise(latents, time, text, image_mask, image)
                 noise_pred = noise_pred + settings.audio_guidance_scale * (audio - cond)
             latents = backbone.step(latents, noise_pred, now=now, then=then)
-            if backbone.clean_first:
-                latents[:, :, :1] = first
+            if kept is not None:
+                latents[:, :, :1] = kept
     return latents
 
 

@@ -105,7 +105,7 @@ class AnimateDiff(FolderOfParts, FrozenNetwork, NoiseSchedule):
 
     def encode_video(self, frames: NDArray[np.uint8]) -> Latents:
         """(frames, h, w, 3) RGB -> (4, frames, h / 8, w / 8), mean and spread."""
-        codec = self._vae()
+        codec = self.vae()
         pixels = pixels_of(frames).transpose(0, 1).to(codec.device, codec.dtype)
         with torch.no_grad():
             posterior = codec.encode(pixels).latent_dist
@@ -118,7 +118,7 @@ class AnimateDiff(FolderOfParts, FrozenNetwork, NoiseSchedule):
 
     def decode_video(self, latents: Tensor) -> NDArray[np.uint8]:
         """(4, frames, h / 8, w / 8) -> (frames, h, w, 3) RGB."""
-        codec = self._vae()
+        codec = self.vae()
         with torch.no_grad():
             decoded = codec.decode((latents.transpose(0, 1) / _SCALE).to(codec.device, codec.dtype)).sample
         return to_pixels(decoded.transpose(0, 1))
@@ -155,6 +155,24 @@ class AnimateDiff(FolderOfParts, FrozenNetwork, NoiseSchedule):
         """Move UNet and schedule to a device."""
         self.network.to(device)
         self.kept = self.kept.to(device)
+
+    def pipeline(self) -> Any:
+        """diffusers' pipeline from words, with DDIM."""
+        from diffusers import AnimateDiffPipeline, DDIMScheduler
+
+        before = torch.cat([self.kept.new_ones(1), self.kept[:-1]])
+        scheduler = DDIMScheduler(
+            trained_betas=(1 - self.kept / before).tolist(),
+            prediction_type=self.predicts,
+            clip_sample=False,
+            timestep_spacing="trailing",
+        )
+        parts = {"unet": self.network, "vae": self.vae(), "tokenizer": None, "text_encoder": None}
+        return AnimateDiffPipeline(**parts, motion_adapter=None, scheduler=scheduler)
+
+    def times_of(self, scheduler: Any) -> list[float]:
+        """Its steps as shares of the schedule; below 0 stands clean data."""
+        return [float(step) / (len(self.kept) - 1) for step in scheduler.timesteps] + [-1.0]
 
     def _codec_kind(self) -> Any:
         from diffusers import AutoencoderKL

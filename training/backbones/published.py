@@ -68,6 +68,14 @@ class FolderOfParts(ABC):
     def load_weights(self, folder: Path) -> None:
         """Load the frozen network."""
 
+    @abstractmethod
+    def pipeline(self) -> Any:
+        """diffusers' own pipeline around network and codec, its scheduler walking as we do; words come encoded."""
+
+    @abstractmethod
+    def times_of(self, scheduler: Any) -> list[float]:
+        """Our times, from noise to data, of the steps that such a scheduler was set to."""
+
     def weights_dir(self) -> Path:
         """The folder."""
         return self._folder
@@ -86,7 +94,8 @@ class FolderOfParts(ABC):
     def _codec_kind(self) -> Any:
         """The class of the VAE."""
 
-    def _vae(self) -> Any:
+    def vae(self) -> Any:
+        """The codec."""
         if self._codec is None:
             self._codec = load_part(self._codec_kind(), self._folder / "vae", device=self.device)
         return self._codec

@@ -174,7 +174,7 @@ class WanBackbone(FolderOfParts, WanFlow):
 
     def _encoded(self, levels: Tensor) -> Latents:
         """(3, frames, h, w) in [-1, 1] -> normalised latents."""
-        codec = self._vae()
+        codec = self.vae()
         with torch.no_grad():
             posterior = codec.encode(levels[None].to(codec.device, codec.dtype)).latent_dist
         mean, std = (torch.tensor(codec.config[name]).view(-1, 1, 1, 1) for name in ("latents_mean", "latents_std"))
@@ -187,7 +187,7 @@ class WanBackbone(FolderOfParts, WanFlow):
 
     def decode_video(self, latents: Tensor) -> NDArray[np.uint8]:
         """(z, latents, h', w') -> (frames, h, w, 3) RGB."""
-        codec = self._vae()
+        codec = self.vae()
         mean, std = (torch.tensor(codec.config[name]).view(-1, 1, 1, 1) for name in ("latents_mean", "latents_std"))
         raw = latents.float().cpu() * std + mean
         with torch.no_grad():
@@ -215,6 +215,20 @@ class WanBackbone(FolderOfParts, WanFlow):
 
         self.folder = folder
         self.network = load_part(WanTransformer3DModel, folder / "transformer", half=self.half)
+
+    def pipeline(self) -> Any:
+        """diffusers' pipeline: with an image where the model follows one, else from words alone."""
+        from diffusers import FlowMatchEulerDiscreteScheduler, WanImageToVideoPipeline, WanPipeline
+
+        follows = self.own_times or not self.clean_first
+        parts = {"transformer": self.network, "vae": self.vae(), "tokenizer": None, "text_encoder": None}
+        scheduler = FlowMatchEulerDiscreteScheduler(shift=self.time_shift)
+        kind = WanImageToVideoPipeline if follows else WanPipeline
+        return kind(**parts, scheduler=scheduler, expand_timesteps=self.own_times)
+
+    def times_of(self, scheduler: Any) -> list[float]:
+        """Its sigmas."""
+        return [float(sigma) for sigma in scheduler.sigmas]
 
     def _codec_kind(self) -> Any:
         from diffusers import AutoencoderKLWan

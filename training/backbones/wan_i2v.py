@@ -78,15 +78,26 @@ class WanImageBackbone(WanBackbone):
         )[0]
         return noise_pred.to(noisy.dtype)
 
-    def _seen(self, picture: NDArray[np.uint8]) -> Tensor:
-        """(257, 1280): the image as the last layer but one of CLIP's vision tower sees it."""
+    def pipeline(self) -> Any:
+        """diffusers' pipeline, which sees the image through the same tower."""
+        made = super().pipeline()
+        made.image_processor, tower = self._tower()
+        made.register_modules(image_encoder=tower)
+        return made
+
+    def _tower(self) -> tuple[Any, Any]:
+        """CLIP's vision tower, and what prepares its pixels."""
         if self._vision is None:
             from transformers import CLIPImageProcessor, CLIPVisionModel
 
             folder = self._folder
             processor = CLIPImageProcessor.from_pretrained(folder / "image_processor", local_files_only=True)
             self._vision = processor, load_part(CLIPVisionModel, folder / "image_encoder", device=self.device)
-        processor, tower = self._vision
+        return self._vision
+
+    def _seen(self, picture: NDArray[np.uint8]) -> Tensor:
+        """(257, 1280): the image as the last layer but one of the tower sees it."""
+        processor, tower = self._tower()
         pixels = processor(images=picture, return_tensors="pt").pixel_values.to(tower.device, tower.dtype)
         with torch.no_grad():
             rows: Tensor = tower(pixels, output_hidden_states=True).hidden_states[-2][0]

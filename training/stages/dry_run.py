@@ -20,6 +20,9 @@ from training.stages.fitting import fitted_config
 ASSUMED_MFU = 0.35
 """What a good run reaches; the time estimate says that it assumes it."""
 
+USUAL_GIB = 80
+"""Of a large device, such as an A100 or H100."""
+
 _ADAMW_BYTES = 16
 """Of each trained weight: itself, its gradient and two moments in float32."""
 
@@ -59,7 +62,10 @@ def dry_run(
         "gib_estimate": _memory(config, frozen=shape.parameters, trained=trainable, cost=cost),
         "cache_mib_per_window": round(_cached_bytes(config, backbone) / 2**20, 3),
         "days_estimate": _days(config, cost),
-        "warnings": _warnings(config, backbone, snapshots_root, runs_root),
+        "warnings": [
+            *_warnings(config, backbone, snapshots_root, runs_root),
+            *_memory_warnings(config, frozen=shape.parameters, trained=trainable, cost=cost),
+        ],
         "config": config.model_dump(mode="json"),
     }
 
@@ -97,6 +103,22 @@ def _data_warnings(config: TrainConfig, backbone: Backbone, snapshots_root: Path
         "home on a larger disk, cache fewer windows of a clip (--set windows.per_clip=1), or encode as you go "
         "(--set cache=false)"
     ]
+
+
+def _memory_warnings(config: TrainConfig, *, frozen: int, trained: int, cost: StepCost) -> list[str]:
+    """Where a step needs more than a usual large device has, how it needs less."""
+    need = sum(_memory(config, frozen=frozen, trained=trained, cost=cost).values())
+    if need <= USUAL_GIB:
+        return []
+    share = config.batch // config.processes
+    fewer = (config.model_copy(update={"micro_batch": n}) for n in range(share, 0, -1) if share % n == 0)
+    fits = (
+        one.micro_batch
+        for one in fewer
+        if sum(_memory(one, frozen=frozen, trained=trained, cost=cost).values()) <= USUAL_GIB
+    )
+    how = f"--set micro_batch={count}" if (count := next(fits, None)) else "--set checkpointing=selective, or all"
+    return [f"a step takes about {need:.0f} GiB on each device, and a large one has {USUAL_GIB}: {how}"]
 
 
 def _memory(config: TrainConfig, *, frozen: int, trained: int, cost: StepCost) -> dict[str, float]:
