@@ -1,4 +1,4 @@
-"""Where the ffmpeg program is: the one that the imageio-ffmpeg package carries, unless `CLAPBOARD_FFMPEG` names another.
+"""Which ffmpeg program is run: the one that imageio-ffmpeg carries, unless `CLAPBOARD_FFMPEG` names another.
 
 What happens to be on PATH is not asked: programs of different years write different files, and a result must not hang
 on what else a machine has installed. (The Matroska that FFmpeg 5 writes has Opus 6.5 ms early, for instance.)
