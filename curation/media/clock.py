@@ -111,7 +111,7 @@ class Clock:
         parts: one in most files.
         first_us: when the first picture is shown, if its own stamp does not say so.
         step_us: how far pictures usually lie apart.
-        fps: pictures a second, by their number.
+        fps: pictures a second, by their number; of very few, over a second at least.
         span_us: from the first picture to the end of the last.
         unstamped: whether pictures lack a stamp.
         unordered: whether the stamps of pictures go back in the order of the file, as those of B-frames do.
@@ -158,7 +158,7 @@ def clock_of(picture: Packets, sound: Packets) -> Clock:
         parts=parts,
         first_us=first_us,
         step_us=step_us,
-        fps=len(picture) * 1e6 / max(span_us, 1_000_000),
+        fps=len(picture) * 1e6 / (span_us if len(picture) >= AROUND else max(span_us, 1_000_000)),
         span_us=span_us,
         unstamped=len(known) < len(picture),
         unordered=unordered,
