@@ -63,6 +63,10 @@ class CutFacts:
     flac_sha256: str
     silent_us: int = 0
     """How much of the sound is silence because the source has none there."""
+    frozen_us: int = 0
+    smeared_us: int = 0
+    wobble_us: int = 0
+    """As `curation.media.cut.CutClip` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,9 @@ class CutFiles:
             flac_bytes=len(made.flac),
             flac_sha256=hashlib.sha256(made.flac).hexdigest(),
             silent_us=made.silent_us,
+            frozen_us=made.frozen_us,
+            smeared_us=made.smeared_us,
+            wobble_us=made.wobble_us,
         )
         write_atomic(self._facts, json.dumps(asdict(facts)).encode())
 

@@ -69,6 +69,7 @@ class Outcome(StrEnum):
     TOO_SHORT = "too_short"
     SPAN_OUTSIDE = "span_outside_video"
     DECODE_FAILED = "decode_failed"
+    BROKEN_CLOCK = "broken_clock"
     DECODE_TIMED_OUT = "decode_timed_out"
     DECODER_CRASHED = "decoder_crashed"
     TOO_MUCH_MEMORY = "too_much_memory"
@@ -76,7 +77,9 @@ class Outcome(StrEnum):
     # decisions on windows
     SHOT_CHANGE = "shot_change"
     SILENT = "silent"
+    SOUND_MISSING = "sound_missing"
     STATIC_PICTURE = "static_picture"
+    PICTURE_MISSING = "picture_missing"
     TOO_MUCH_MOTION = "too_much_motion"
     OFFSET = "sound_offset"
     UNSYNCHRONISED = "unsynchronised"
@@ -152,11 +155,14 @@ REMEDIES: dict[Outcome, str] = {
     Outcome.TOO_SHORT: "shorter than one window (`clips.window_s`); lengthen the span or shorten the window",
     Outcome.SPAN_OUTSIDE: "start lies behind the video's end; correct the row",
     Outcome.DECODE_FAILED: "the decoder gave up; re-encode the file or drop it",
+    Outcome.BROKEN_CLOCK: "one track's clock begins anew, the other's does not: what belongs together is lost; drop it",
     Outcome.DECODE_TIMED_OUT: "raise `sandbox.deadline_s` and `sandbox.cpu_s`, or drop the file",
     Outcome.DECODER_CRASHED: "the file made the decoder crash in its own process; re-encode the file or drop it",
     Outcome.TOO_MUCH_MEMORY: "raise `sandbox.memory_gib` or drop the file",
     Outcome.SHOT_CHANGE: "it runs over a cut or a change of size; its parts inside one shot are windows of their own",
     Outcome.SILENT: "peak amplitude below `policy.min_peak`; nothing to mend",
+    Outcome.SOUND_MISSING: "the file has no sound for more of it than `policy.max_missing_sound_s`; fetch it again",
+    Outcome.PICTURE_MISSING: "pictures are lost or damaged (`policy.max_frozen_s`, `max_smeared_s`); fetch it again",
     Outcome.STATIC_PICTURE: "nothing moves in any region (`policy.min_local_motion`, `policy.min_motion`)",
     Outcome.TOO_MUCH_MOTION: "the camera shakes, or all flickers (`policy.max_camera_motion`, `policy.max_motion`)",
     Outcome.OFFSET: "sound and picture agree at another offset; `clapboard explain` shows which",

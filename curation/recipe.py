@@ -47,7 +47,7 @@ class Recipe(BaseModel):
     shots: ShotSettings = Field(default_factory=ShotSettings)
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
     clips: ClipSettings = Field(default_factory=ClipSettings)
-    scores: list[str] = Field(default=["motion", "loudness", "sync"], description="scores that must run")
+    scores: list[str] = Field(default=["motion", "loudness", "missing", "sync"], description="scores that must run")
     optional_scores: list[str] = Field(
         default=["speech", "clip", "clap", "agreement"],
         description="scores that run where this machine can",

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from curation.media.container import open_media
-from curation.media.decode import first_frame_us, time_us
+from curation.media.decode import time_us
+from curation.media.survey import first_picture_us, survey
 
 MATROSKA = frozenset({".mkv", ".webm"})
 EDITS_HZ = "90000"
@@ -39,8 +40,7 @@ def extent(path: Path) -> Extent:
     Raises:
         MediaFailure: it cannot be decoded.
     """
-    with open_media(path) as media:
-        first = first_frame_us(media)
+    first = first_picture_us(path, survey(path))
     with open_media(path) as media:
         end = max(time_us(one.pts + (one.duration or 0), one.time_base) for one in _stamped(media, media.video))
     return Extent(first, end)

@@ -62,6 +62,9 @@ class Policy(Odds):
     )
     calibrated: bool = Field(True, description="take weights and edges of the last `clapboard calibrate`, if any")
     min_peak: float = Field(0.03, ge=0, le=1, description="reject as silent below this peak amplitude [pred]")
+    max_missing_sound_s: float = Field(0.5, ge=0, description="reject where the file has no sound for longer [ours]")
+    max_frozen_s: float = Field(0.5, ge=0, description="reject where pictures stand longer for want of the next [ours]")
+    max_smeared_s: float = Field(0.5, ge=0, description="reject where damaged pictures are shown longer [ours]")
     min_local_motion: float = Field(0.002, ge=0, le=1, description="reject as static where no region moves more")
     max_camera_motion: float = Field(0.8, ge=0, description="reject as shaking above this, in pictures a second")
     min_motion: float = Field(0.0, ge=0, le=1, description="reject as static below this mean motion; 0.01 [pred]")
@@ -162,9 +165,14 @@ def _failed_gates(columns: Mapping[str, float], policy: Policy) -> tuple[Outcome
     peak, motion, local, camera = (
         columns.get(name, math.nan) for name in ("peak_amplitude", "motion_mean", "local_motion", "camera_motion")
     )
+    unheard, frozen, smeared = (columns.get(name, 0.0) for name in ("missing_sound_s", "frozen_s", "smeared_s"))
     failed = []
     if peak < policy.min_peak:
         failed.append(Outcome.SILENT)
+    if unheard > policy.max_missing_sound_s:
+        failed.append(Outcome.SOUND_MISSING)
+    if frozen > policy.max_frozen_s or smeared > policy.max_smeared_s:
+        failed.append(Outcome.PICTURE_MISSING)
     if motion < policy.min_motion or local < policy.min_local_motion:
         failed.append(Outcome.STATIC_PICTURE)
     if motion > policy.max_motion or camera > policy.max_camera_motion:

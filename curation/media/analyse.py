@@ -1,18 +1,23 @@
 """One decode pass over picture and sound: everything that scores and shot detection look at, and nothing twice."""
 
 import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from curation.media.clock import Clock
 from curation.media.container import OpenMedia, open_media
-from curation.media.decode import Kind, check_reached, decoded, frame_time_us, time_us
+from curation.media.declared import declared_us
+from curation.media.decode import Kind, check_reached, frame_rate, time_us
 from curation.media.failures import MediaFailure
 from curation.media.geometry import Geometry, Sight
 from curation.media.pixels import CELLS, Lens, cell_sums, cells_of, colour_histogram, fitted
 from curation.media.settings import AnalysisSettings
+from curation.media.survey import survey
+from curation.media.timed import Timed, timed
 from curation.media.timeline import Timeline
 from curation.media.waveform import Waveform, WaveformBuilder
 from curation.outcomes import Outcome
@@ -42,25 +47,27 @@ def analyse(
         MediaFailure: the file cannot be used; its outcome says why.
     """
     settings = settings or AnalysisSettings()
+    clock = survey(path, settings)
     with open_media(path, settings) as media:
-        curves = _Curves(settings, media.sight, frame_us=_usual_frame_us(media), thumbnails=thumbnails)
+        frame_us = round(1e6 / frame_rate(media, clock))
+        curves = _Curves(settings, media.sight, frame_us=frame_us, thumbnails=thumbnails)
         builder = WaveformBuilder(rate_hz=settings.rate_hz)
-        for kind, frame in decoded(media, one_picture=not pictures):
-            if kind is Kind.PICTURE:
-                curves.add(frame)
+        for one in timed(media, clock, one_picture=not pictures):
+            if one.kind is Kind.PICTURE:
+                curves.add(one)
             else:
-                builder.add(frame)
+                builder.add(one.frame, within_us=one.within_us)
         sound = builder.finish()
         if not curves.times_us:
             raise MediaFailure(Outcome.NO_VIDEO, "not one frame of its picture track can be decoded")
         if sound is None:
             raise MediaFailure(Outcome.NO_AUDIO, "not one sample of its sound track can be decoded")
         if pictures:
-            _check_complete(media, curves, sound)
+            _check_complete(media, path, curves, sound)
             if len(curves.times_us) == 1:
                 raise MediaFailure(Outcome.NO_VIDEO, "its picture track holds a single picture")
         notes = [*media.notes, *([ODD_MATRIX] if curves.odd else []), *_layout_notes(media)]
-    return curves.timeline(sound, notes="; ".join(notes))
+    return curves.timeline(sound, clock, notes="; ".join(notes))
 
 
 class _Curves:
@@ -82,6 +89,7 @@ class _Curves:
         self._rows: list[tuple[float, float, float]] = []
         self._cells: list[Any] = []
         self._cell_motion: list[Any] = []
+        self._smeared: list[bool] = []
         self._usual_us = self._last_us = frame_us
         self.origin_us = 0
         self.times_us: list[int] = []
@@ -89,16 +97,18 @@ class _Curves:
 
     @property
     def duration_us(self) -> int:
-        """To the end of the last frame, which lasts as long as it says or as most do."""
-        return self.times_us[-1] + self._last_us
+        """To the end of the last frame, which lasts as long as it says, if another does too, or as most do."""
+        longest_us = max((after - at for at, after in pairwise(self.times_us)), default=self._last_us)
+        # Some containers give every frame the length that a wrong rate in the header says.
+        believed = self._usual_us < 2 * self._last_us <= 2 * max(longest_us, self._usual_us) + self._usual_us
+        return self.times_us[-1] + (self._last_us if believed else self._usual_us)
 
-    def add(self, frame: Any) -> None:
+    def add(self, one: Timed) -> None:
         """Take one frame, in presentation order."""
-        at = self._place(frame)
-        if self.times_us and at <= self.times_us[-1]:
-            return
+        frame, at = one.frame, self._place(one)
         self._check(frame, at)
         self.times_us.append(at)
+        self._smeared.append(one.smeared)
         self._last_us = time_us(frame.duration, frame.time_base) if frame.duration else self._usual_us
         shown = self._noted(frame)
         planes = self._lens.look(frame)
@@ -132,8 +142,10 @@ class _Curves:
         self._colours = colour_histogram(*planes)
         return motion, moved, float(np.abs(self._colours - known).sum()) / 4
 
-    def timeline(self, sound: Waveform, *, notes: str) -> Timeline:
+    def timeline(self, sound: Waveform, clock: Clock, *, notes: str) -> Timeline:
         """The finished timeline."""
+        heard_us = sound.heard_us() - self.origin_us
+        seams_us = [part.within_us[0] - self.origin_us for part in clock.parts[1:]]
         luma, motion, change = np.array(self._rows, np.float32).T.copy()
         return Timeline(
             width_px=self._size[0],
@@ -154,6 +166,9 @@ class _Curves:
             stills=np.stack(self._stills),
             resized=np.array(self._resized, np.int64),
             notes=notes,
+            seams=np.searchsorted(self.times_us, seams_us).astype(np.int64),
+            sound_holes_us=np.stack([heard_us[:-1, 1], heard_us[1:, 0]], axis=1),
+            smeared=np.array(self._smeared, bool),
         )
 
     def _noted(self, frame: Any) -> Geometry:
@@ -168,11 +183,11 @@ class _Curves:
         self._shown = shown
         return shown
 
-    def _place(self, frame: Any) -> int:
-        at = frame_time_us(frame)
+    def _place(self, one: Timed) -> int:
+        at = one.at_us or 0
         if not self.times_us:
-            self.origin_us = at or 0
-        return self.times_us[-1] + self._last_us if at is None else at - self.origin_us
+            self.origin_us = at
+        return at - self.origin_us
 
     def _check(self, frame: Any, at_us: int) -> None:
         """What the header promised is checked before decoding; a frame may still be larger, a stream longer."""
@@ -224,20 +239,13 @@ def _layout_notes(media: OpenMedia) -> list[str]:
     return [f"the places of its sound's channels ({layout.name}) are mixed as `shards.downmix` says"]
 
 
-def _usual_frame_us(media: OpenMedia) -> int:
-    rate = media.video.average_rate or media.video.guessed_rate
-    return round(1e6 / rate) if rate else 40_000
-
-
-def _check_complete(media: OpenMedia, curves: _Curves, sound: Waveform) -> None:
+def _check_complete(media: OpenMedia, path: Path, curves: _Curves, sound: Waveform) -> None:
     """Compare what was decoded with what the container declares.
 
     Only MP4 says how long each track is; elsewhere the longer of picture and sound has to reach the declared end.
     """
+    declared, own = declared_us(media.video, path)
     found = curves.duration_us
-    if "mp4" in media.container.format.name and media.video.duration:
-        declared = time_us(media.video.duration, media.video.time_base)
-    else:
-        declared = media.container.duration or 0
+    if not own:
         found = max(found, found + curves.origin_us, sound.end_us - curves.origin_us, sound.end_us)
     check_reached(found, declared)

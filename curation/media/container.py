@@ -102,7 +102,7 @@ def open_media(path: Path, settings: AnalysisSettings | None = None) -> Iterator
         video.codec_context.thread_count = 1
         # The header is checked below; a frame may say otherwise.
         video.codec_context.options = {"max_pixels": str(settings.max_pixels)}
-        _check_size(container, video, audio, settings)
+        _check_size(video, audio, settings)
         _check_whole(container, (video, audio))
         yield OpenMedia(container, video, audio, Sight(video), notes)
 
@@ -199,12 +199,10 @@ def _chosen(
     return choice.streams, choice.notes
 
 
-def _check_size(container: Any, video: Any, audio: Any, settings: AnalysisSettings) -> None:
-    duration_s = (container.duration or 0) / 1e6
+def _check_size(video: Any, audio: Any, settings: AnalysisSettings) -> None:
+    """How long and how fast it is stamps say; see `curation.media.survey`."""
     for found, setting, words in (
         (video.codec_context.width * video.codec_context.height, "max_pixels", "pixels a frame"),
-        (duration_s, "max_duration_s", "seconds long"),
-        (float(video.average_rate or 0), "max_fps", "frames a second"),
         (audio.codec_context.channels, "max_channels", "channels"),
         (audio.codec_context.sample_rate, "max_sound_hz", "samples a second"),
     ):

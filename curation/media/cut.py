@@ -9,18 +9,20 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from curation.media.clock import Clock
 from curation.media.container import OpenMedia, open_media
-from curation.media.decode import LEADS_US, Kind, decoded, first_frame_us, frame_time_us, seek
+from curation.media.decode import LEADS_US, Kind, frame_rate, seek
 from curation.media.encode import Mp4Writer, encode_flac
 from curation.media.failures import MediaFailure
+from curation.media.missing import Missing
 from curation.media.settings import AnalysisSettings, CutSettings
+from curation.media.survey import first_picture_us, survey
+from curation.media.timed import Timed, timed
 from curation.media.waveform import Samples, Waveform, WaveformBuilder
 from curation.outcomes import Outcome
 
@@ -32,6 +34,9 @@ SPARE_US = 100_000
 
 TOLERANCE_US = 12
 """An edge so near to a frame is that frame's: trims come on a preview's clock of 90 kHz, 6 us off at most [ours]."""
+
+TOLD_WOBBLE_US = 1_000
+"""Where stamps lie off by more, the place of the sound is an estimate, which is told [ours]; rounding is half of it."""
 
 AAC_RATES_HZ = (48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000)
 
@@ -52,7 +57,10 @@ class CutClip:
         duration_us: from there to the wanted end; the length of the sound.
         width_px, height_px: size as shown, even.
         rate_hz: sample rate of both sound tracks.
-        silent_us: how much of the sound is silence because the source's own begins later or ends earlier.
+        silent_us: how much of the sound is silence because the source's own begins later, ends earlier, or has holes.
+        frozen_us: how long pictures stand still because the next ones are not there.
+        smeared_us: how long pictures are shown that lean on others which are lost or damaged.
+        wobble_us: how far the stamps of the sound lie off from where it was put, if that is more than a millisecond.
     """
 
     mp4: bytes
@@ -64,6 +72,9 @@ class CutClip:
     height_px: int
     rate_hz: int
     silent_us: int
+    frozen_us: int = 0
+    smeared_us: int = 0
+    wobble_us: int = 0
 
 
 def cut(
@@ -88,14 +99,14 @@ def cut(
     Raises:
         MediaFailure: the file cannot be decoded there, or its picture changes its shape within the span.
     """
-    opened = partial(open_media, source, analysis)
-    with opened() as media:
-        origin_us = first_frame_us(media)
+    opened, clock = partial(open_media, source, analysis), survey(source, analysis)
+    origin_us = first_picture_us(source, clock, analysis)
     span = _Span(origin_us + start_us, origin_us + end_us, sound_offset_us)
     with tempfile.TemporaryDirectory(prefix="clapboard-cut-") as folder:
         path = Path(folder) / "clip.mp4"
-        leads = [lead for lead in LEADS_US if lead < start_us]
-        tried = (_cut_from(opened, span, path, settings or CutSettings(), lead_us=lead) for lead in [*leads, None])
+        leads = [lead for lead in LEADS_US if lead < start_us] if clock.seekable else []
+        chosen = settings or CutSettings()
+        tried = (_cut_from(opened, clock, span, path, chosen, lead_us=lead) for lead in [*leads, None])
         made = next(filter(None, tried), None)
         if made is None:
             raise MediaFailure(Outcome.DECODE_FAILED, f"no frame between {start_us / 1e6:.3f} and {end_us / 1e6:.3f} s")
@@ -128,23 +139,26 @@ class _Span:
         return self.end_us + max(self.sound_offset_us, 0) + SPARE_US
 
 
-def _clip(path: Path, writer: Mp4Writer, sound: Samples, silent_us: int, *, origin_us: int, end_us: int) -> CutClip:
+def _clip(path: Path, writer: Mp4Writer, made: "_Sound", seen: Missing, *, origin_us: int, end_us: int) -> CutClip:
     return CutClip(
         mp4=path.read_bytes(),
-        flac=encode_flac(sound, writer.rate_hz),
+        flac=encode_flac(made.samples, writer.rate_hz),
         frames=writer.frames,
         first_frame_us=writer.first_us - origin_us,
         duration_us=end_us - writer.first_us,
         width_px=writer.size_px[0],
         height_px=writer.size_px[1],
         rate_hz=writer.rate_hz,
-        silent_us=silent_us,
+        silent_us=made.silent_us,
+        frozen_us=seen.frozen_us(end_us),
+        smeared_us=seen.smeared_us(end_us),
+        wobble_us=made.wobble_us if made.wobble_us > TOLD_WOBBLE_US else 0,
     )
 
 
 def _cut_from(
-    opened: Opened, span: _Span, path: Path, settings: CutSettings, *, lead_us: int | None
-) -> tuple[Mp4Writer, Samples, int] | None:
+    opened: Opened, clock: Clock, span: _Span, path: Path, settings: CutSettings, *, lead_us: int | None
+) -> tuple[Mp4Writer, "_Sound", Missing] | None:
     """Decode the span and write its MP4, from `lead_us` before it or from the beginning of the file.
 
     None if no frame of it was met, or if decoding began too late for the picture or for the sound.
@@ -152,46 +166,55 @@ def _cut_from(
     with opened() as media:
         if lead_us is not None and not seek(media, span.from_us - lead_us):
             return None
-        frames = _frames_until(media, span.until_us)
+        frames = _frames_until(timed(media, clock, from_start=lead_us is None), span.until_us)
         if lead_us is not None:
             frames = _from_early_enough(frames, span)
         builder = WaveformBuilder(rate_hz=_rate_hz(media), layout="mono" if media.audio.channels == 1 else "stereo")
-        with _writer(media, path, builder.channels, settings) as writer:
+        seen = Missing(clock.step_us)
+        with _writer(media, clock, path, builder.channels, settings) as writer:
             try:
-                for kind, frame, at_us in frames:
-                    if kind is Kind.SOUND:
-                        builder.add(frame)
-                    elif span.shows(at_us):
-                        writer.add_frame(frame, at_us, media.sight.of(frame))
+                for one in frames:
+                    if one.kind is Kind.SOUND:
+                        builder.add(one.frame, within_us=one.within_us)
+                    elif one.at_us is not None and span.shows(one.at_us):
+                        writer.add_frame(one.frame, one.at_us, media.sight.of(one.frame))
+                        seen.add(one.at_us, smeared=one.smeared)
             except _TooLateError:
                 return None
             if not writer.frames:
                 return None
             whole, begin_us = builder.finish(), writer.first_us + span.sound_offset_us
-            sound, silent_us = _heard(whole, begin_us, begin_us + span.end_us - writer.first_us, writer)
-            writer.add_sound(sound)
-    return writer, sound, silent_us
+            sound = _heard(whole, begin_us, begin_us + span.end_us - writer.first_us, writer)
+            writer.add_sound(sound.samples)
+    return writer, sound, seen
 
 
-def _heard(whole: Waveform | None, begin_us: int, end_us: int, writer: Mp4Writer) -> tuple[Samples, int]:
-    """The samples of [begin, end), and how much of it lies before or behind all sound, in microseconds."""
-    whole = whole or Waveform(end_us, writer.rate_hz, np.zeros((writer.channels, 0), np.int16))
-    begins_us, ends_us = max(begin_us, whole.start_us), min(end_us, whole.end_us)
-    silent_us = end_us - begin_us - max(0, ends_us - begins_us)
-    # Less than two samples is rounding.
-    return whole.span(begin_us, end_us), silent_us if silent_us * writer.rate_hz > 2e6 else 0
+@dataclass(frozen=True, slots=True)
+class _Sound:
+    """The sound of a clip, how much of it the source does not have, and how far its stamps lie off."""
+
+    samples: Samples
+    silent_us: int
+    wobble_us: int
+
+
+def _heard(whole: Waveform | None, begin_us: int, end_us: int, writer: Mp4Writer) -> _Sound:
+    """The samples of [begin, end)."""
+    nothing = np.zeros((writer.channels, 0), np.int16), np.zeros((0, 2), np.int64)
+    whole = whole or Waveform(end_us, writer.rate_hz, *nothing)
+    return _Sound(whole.span(begin_us, end_us), whole.silent_us(begin_us, end_us), whole.wobble_us)
 
 
 def _rate_hz(media: OpenMedia) -> int:
     return next((rate for rate in AAC_RATES_HZ if rate <= media.audio.rate), AAC_RATES_HZ[-1])
 
 
-def _writer(media: OpenMedia, path: Path, channels: int, settings: CutSettings) -> Mp4Writer:
+def _writer(media: OpenMedia, clock: Clock, path: Path, channels: int, settings: CutSettings) -> Mp4Writer:
     return Mp4Writer(
         path,
         rate_hz=_rate_hz(media),
         channels=channels,
-        fps=media.video.average_rate or Fraction(25),
+        fps=frame_rate(media, clock),
         settings=settings,
     )
 
@@ -200,31 +223,24 @@ class _TooLateError(Exception):
     """The file's index led to a place behind what is wanted of a track."""
 
 
-def _from_early_enough(frames: Iterator[tuple[Kind, Any, int]], span: _Span) -> Iterator[tuple[Kind, Any, int]]:
+def _from_early_enough(frames: Iterator[Timed], span: _Span) -> Iterator[Timed]:
     """The same frames, if each track's first comes before the span; no sound at all is too late, too."""
     wanted = {Kind.PICTURE: span.start_us, Kind.SOUND: span.sound_us - SETTLED_US}
-    for kind, frame, at_us in frames:
-        if at_us > wanted.pop(kind, at_us):
+    for one in frames:
+        if one.at_us is not None and one.at_us > wanted.pop(one.kind, one.at_us):
             raise _TooLateError
-        yield kind, frame, at_us
+        yield one
     if wanted:
         raise _TooLateError
 
 
-def _frames_until(media: OpenMedia, end_us: int) -> Iterator[tuple[Kind, Any, int]]:
-    """Frames with their times until both tracks have passed `end_us`.
-
-    A picture that is not later than the one before it is passed over, as the analysis does.
-    """
-    going, last_us = set(Kind), -(1 << 62)
-    for kind, frame in decoded(media):
-        at_us = frame_time_us(frame)
-        if at_us is None:
-            continue
-        if at_us >= end_us:
-            going.discard(kind)
-        elif kind in going and (kind is Kind.SOUND or at_us > last_us):
-            yield kind, frame, at_us
-            last_us = at_us if kind is Kind.PICTURE else last_us
+def _frames_until(frames: Iterator[Timed], end_us: int) -> Iterator[Timed]:
+    """Frames until both tracks have passed `end_us`."""
+    going = set(Kind)
+    for one in frames:
+        if one.at_us is not None and one.at_us >= end_us:
+            going.discard(one.kind)
+        elif one.kind in going:
+            yield one
         if not going:
             return

@@ -1,4 +1,4 @@
-"""The one way to decoded frames, shared by the analysis and the cut: both tracks in file order, faults told apart.
+"""The one way to decoded frames: both tracks in file order, faults told apart.
 
 A packet that cannot be decoded is passed over, as a player would; a run of them, or a container that breaks off, is the
 file's own fault and ends the pass with a typed outcome.
@@ -9,18 +9,11 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
+from curation.media.clock import Clock
 from curation.media.container import OpenMedia
 from curation.media.failures import MediaFailure
 from curation.media.streams import MAX_BROKEN_PACKETS
 from curation.outcomes import Outcome
-
-LEADS_US = (1_000_000, 16_000_000)
-"""Decoding of a span begins so much earlier: codecs whose packets lean on the ones before settle within a second; the
-longer way is for files whose tracks lie seconds apart. Where both come too late, decoding begins at the beginning."""
-
-MISSING_SHARE = 0.05
-MISSING_US = 500_000
-"""A file that ends earlier than declared by more than both of these was cut short [ours]."""
 
 
 class Kind(StrEnum):
@@ -30,32 +23,62 @@ class Kind(StrEnum):
     SOUND = "sound"
 
 
+LEADS_US = (1_000_000, 16_000_000)
+"""Decoding of a span begins so much earlier: codecs whose packets lean on the ones before settle within a second; the
+longer way is for files whose tracks lie seconds apart. Where both come too late, decoding begins at the beginning."""
+
+SAME_RATE = 0.1
+"""A rate in the header that differs by less is taken for the true one [ours]."""
+
+GUESSED_US = {Kind.PICTURE: 0, Kind.SOUND: -100_000}
+"""Earlier stamps of Matroska are libav's guess from a rate in the header; what a codec delays sound by is less."""
+
+MISSING_SHARE = 0.05
+MISSING_US = 500_000
+"""A file that ends earlier than declared by more than both of these was cut short [ours]."""
+
+
+class Decoder:
+    """Decodes packets of both tracks; what cannot be decoded is passed over, a run of it ends the pass."""
+
+    def __init__(self) -> None:
+        self._broken = dict.fromkeys(Kind, 0)
+
+    def frames(self, kind: Kind, packet: Any) -> list[Any] | None:
+        """What a packet makes a decoder give; None if it cannot be decoded.
+
+        Raises:
+            MediaFailure: DECODE_FAILED: the decoder has given up.
+        """
+        import av
+
+        try:
+            frames: list[Any] = packet.decode()
+        except av.FFmpegError as error:
+            if isinstance(error, MemoryError):
+                raise
+            self._broken[kind] += 1
+            if self._broken[kind] > MAX_BROKEN_PACKETS:
+                raise MediaFailure(Outcome.DECODE_FAILED, f"{self._broken[kind]} packets in a row: {error}") from error
+            return None
+        if frames:
+            self._broken[kind] = 0
+        return frames
+
+
 def decoded(media: OpenMedia, *, one_picture: bool = False) -> Iterator[tuple[Kind, Any]]:
-    """Every frame of both tracks with its presentation time; in order within each track.
+    """Every frame of both tracks with its own stamp, as the decoders give them; `timed` puts them on one clock.
 
     With `one_picture`, the sound and the first picture alone: the other pictures are read, but not decoded.
 
     Raises:
         MediaFailure: the container breaks off (TRUNCATED) or a decoder gives up (DECODE_FAILED).
     """
-    import av
-
-    broken, seen = dict.fromkeys(Kind, 0), False
-    for packet in _packets(media):
-        kind = Kind.PICTURE if packet.stream is media.video else Kind.SOUND
+    decoder, seen = Decoder(), False
+    for kind, packet in packets(media):
         if kind is Kind.PICTURE and seen:
             continue
-        try:
-            frames = packet.decode()
-        except av.FFmpegError as error:
-            if isinstance(error, MemoryError):
-                raise
-            broken[kind] += 1
-            if broken[kind] > MAX_BROKEN_PACKETS:
-                raise MediaFailure(Outcome.DECODE_FAILED, f"{broken[kind]} packets in a row: {error}") from error
-            continue
-        if frames:
-            broken[kind] = 0
+        frames = decoder.frames(kind, packet) or []
         for frame in frames:
             if kind is Kind.PICTURE:
                 media.sight.see(frame)
@@ -63,16 +86,13 @@ def decoded(media: OpenMedia, *, one_picture: bool = False) -> Iterator[tuple[Ki
         seen = one_picture and (seen or (kind is Kind.PICTURE and bool(frames)))
 
 
-def first_frame_us(media: OpenMedia) -> int:
-    """The presentation time of the first frame: zero of every span.
-
-    Raises:
-        MediaFailure: there is none.
-    """
-    for kind, frame in decoded(media):
-        if kind is Kind.PICTURE:
-            return frame_time_us(frame) or 0
-    raise MediaFailure(Outcome.NO_VIDEO, "not one frame of its picture track can be decoded")
+def frame_rate(media: OpenMedia, clock: Clock) -> Fraction:
+    """Pictures a second: what the header says if the stamps do not say otherwise, which are coarser, but true."""
+    said = media.video.average_rate or media.video.guessed_rate
+    found = (clock.fps, 1e6 / clock.step_us)
+    if said and any(abs(said / one - 1) < SAME_RATE for one in found):
+        return Fraction(said)
+    return Fraction(1_000_000, clock.step_us).limit_denominator(1_001)
 
 
 def seek(media: OpenMedia, target_us: int) -> bool:
@@ -108,15 +128,24 @@ def check_reached(found_us: int, declared_us: int) -> None:
         raise MediaFailure(Outcome.TRUNCATED, f"{found_us / 1e6:.2f} s of {declared_us / 1e6:.2f} s are there")
 
 
-def _packets(media: OpenMedia) -> Iterator[Any]:
+def packets(media: OpenMedia) -> Iterator[tuple[Kind, Any]]:
+    """The packets of both tracks in the order of the file; the last of each is empty and drains its decoder.
+
+    Raises:
+        MediaFailure: TRUNCATED: the container breaks off.
+    """
     import av
 
-    packets = media.container.demux(media.video, media.audio)
+    found, video = media.container.demux(media.video, media.audio), media.video.index
+    unsigned = "matroska" in media.container.format.name
     while True:
         try:
-            packet = next(packets, None)
+            packet = next(found, None)
         except av.FFmpegError as error:
             raise MediaFailure(Outcome.TRUNCATED, f"the container breaks off: {error}") from error
         if packet is None:
             return
-        yield packet
+        kind = Kind.PICTURE if packet.stream_index == video else Kind.SOUND
+        if unsigned and packet.pts is not None and time_us(packet.pts, packet.time_base) < GUESSED_US[kind]:
+            packet.pts = packet.dts = None
+        yield kind, packet

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.media.container import open_track
+from curation.media.declared import declared_us
 from curation.media.decode import check_reached, time_us
 from curation.media.failures import MediaFailure
 from curation.outcomes import Outcome
@@ -42,6 +43,7 @@ class _Track:
 
     stream: Any
     demuxer: str
+    path: Path
     origin: int = 0
     reached: int = 0
     """How far the packets that were read reach, from its beginning."""
@@ -57,11 +59,9 @@ class _Track:
         """Whether it is as long as it says; how long bare sound is, libav only guesses."""
         if self.demuxer in CLOCKLESS:
             return
-        stream, container = self.stream, self.stream.container
-        own = stream.duration if self.demuxer == "mov" else None
-        declared_us = time_us(own, stream.time_base) if own else container.duration or 0
+        declared, _ = declared_us(self.stream, self.path)
         # Some containers count from zero, some from the first packet.
-        check_reached(time_us(max(self.reached, self.reached + self.origin), stream.time_base), declared_us)
+        check_reached(time_us(max(self.reached, self.reached + self.origin), self.stream.time_base), declared)
 
 
 def join(picture: Path, sound: Path, *, into: Path, most_bytes: int) -> Joined:
@@ -74,7 +74,7 @@ def join(picture: Path, sound: Path, *, into: Path, most_bytes: int) -> Joined:
     import av
 
     with open_track(picture, "video") as (video, one, passed), open_track(sound, "audio") as (audio, other, by):
-        tracks = (_Track(video, one), _Track(audio, other))
+        tracks = (_Track(video, one, picture), _Track(audio, other, sound))
         _set_origins(*tracks)
         try:
             with av.open(str(into), "w", format="matroska", options={"fflags": "+bitexact"}) as out:

@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation.media.container import open_media
-from curation.media.decode import LEADS_US, Kind, decoded, first_frame_us, frame_time_us, seek
+from curation.media.decode import LEADS_US, Kind, seek
 from curation.media.failures import MediaFailure
 from curation.media.geometry import Geometry, Sight
 from curation.media.settings import AnalysisSettings
+from curation.media.survey import first_picture_us, survey
+from curation.media.timed import Timed, timed
 from curation.outcomes import Outcome
 
 _Picture = tuple[Any, Geometry]
@@ -56,29 +58,27 @@ def look(
     Raises:
         MediaFailure: the file cannot be decoded there.
     """
-    with open_media(path, settings) as media:
-        origin_us = first_frame_us(media)
+    clock = survey(path, settings)
+    origin_us = first_picture_us(path, clock, settings)
     ticks_us = [origin_us + start_us + round(1e6 * tick / hz) for tick in range(round((end_us - start_us) * hz / 1e6))]
     eye = _Eye(short_px=short_px, side_px=side_px)
-    for lead_us in [*(lead for lead in LEADS_US if lead < start_us), None]:
+    leads = [lead for lead in LEADS_US if lead < start_us] if clock.seekable else []
+    for lead_us in [*leads, None]:
         with open_media(path, settings) as media:
             if lead_us is not None and not seek(media, ticks_us[0] - lead_us):
                 continue
-            frames = _pictures(decoded(media), media.sight)
+            frames = _pictures(timed(media, clock, from_start=lead_us is None), media.sight)
             images = _shown(frames, ticks_us, half_us=round(5e5 / hz), eye=eye, from_start=lead_us is None)
         if images:
             return Frames(np.stack(images))
     raise MediaFailure(Outcome.DECODE_FAILED, f"no frame between {start_us / 1e6:.3f} and {end_us / 1e6:.3f} s")
 
 
-def _pictures(frames: Iterator[tuple[Kind, Any]], sight: Sight) -> Iterator[tuple[_Picture, int]]:
-    """Pictures with their times; one that is not later than the one before is passed over, as the analysis does."""
-    last_us = -(1 << 62)
-    for kind, frame in frames:
-        at_us = frame_time_us(frame) if kind is Kind.PICTURE else None
-        if at_us is not None and at_us > last_us:
-            last_us = at_us
-            yield (frame, sight.of(frame)), at_us
+def _pictures(frames: Iterator[Timed], sight: Sight) -> Iterator[tuple[_Picture, int]]:
+    """Pictures with their times."""
+    for one in frames:
+        if one.kind is Kind.PICTURE and one.at_us is not None:
+            yield (one.frame, sight.of(one.frame)), one.at_us
 
 
 def _shown(

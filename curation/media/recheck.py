@@ -1,12 +1,15 @@
 """Look at a published clip with fresh eyes: does it still hold what its record says, and are its two sounds one?"""
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from curation.media.missing import standing_us
 from shards.downmix import Downmix
 from shards.schema import Record
 
@@ -15,6 +18,9 @@ ALLOWED_MS = 1.0
 
 SEARCHED_MS = 100
 """So far apart they are looked for; AAC's priming, the usual culprit, is some 20 ms."""
+
+SLACK_US = 100_000
+"""So much more may stand still, or be less silent, than the record tells: steps are rounded, and seldom even [ours]."""
 
 QUIET = 1e-3
 """Below this peak there is nothing to compare [ours]."""
@@ -55,7 +61,20 @@ def recheck(clip: Record) -> list[str]:
     longest_s, length_s = (meta["end_us"] - meta["start_us"]) / 1e6, len(flac.wave) / flac.rate_hz
     if not (times_s or [0])[-1] < length_s <= longest_s + 1.5 / flac.rate_hz:
         faults.append(f"{length_s:.3f} s of sound for {longest_s:.3f} s")
-    return faults or _apart(mp4, flac)
+    return faults or [*_apart(mp4, flac), *_untold(meta.get("lineage", {}), np.array([*times_s, length_s]), flac)]
+
+
+def _untold(lineage: Mapping[str, Any], times_s: NDArray[np.float64], flac: _Heard) -> list[str]:
+    """What is missing of a clip and its record does not tell, or the other way round."""
+    faults = []
+    steps_us = np.rint(np.diff(times_s) * 1e6).astype(np.int64)
+    still_us = int(standing_us(steps_us, int(np.median(steps_us))).sum())
+    if still_us > lineage.get("frozen_us", 0) + SLACK_US:
+        faults.append(f"its picture stands still for {still_us / 1e6:.2f} s, and its record tells less")
+    silent_us, told_us = int((flac.wave == 0).sum() * 1e6 / flac.rate_hz), lineage.get("silent_us", 0)
+    if silent_us + SLACK_US < told_us:
+        faults.append(f"its record tells of {told_us / 1e6:.2f} s without sound, not {silent_us / 1e6:.2f} s")
+    return faults
 
 
 def _decoded(data: bytes) -> tuple[list[float], tuple[int, int], _Heard | None]:

@@ -4,11 +4,11 @@ import hashlib
 
 from pydantic import BaseModel, ConfigDict, Field
 
-CUTTER_VERSION = 6
+CUTTER_VERSION = 7
 """Goes up whenever the cutter, or what is noted about its files, changes: what was cut before is then cut anew."""
 
-SHOTS_VERSION = 3
-"""Goes up whenever the same file and settings give other shots or curves: videos are then measured anew."""
+SHOTS_VERSION = 4
+"""Goes up whenever the same file and settings give other times, curves or shots: videos are then measured anew."""
 
 
 class AnalysisSettings(BaseModel):

@@ -1,6 +1,7 @@
 """The shots of a video, found on what the analysis has anyway: no second decode, no model.
 
-A shot ends at a cut, in a dissolve, where the stream changes its size, and where a fade ends or begins in black [ours].
+A shot ends at a cut, in a dissolve, where the stream changes its size or its clock begins anew, and where a fade ends
+or begins in black [ours].
 """
 
 from itertools import pairwise
@@ -26,7 +27,8 @@ def find_shots(timeline: Timeline, settings: ShotSettings | None = None) -> list
     A dissolve is a short shot of its own, so that a window that holds any of it runs over an edge.
     """
     settings = settings or ShotSettings()
-    cuts = {*find_cuts(timeline, settings), *find_black(timeline, settings), *map(int, timeline.resized)}
+    told = map(int, (*timeline.resized, *timeline.seams))
+    cuts = {*find_cuts(timeline, settings), *find_black(timeline, settings), *told}
     # What fades to or from a cut is a flash beside it.
     dissolves = [
         span for span in find_dissolves(timeline, settings) if not any(span[0] <= at <= span[1] for at in cuts)

@@ -39,6 +39,9 @@ class Timeline:
         stills: (stills, 32, 32) uint8, the upright luma picture squeezed into a square; fingerprints are made of them.
         resized: (changes,) int64, indices of the frames from which on the stream has another size, pixel aspect or
             orientation than before.
+        seams: (seams,) int64, indices of the frames at which the file's clock begins anew: recordings were joined.
+        sound_holes_us: (holes, 2) int64, begin and end of what the sound lacks between its first sample and its last.
+        smeared: (frames,) bool, whether a frame leans on pictures that are lost or damaged; empty if that is not known.
         notes: what a person should know of how the file was read, such as tracks that were passed over; "" is nothing.
     """
 
@@ -59,6 +62,9 @@ class Timeline:
     cell_motion: NDArray[np.float16] = field(default_factory=lambda: np.zeros((0, 12, 12), np.float16))
     stills: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((0, 32, 32), np.uint8))
     resized: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    seams: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    sound_holes_us: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    smeared: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, bool))
     notes: str = ""
 
 

@@ -10,6 +10,7 @@ from shards.errors import BadInput
 SCORES = {
     "motion": "curation.scores.motion:MotionScore",
     "loudness": "curation.scores.loudness:LoudnessScore",
+    "missing": "curation.scores.missing:MissingScore",
     "sync": "curation.scores.sync:SyncScore",
     "synchformer": "curation.scores.synchformer:SynchformerScore",
     "av_align": "curation.scores.av_align:AVAlignScore",

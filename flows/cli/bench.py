@@ -19,6 +19,8 @@ NOT_BENCHES = (
     "page",
     "postgres",
     "flash",
+    "matroska",
+    "timing_films",
     "cases",
     "stats",
     "drawn",

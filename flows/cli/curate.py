@@ -77,7 +77,7 @@ def publish(home: HomeOption = None, recipe: RecipeOption = None, json: JsonOpti
 
 def score(
     files: Annotated[list[Path], typer.Argument(help="Media files; each is scored as one window.")],
-    scores: Annotated[str, typer.Option("--scores", help="Names, comma-separated.")] = "motion,loudness,sync",
+    scores: Annotated[str, typer.Option("--scores", help="Names, comma-separated.")] = "motion,loudness,missing,sync",
     json: JsonOption = False,
 ) -> None:
     """Score whole files: how much they move, how loud they are, how well sound and motion agree."""

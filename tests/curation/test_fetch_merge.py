@@ -101,11 +101,8 @@ def test_ffmpeg_is_given_no_file(offer, get, tracks, tmp_path, monkeypatch):
         script.write_text(f'#!/bin/sh\necho "$0 $@" >> {told}\nexec {real} "$@"\n')
         script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
-    ffmpeg_binary.cache_clear()
-    try:
-        get(offer("watched", web.body(tracks["picture"]), web.body(tracks["sound"])))
-    finally:
-        ffmpeg_binary.cache_clear()
+    monkeypatch.setenv("CLAPBOARD_FFMPEG", str(program))
+    get(offer("watched", web.body(tracks["picture"]), web.body(tracks["sound"])))
     asked = told.read_text() if told.exists() else ""
     assert NAME not in asked and "-i " not in asked, asked
 

@@ -72,13 +72,24 @@ def offset_ms(path) -> float:
 @pytest.mark.parametrize("sound", SOUNDS)
 @pytest.mark.parametrize("picture", PICTURES)
 def test_tracks_of_any_kind_are_joined_in_step(film, tracks, tmp_path, picture, sound):
-    # What a codec itself delays a sound by is its own.
-    heard = offset_ms(ffmpeg("-i", film, *SOUNDS[sound][:2], "-c:v", "copy", tmp_path / "whole.mkv"))
+    # What a codec itself delays a sound by is its own. (The Matroska of FFmpeg 5 has Opus too early by its pre-skip.)
+    whole = tmp_path / ("whole.mp4" if sound == "webm" else "whole.mkv")
+    heard = offset_ms(ffmpeg("-i", film, *SOUNDS[sound][:2], "-c:v", "copy", whole))
     made = join(tracks[0][picture], tracks[1][sound], into=tmp_path / "joined", most_bytes=MOST)
     assert made.pictures == 100
     # Where there is no clock in common, an encoder's delay cannot be told from sound.
     allowed = 60 if sound in ("aac", "mp3") or (picture == "ts") != (sound == "ts") else 3
     assert abs(offset_ms(tmp_path / "joined") - heard) < allowed
+
+
+def test_opus_as_sites_offer_it_is_joined_to_the_millisecond(film, tmp_path):
+    """A WebM whose first block lies at zero and whose pre-skip of 312 samples is told beside it."""
+    sound = ffmpeg("-i", film, "-vn", "-c:a", "libopus", tmp_path / "sound.webm")
+    with av.open(str(sound)) as container:
+        assert next(container.demux()).pts == -7 and container.streams.audio[0].codec_context.extradata[10:12] == b"8\1"
+    picture = ffmpeg("-i", film, "-an", "-c", "copy", tmp_path / "picture.mp4")
+    join(picture, sound, into=tmp_path / "joined", most_bytes=MOST)
+    assert abs(offset_ms(tmp_path / "joined") - offset_ms(film)) < 1
 
 
 def test_no_packet_is_changed_and_equal_tracks_give_equal_bytes(tracks, tmp_path):
@@ -97,7 +108,7 @@ def packets(path, kind):
 
 def test_tracks_keep_their_distance_on_the_clock_that_they_share(film, tmp_path):
     """A sound that begins 0.3 s into the picture is not moved to its beginning."""
-    late = ffmpeg("-ss", "0.3", "-i", film, "-vn", "-c:a", "libopus", "-output_ts_offset", "0.3", tmp_path / "late.mkv")
+    late = ffmpeg("-ss", "0.3", "-i", film, "-vn", "-c:a", "flac", "-output_ts_offset", "0.3", tmp_path / "late.mkv")
     picture = ffmpeg("-i", film, "-an", "-c", "copy", tmp_path / "picture.mp4")
     join(picture, late, into=tmp_path / "joined", most_bytes=MOST)
     assert abs(offset_ms(tmp_path / "joined") - offset_ms(film)) < 5

@@ -38,6 +38,9 @@ def test_accepts_a_window_whose_sound_and_motion_agree():
     ("changes", "reason"),
     [
         ({"peak_amplitude": 0.01}, Outcome.SILENT),
+        ({"missing_sound_s": 0.6}, Outcome.SOUND_MISSING),
+        ({"frozen_s": 0.6}, Outcome.PICTURE_MISSING),
+        ({"smeared_s": 0.6}, Outcome.PICTURE_MISSING),
         ({"local_motion": 0.001}, Outcome.STATIC_PICTURE),
         ({"camera_motion": 1.5}, Outcome.TOO_MUCH_MOTION),
         ({"offset_s": 0.5}, Outcome.OFFSET),
