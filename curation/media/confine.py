@@ -5,9 +5,11 @@ tried, and reported.
 """
 
 import ctypes
+import errno
 import os
 import resource
 import shutil
+import sys
 import threading
 
 PR_SET_NO_NEW_PRIVS = 38
@@ -15,10 +17,13 @@ CLONE_NEWUSER = 0x1000_0000
 CLONE_NEWNET = 0x4000_0000
 
 
-def limit(*, memory_bytes: int, file_bytes: int, files: int = 64) -> None:
-    """Cap address space, size of written files and open files; no core dumps, no new privileges."""
+def limit(*, memory_bytes: int, file_bytes: int, files: int = 64, reserving: bool = False) -> None:
+    """Cap memory, size of written files and open files; no core dumps, no new privileges.
+
+    Memory is address space; for programs that are `reserving` far more of that than they use, it is what they may write.
+    """
     for what, most in (
-        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_DATA if reserving else resource.RLIMIT_AS, memory_bytes),
         (resource.RLIMIT_FSIZE, file_bytes),
         (resource.RLIMIT_NOFILE, files),
         (resource.RLIMIT_CORE, 0),
@@ -34,6 +39,25 @@ def allow_cpu(seconds: float) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime + seconds) + 1, hard))
+
+
+def allow_file(size: int) -> None:
+    """Let files that are written from now on grow to so many bytes; more is an `OSError` (EFBIG)."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size if hard == resource.RLIM_INFINITY else min(size, hard), hard))
+
+
+def forbid(events: frozenset[str]) -> None:
+    """Have Python itself refuse what raises one of these audit events, from now on.
+
+    This holds libraries, not whoever runs machine code of his own; against that stand the kernel's limits.
+    """
+
+    def refuse(event: str, _: object) -> None:
+        if event in events:
+            raise PermissionError(errno.EPERM, f"{event} is not allowed here")
+
+    sys.addaudithook(refuse)
 
 
 def give_back_memory() -> None:

@@ -5,14 +5,9 @@ worker does many jobs, so that starting it costs nothing a video.
 """
 
 import os
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from queue import LifoQueue
 from typing import Any, TypeVar
@@ -21,16 +16,13 @@ from curation.media.cut import CutClip
 from curation.media.failures import MediaFailure
 from curation.media.join import Joined
 from curation.media.look import Frames
+from curation.media.process import GIB, START_WITHIN_S, Confined
 from curation.media.settings import AnalysisSettings, CutSettings, SandboxSettings
 from curation.media.timeline import Timeline
 from curation.media.wire import WireError, receive, send, unpacked
 from curation.outcomes import Outcome
 
 Made = TypeVar("Made")
-
-GIB = 1 << 30
-START_WITHIN_S = 60.0
-KEPT_VARIABLES = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
 
 class MediaWorkers:
@@ -168,33 +160,23 @@ class MediaWorkers:
 
 
 class _Worker:
-    """One process and the pipes to it."""
+    """One process and the talk with it."""
 
     def __init__(self, settings: SandboxSettings) -> None:
         self.jobs = 0
-        self.ended = False
         self._settings = settings
-        # Cuts are written there; it goes with the worker, also when that is killed.
-        self._folder = tempfile.mkdtemp(prefix="clapboard-worker-")
-        lifeline, self._lifeline = os.pipe()
-        try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "curation.media.worker", *self._limits(), str(lifeline)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=self._environment(),
-                pass_fds=(lifeline,),
-                start_new_session=True,
-            )
-        finally:
-            os.close(lifeline)
+        self._process = Confined("curation.media.worker", self._limits())
         self.offline = bool(self._talk(None, START_WITHIN_S)[0].get("offline"))
 
     @property
     def pid(self) -> int:
         """Of the process."""
         return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is gone."""
+        return self._process.ended
 
     def ask(self, job: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
         """Have a job done.
@@ -206,43 +188,23 @@ class _Worker:
         return self._talk(job, self._settings.deadline_s)
 
     def end(self) -> None:
-        """Kill the process with all it started, reap it, remove its folder."""
-        self.ended = True
-        self._kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe:
-                with suppress(BrokenPipeError):
-                    pipe.close()
-        if self._lifeline >= 0:
-            os.close(self._lifeline)
-            self._lifeline = -1
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """See `Confined.end`."""
+        self._process.end()
 
     def _talk(self, job: dict[str, Any] | None, within_s: float) -> tuple[dict[str, Any], list[bytes]]:
-        process, late = self._process, threading.Event()
-        assert process.stdin and process.stdout
-
-        def give_up() -> None:
-            late.set()
-            self._kill()
-
-        timer = threading.Timer(within_s, give_up)
-        timer.daemon = True
-        timer.start()
-        try:
-            if job is not None:
-                send(process.stdin, job)
-            return receive(process.stdout, max_bytes=int(self._settings.memory_gib * GIB))
-        except (WireError, OSError) as error:
-            self.end()
-            raise self._why(process.returncode, late=late.is_set(), told=str(error)) from error
-        except BaseException:
-            # Ctrl-C between question and answer: the next borrower must not read an answer to another's question.
-            self.end()
-            raise
-        finally:
-            timer.cancel()
+        process = self._process
+        with process.killed_after(within_s) as late:
+            try:
+                if job is not None:
+                    send(process.questions, job)
+                return receive(process.answers, max_bytes=int(self._settings.memory_gib * GIB))
+            except (WireError, OSError) as error:
+                self.end()
+                raise self._why(process.code, late=late.is_set(), told=str(error)) from error
+            except BaseException:
+                # Ctrl-C between question and answer: the next borrower must not read an answer to another's question.
+                self.end()
+                raise
 
     def _why(self, code: int, *, late: bool, told: str) -> MediaFailure:
         if late:
@@ -254,15 +216,5 @@ class _Worker:
         name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return MediaFailure(Outcome.DECODER_CRASHED, f"{name}; {told}")
 
-    def _kill(self) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-
     def _limits(self) -> tuple[str, str]:
         return str(int(self._settings.memory_gib * GIB)), str(int(self._settings.file_gib * GIB))
-
-    def _environment(self) -> dict[str, str]:
-        """Nothing of ours but what Python needs; one thread, since there is a worker for each core."""
-        kept = {name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ}
-        paths = os.pathsep.join(path for path in sys.path if path)
-        return kept | {"PYTHONPATH": paths, "TMPDIR": self._folder, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

@@ -45,7 +45,7 @@ def receive(pipe: IO[bytes], *, max_bytes: int) -> tuple[dict[str, Any], list[by
     try:
         head = json.loads(_exactly(pipe, length))
         sizes = [int(size) for size in head.pop("blobs")]
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise WireError(f"no head: {error}") from error
     if min(sizes, default=0) < 0 or sum(sizes) > max_bytes:
         raise WireError(f"blobs of {sum(sizes)} bytes")
