@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 
 from curation.fetch.egress import EgressRefused
-from curation.fetch.gate import PageTooLarge
+from curation.fetch.failures import FetchFailure
+from curation.fetch.manifest import PageTooLarge
 from curation.fetch.wording import BOT_WALL, BY_WORDS
 from curation.outcomes import Outcome
 
@@ -99,13 +100,18 @@ def _by_type(error: BaseException) -> Outcome | None:
     from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessorError
     from yt_dlp.utils import GeoRestrictedError, UnsupportedError, UserNotLive
 
+    if isinstance(error, FetchFailure):
+        return error.outcome
     if isinstance(error, HTTPError):
         return _by_status(error.status)
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return Outcome.DISK_FULL
+    if isinstance(error, OSError) and error.errno == errno.EFBIG:
+        return Outcome.TOO_LARGE
     table: tuple[tuple[type[BaseException], Outcome], ...] = (
         (EgressRefused, Outcome.BLOCKED_ADDRESS),
         (PageTooLarge, Outcome.TOO_LARGE),
+        (MemoryError, Outcome.TOO_MUCH_MEMORY),
         (GeoRestrictedError, Outcome.GEO_BLOCKED),
         (UnsupportedError, Outcome.UNSUPPORTED_SITE),
         (UserNotLive, Outcome.LIVE),

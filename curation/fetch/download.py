@@ -1,25 +1,26 @@
-"""Fetch one video: one extraction, our own file name, whole or not at all."""
+"""Fetch one video: one extraction in a cage, our own file name, whole or not at all."""
 
 import re
 import time
-from collections.abc import Sequence
-from itertools import count
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from curation.fetch.classify import classify
+from curation.fetch.cage import CAGES, Errand, Head
+from curation.fetch.cookies import read_cookies
 from curation.fetch.egress import check_link, is_below
-from curation.fetch.failures import HELPED_BY_WAITING, FetchFailure
-from curation.fetch.gate import Gate
+from curation.fetch.failures import FetchFailure
 from curation.fetch.governor import Governor
+from curation.fetch.merge import join_tracks
+from curation.fetch.resume import NOTE, PART, noted
 from curation.fetch.settings import FetchSettings
-from curation.fetch.site import Fetched, fetched, site_facts
-from curation.fetch.watch import Progress, Watch, check_media
-from curation.fetch.ytdlp import Licensed, Words, backoff_s, downloader, failure_of
+from curation.fetch.site import Fetched, SiteFacts, believed, fetched
+from curation.fetch.watch import Progress, check_media
+from curation.media.wire import WireError
 from curation.outcomes import Outcome
 
-RESUMABLE = (".part", ".ytdl")
-"""Endings of what a failed fetch leaves for the next try."""
+Licensed = Callable[[str | None], bool]
+"""Whether a video may come in whose site states this licence, or none."""
 
 
 def fetch(
@@ -44,16 +45,18 @@ def fetch(
         BadInput: the file of cookies cannot be read.
         ValueError: `name` is not letters, digits, `-` and `_`.
     """
-    _check(link, name, settings, hosts)
+    link = _checked(link, name, settings, hosts)
+    cookies = read_cookies(settings.cookies)
     if governor:
         governor.wait(link)
     start, there = time.perf_counter(), frozenset(into.glob(f"{name}.*"))
     try:
-        path, info = _download(link, into, name, settings, progress, licensed, hosts)
+        errand = _errand(link, into, name, settings, cookies=cookies, licensed=licensed, hosts=hosts)
+        hearing = {"progress": _progress(progress), "licensed": _licensed(licensed), "join": _join(errand, into, name)}
+        errand.hearing = hearing
+        path, facts = _made(CAGES.run(errand), into, name, settings)
     except FetchFailure as failure:
-        # What was whole before is not lost because the site does not answer now.
-        spared = there if failure.retry else frozenset()
-        _tidy(into, name, keep=RESUMABLE if failure.outcome is not Outcome.TOO_LARGE else (), spared=spared)
+        _tidy(into, name, keep_parts=failure.outcome is not Outcome.TOO_LARGE)
         if governor:
             failure.retry_at = governor.tell(link, failure.outcome, retry_after_s=failure.retry_after_s)
         raise
@@ -63,70 +66,121 @@ def fetch(
         raise
     if governor:
         governor.tell(link, Outcome.OK)
-    return fetched(path, site_facts(info), start)
+    return fetched(path, facts, start)
 
 
-def _check(link: str, name: str, settings: FetchSettings, hosts: Sequence[str]) -> None:
+def take_local(path: Path) -> Fetched:
+    """A file that is already on this machine, used where it lies.
+
+    Raises:
+        FetchFailure: there is no such file, or it cannot be read.
+    """
+    start = time.perf_counter()
+    if not path.is_file():
+        raise FetchFailure(Outcome.FILE_MISSING, f"there is no file {path}")
+    try:
+        return fetched(path, SiteFacts(), start)
+    except OSError as error:
+        raise FetchFailure(Outcome.FILE_MISSING, f"{path} cannot be read: {error.strerror}") from error
+
+
+def _checked(link: str, name: str, settings: FetchSettings, hosts: Sequence[str]) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", name):
         raise ValueError(f"{name!r} is no name for a file")
-    check_link(link, allow_loopback=settings.allow_loopback)
-    if hosts and not is_below(link, hosts):
+    checked = check_link(link, allow_loopback=settings.allow_loopback)
+    if hosts and not is_below(checked, hosts):
         raise FetchFailure(Outcome.HOST_NOT_ALLOWED, f"{link} is of another host")
+    return checked
 
 
-def _download(
+def _errand(
     link: str,
     into: Path,
     name: str,
     settings: FetchSettings,
-    progress: Progress | None,
+    *,
+    cookies: bytes,
     licensed: Licensed | None,
     hosts: Sequence[str],
-) -> tuple[Path, dict[str, Any]]:
-    words = Words()
-    gate = Gate(allow_loopback=settings.allow_loopback, deadline_s=settings.deadline_s, proxy=settings.proxy_link())
-    watch = Watch(gate=gate, max_bytes=settings.max_bytes, progress=progress)
-    ytdlp = downloader(into, name, settings, gate=gate, watch=watch, words=words, licensed=licensed, hosts=hosts)
-    with gate, ytdlp:
-        for turn in count():
-            try:
-                info = _first(ytdlp.extract_info(link, download=True))
-                break
-            except FetchFailure:
-                raise
-            except Exception as error:
-                # yt-dlp raises what its hundreds of extractors raise; every one becomes a typed outcome.
-                failure = failure_of(error, words, gate)
-                # It tries bytes again by itself, pages it does not.
-                if watch.begun or turn >= settings.retries or failure.outcome not in HELPED_BY_WAITING or gate.closed:
-                    raise failure from error
-            gate.pause(backoff_s(turn, settings))
-    path = _downloaded(info, into)
-    if path is None:
-        outcome = Outcome.TIMED_OUT if gate.closed else classify(None, " ".join(words.said) or "no video")
-        raise FetchFailure(outcome, words.last or "no file came of it")
+) -> Errand:
+    job: Head = {"job": "fetch", "link": link, "into": str(into.absolute()), "name": name}
+    job |= {"settings": settings.handed(), "hosts": list(hosts), "asks_licence": licensed is not None}
+    return Errand(job, settings, cookies)
+
+
+def _progress(progress: Progress | None) -> Callable[[Head], None]:
+    def hear(head: Head) -> None:
+        there, total = head.get("there"), head.get("total")
+        if progress and isinstance(there, int) and isinstance(total, int | None):
+            progress(there, total)
+
+    return hear
+
+
+def _licensed(licensed: Licensed | None) -> Callable[[Head], Head]:
+    def hear(head: Head) -> Head:
+        licence = head.get("licence")
+        return {"yes": licensed is None or licensed(licence if isinstance(licence, str) else None)}
+
+    return hear
+
+
+def _join(errand: Errand, into: Path, name: str) -> Callable[[Head], Head]:
+    def hear(head: Head) -> Head:
+        picture, sound, whole = (_own(head.get(one), into, name) for one in ("picture", "sound", "whole"))
+        if not (picture.is_file() and sound.is_file()):
+            raise WireError("it names tracks that are not there")
+        join_tracks(picture, sound, whole, max_bytes=errand.settings.max_bytes, left_s=errand.left_s)
+        return {}
+
+    return hear
+
+
+def _own(told: Any, into: Path, name: str) -> Path:
+    """The path of a file that a cage names; it is one of this fetch, and no link to another.
+
+    Raises:
+        WireError: it is not.
+    """
+    if not isinstance(told, str) or not re.fullmatch(rf"{name}(\.[A-Za-z0-9_-]{{1,64}}){{1,4}}", told):
+        raise WireError("it names a file that is not its own")
+    path = into / told
+    if path.is_symlink():
+        raise WireError("it names a link for a file")
+    return path
+
+
+def _made(head: Head, into: Path, name: str, settings: FetchSettings) -> tuple[Path, SiteFacts]:
+    """What a cage says it made, if that is there and such as it should be."""
+    if "outcome" in head:
+        raise failure_told(head)
+    try:
+        made = head["made"]
+        path = _own(made["file"], into, name)
+        facts = believed(made["facts"])
+        size = path.stat().st_size
+    except (KeyError, TypeError, WireError, OSError) as error:
+        raise FetchFailure(Outcome.FETCH_FAILED, f"it answered nonsense: {error}") from error
+    if size > settings.most_written():
+        raise FetchFailure(Outcome.TOO_LARGE, f"more than {settings.max_bytes} bytes")
     check_media(path)
-    return path, info
+    return path, facts
 
 
-def _first(info: Any) -> dict[str, Any]:
-    """The video itself where a page or a list around it was the link."""
-    while info and info.get("entries") is not None:
-        info = next((entry for entry in info["entries"] if entry), None)
-    return info or {}
+def failure_told(head: Head) -> FetchFailure:
+    """The failure that a cage tells of, as far as it can be one."""
+    try:
+        outcome = Outcome(head["outcome"])
+    except ValueError:
+        outcome = Outcome.FETCH_FAILED
+    rest_s = head.get("retry_after_s")
+    asked_for = float(rest_s) if isinstance(rest_s, int | float) and 0 <= rest_s < 1e9 else None
+    return FetchFailure(outcome, str(head.get("detail", ""))[:500], retry_after_s=asked_for)
 
 
-def _downloaded(info: dict[str, Any], into: Path) -> Path | None:
-    """The file that came of it, if one did and it lies where it should."""
-    for one in info.get("requested_downloads") or []:
-        path = Path(one.get("filepath") or "")
-        if path.is_file() and path.resolve().parent == into.resolve():
-            return path
-    return None
-
-
-def _tidy(into: Path, name: str, *, keep: tuple[str, ...], spared: frozenset[Path]) -> None:
-    """Remove what a failed fetch left under its name."""
-    for path in into.glob(f"{name}.*"):
-        if path.suffix not in keep and path not in spared:
-            path.unlink(missing_ok=True)
+def _tidy(into: Path, name: str, *, keep_parts: bool) -> None:
+    """Remove what a failed fetch left under its name, but for parts of which is known what they are of."""
+    left = set(into.glob(f"{name}.*"))
+    parts = {path for path in left if path.suffix == PART and noted(path.with_suffix(NOTE))} if keep_parts else set()
+    for path in left - parts - {part.with_suffix(NOTE) for part in parts}:
+        path.unlink(missing_ok=True)

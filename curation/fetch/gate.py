@@ -1,15 +1,13 @@
-"""The only way out of a fetch: every connection is checked as it is made, and all end at the deadline.
+"""The only way out of a caged fetch: every request's host is checked as it is written, and all end at the deadline.
 
-yt-dlp gets one network handler, this one: http and https over plain sockets, without proxies, FTP or files. A name is
-resolved once for a connection and the address that was checked is the one connected to, so a name server that
-changes its answer gains nothing. Redirects, manifests and fragments all come by here. With a proxy of the settings,
-names are resolved there; addresses in links are still checked here.
+yt-dlp gets one network handler, this one: http and https over plain sockets, which come over the line from `dial.py`.
+Redirects, manifests and fragments all pass by here. With a proxy of the settings, names are resolved there, and so
+this is where an inner name is seen.
 """
 
 import http.client
 import socket
 import threading
-import time
 import urllib.error
 import urllib.request
 import weakref
@@ -17,39 +15,41 @@ import zlib
 from contextlib import ExitStack, suppress
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
-from urllib.parse import urlsplit
+from typing import Any, Protocol, Self
 
-from curation.fetch.egress import EgressRefused, is_allowed, numeric_address
+from curation.fetch.egress import check_link
+from curation.fetch.failures import FetchFailure
+from curation.fetch.manifest import PageTooLarge, check_page
+from curation.outcomes import Outcome
 
-PAGE_BYTES = 32 << 20
-"""Most bytes of a page or manifest, which are read as a whole; videos are read in blocks and not bound by it [ours]."""
+PAGE_BYTES = 16 << 20
+"""Most bytes of a page or manifest, which are read as a whole; videos are read in blocks and not bound by it. Pages of
+large video sites have two million [ours]."""
+
+WEB = ("http", "https")
 
 
-PROXY_PORTS = {"http": 80, "socks5h": 1080}
-"""Kinds of proxies, and the ports that they have where none is given; all resolve names by themselves."""
+class Dialling(Protocol):
+    """Whoever makes connections, as `line.Line` does."""
 
-
-class PageTooLarge(OSError):
-    """A page that is no page any more."""
+    def dial(self, host: str, port: int, *, timeout_s: float) -> int:
+        """The file descriptor of a connection."""
 
 
 class Gate:
-    """Guards the connections of one fetch; a context manager, within which the deadline runs."""
+    """Guards the requests of one fetch; a context manager, within which the deadline runs."""
 
-    def __init__(self, *, allow_loopback: bool, deadline_s: float, proxy: str = "") -> None:
-        """`proxy` is the one address besides public ones that may be connected to."""
+    def __init__(self, line: Dialling, *, allow_loopback: bool, deadline_s: float) -> None:
+        self._line, self._allow_loopback = line, allow_loopback
         self._closed = threading.Event()
-        self._allow_loopback = allow_loopback
-        self._proxy = urlsplit(proxy) if proxy else None
-        self._timer = threading.Timer(deadline_s, self.close)
+        self.late = False
+        """Whether the deadline has passed."""
+        self._timer = threading.Timer(deadline_s, self._end)
         self._timer.daemon = True
-        self._ends_at = 0.0
         self._lock = threading.Lock()
         self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
     def __enter__(self) -> Self:
-        self._ends_at = time.monotonic() + self._timer.interval
         self._timer.start()
         return self
 
@@ -59,13 +59,8 @@ class Gate:
         self._timer.cancel()
 
     @property
-    def left_s(self) -> float:
-        """How long it is to the deadline; 0.0 when that has passed."""
-        return max(0.0, self._ends_at - time.monotonic())
-
-    @property
     def closed(self) -> bool:
-        """Whether the deadline has passed."""
+        """Whether no connection is made any more."""
         return self._closed.is_set()
 
     def pause(self, seconds: float) -> None:
@@ -80,6 +75,10 @@ class Gate:
                 with suppress(OSError):
                     socket.socket.shutdown(one, socket.SHUT_RDWR)
 
+    def _end(self) -> None:
+        self.late = True
+        self.close()
+
     def watch(self, connection: socket.socket) -> None:
         """Have a connection end at the deadline.
 
@@ -87,49 +86,50 @@ class Gate:
             TimeoutError: the deadline has passed.
         """
         with self._lock:
-            if self.closed:
-                raise TimeoutError("the deadline has passed")
+            self.check_time()
             self._sockets.add(connection)
 
-    def check_address(self, address: str, port: int) -> None:
-        """Whether a connection may be made; to be asked about the very address that is then connected to.
+    def check_time(self) -> None:
+        """Whether the fetch goes on.
 
         Raises:
-            EgressRefused: the address is neither public nor the proxy's.
             TimeoutError: the deadline has passed.
         """
         if self.closed:
             raise TimeoutError("the deadline has passed")
-        if not (is_allowed(address, allow_loopback=self._allow_loopback) or self._is_proxy(address, port)):
-            raise EgressRefused(f"{address} is not a public address")
 
-    def check_named(self, link: str) -> None:
-        """Whether a link itself names an inner address: with a proxy, no connection of ours would show that.
+    def dial(self, host: str, port: int, *, timeout_s: float) -> int:
+        """The file descriptor of a connection.
 
         Raises:
-            EgressRefused: it does.
+            EgressRefused: none of the host's addresses is public, or the proxy's.
+            OSError: there is none to be had.
         """
-        host = (urlsplit(link).hostname or "").rstrip(".")
-        address = "127.0.0.1" if host.split(".")[-1] == "localhost" else numeric_address(host)
-        if address and not is_allowed(address, allow_loopback=self._allow_loopback):
-            raise EgressRefused(f"{address} is not a public address")
+        self.check_time()
+        return self._line.dial(host, port, timeout_s=timeout_s)
 
-    def _is_proxy(self, address: str, port: int) -> bool:
-        """Whether an address is the proxy's, by what its name means now."""
-        if self._proxy is None or port != (self._proxy.port or PROXY_PORTS[self._proxy.scheme]):
-            return False
-        answers = socket.getaddrinfo(self._proxy.hostname, port, proto=socket.IPPROTO_TCP)
-        return any(answer[4][0] == address for answer in answers)
+    def checked(self, link: str) -> str:
+        """A link in the one form in which it is asked for.
+
+        Raises:
+            FetchFailure: it leads inside, or cannot be one.
+        """
+        return check_link(link, allow_loopback=self._allow_loopback)
 
 
 def handler_class(gate: Gate) -> type:
-    """A yt-dlp request handler class whose every connection passes the gate."""
+    """A yt-dlp request handler class whose every request passes the gate."""
+    from yt_dlp.networking._helper import add_accept_encoding_header
     from yt_dlp.networking._urllib import HTTPHandler, UrllibRH
 
     class GateRH(UrllibRH):  # type: ignore[misc]
         """urllib behind a gate; yt-dlp names handlers by their class."""
 
-        _SUPPORTED_URL_SCHEMES = ("http", "https")
+        _SUPPORTED_URL_SCHEMES = WEB
+
+        def _prepare_headers(self, _: Any, headers: Any) -> None:
+            # Brotli cannot be unpacked to a limit.
+            add_accept_encoding_header(headers, ["gzip", "deflate"])
 
         def _create_instance(self, *args: Any, **kwargs: Any) -> Any:
             opener = super()._create_instance(*args, **kwargs)
@@ -141,63 +141,87 @@ def handler_class(gate: Gate) -> type:
                     handler._make_conn_class = partial(_gated, gate)
                     handler.gz = partial(_inflate, wbits=zlib.MAX_WBITS | 16)
                     handler.deflate = partial(_inflate, wbits=zlib.MAX_WBITS)
+                    handler.brotli = _not_asked_for
+            opener.add_handler(_Rewriter(gate))
             return opener
 
     return GateRH
 
 
-def _gated(gate: Gate, base: Any, request: urllib.request.Request) -> type:
-    from yt_dlp.networking._urllib import make_socks_conn_class
+class _Rewriter(urllib.request.BaseHandler):
+    """Comes first of all to every request, a redirected one too, and leaves it one form of its link."""
 
-    try:
-        gate.check_named(request.full_url)
-    except EgressRefused as refused:
-        raise urllib.error.URLError(refused) from refused
-    if socks := request.headers.pop("Ytdl-socks-proxy", None):
-        base = make_socks_conn_class(base, socks)
+    handler_order = 10
+
+    def __init__(self, gate: Gate) -> None:
+        self._gate = gate
+
+    def http_request(self, request: urllib.request.Request) -> urllib.request.Request:
+        """Called by urllib for every request."""
+        from yt_dlp.utils.networking import normalize_url
+
+        try:
+            link = self._gate.checked(normalize_url(request.full_url))
+        except FetchFailure as refused:
+            # urllib knows errors of its own; `classify` finds ours as their reason.
+            raise urllib.error.URLError(refused) from refused
+        if link != request.full_url:
+            request.full_url = link
+        return request
+
+    https_request = http_request
+
+
+def _gated(gate: Gate, base: Any, request: urllib.request.Request) -> type:
+    socks = request.headers.pop("Ytdl-socks-proxy", None)
 
     class Gated(base):  # type: ignore[misc]
-        """A connection that looks before it leaps."""
+        """A connection that is made elsewhere."""
 
         response_class = _Page
 
         def connect(self) -> None:
             with ExitStack() as until_connected:
-                self._create_connection = partial(_checked, gate, until_connected)
+                self._create_connection = partial(_dialled, gate, until_connected, socks)
                 super().connect()
                 gate.watch(self.sock)
 
     return Gated
 
 
-def _checked(gate: Gate, until_connected: ExitStack, *where: Any, **options: Any) -> socket.socket:
-    """yt-dlp's `create_connection`, which looks a name up once and tries its addresses; each is checked first."""
-    from yt_dlp.networking._helper import _socket_connect, create_connection
+def _dialled(
+    gate: Gate, until_connected: ExitStack, socks: str | None, to: tuple[str, int], timeout_s: Any, *_: object
+) -> socket.socket:
+    """Stands in for `socket.create_connection`: what it gives ends at the deadline."""
+    from yt_dlp.networking._helper import make_socks_proxy_opts
+    from yt_dlp.socks import sockssocket
 
-    through = options.pop("_create_socket_func", _socket_connect)
-
-    def open_checked(found: Any, *more: Any) -> socket.socket:
-        gate.check_address(*found[4][:2])
-        connection: socket.socket = through(found, *more)
-        # TLS takes the socket over before its handshake; this second handle stays ours to end it by.
-        gate.watch(until_connected.enter_context(connection.dup()))
-        return connection
-
-    connected: socket.socket = create_connection(*where, _create_socket_func=open_checked, **options)
-    return connected
+    proxy = make_socks_proxy_opts(socks) if socks else None
+    host, port = (proxy["addr"], proxy["port"]) if proxy else to
+    connection: Any = (sockssocket if proxy else socket.socket)(fileno=gate.dial(host, port, timeout_s=timeout_s))
+    connection.settimeout(timeout_s)
+    # TLS takes the socket over before its handshake; this second handle stays ours to end it by.
+    gate.watch(until_connected.enter_context(connection.dup()))
+    if proxy:
+        connection.setproxy(**proxy)
+        connection._make_proxy(lambda *_: None, to)
+    made: socket.socket = connection
+    return made
 
 
 class _Page(http.client.HTTPResponse):
     """A response that is read in blocks without a bound, but as a whole only up to `PAGE_BYTES`."""
 
     def read(self, amt: int | None = None) -> bytes:
-        if amt is not None or (self.length or PAGE_BYTES + 1) <= PAGE_BYTES:
+        if amt is not None:
             return super().read(amt)
+        if (self.length or PAGE_BYTES + 1) <= PAGE_BYTES:
+            return check_page(super().read())
         data = super().read(PAGE_BYTES + 1)
         if len(data) > PAGE_BYTES:
             raise PageTooLarge(f"the page is larger than {PAGE_BYTES} bytes")
         self.close()
-        return data
+        return check_page(data)
 
 
 def _inflate(data: bytes, *, wbits: int) -> bytes:
@@ -210,4 +234,8 @@ def _inflate(data: bytes, *, wbits: int) -> bytes:
         unpacked = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data, PAGE_BYTES + 1)
     if len(unpacked) > PAGE_BYTES:
         raise PageTooLarge(f"the page unpacks to more than {PAGE_BYTES} bytes")
-    return unpacked
+    return check_page(unpacked)
+
+
+def _not_asked_for(_: bytes) -> bytes:
+    raise FetchFailure(Outcome.SITE_CHANGED, "it is packed in a way that was not asked for")

@@ -1,40 +1,38 @@
 """What a page leads to: the entries of a playlist, channel or search, and the files in a web server's listing.
 
-Nothing is downloaded; every connection passes the gate, and every page the governor, as in a fetch.
+Nothing is downloaded. Pages are asked for and read in a cage, every one of them in the governor's turn, as in a fetch.
 """
 
 import re
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from html import unescape
-from pathlib import Path
-from typing import Any
-from urllib.parse import urljoin, urlsplit
 
+from curation.fetch.cage import CAGES, Errand, Head
+from curation.fetch.cookies import read_cookies
+from curation.fetch.download import failure_told
 from curation.fetch.egress import check_link
 from curation.fetch.failures import FetchFailure
-from curation.fetch.gate import Gate
 from curation.fetch.governor import Governor, site_of
 from curation.fetch.settings import FetchSettings
-from curation.fetch.watch import Watch
-from curation.fetch.ytdlp import Words, downloader, failure_of
+from curation.media.wire import WireError
 from curation.outcomes import Outcome
-from shards.errors import ClapboardError
 
 SEARCH = re.compile(r"[a-z]+search(?:date)?(?:\d+|all)?:.+")
 """yt-dlp's searches: `ytsearch50:drum solo` is the first fifty."""
 
-_HREF = re.compile(rb"""<a\s[^>]*?href\s*=\s*["']?([^"'\s>]+)""", re.I)
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One video of a list; the title is empty where the list does not give it."""
+    """One video of a list; the title is empty where the list does not give it.
+
+    `fault` says why it is not to be fetched: what a stranger's list names is checked as a typed link is. It leads
+    neither to files of this machine nor into object stores, which would be read with this machine's credentials.
+    """
 
     link: str
     title: str
+    fault: FetchFailure | None = None
 
 
 def entries(link: str, settings: FetchSettings, *, most: int, governor: Governor | None = None) -> list[Entry]:
@@ -46,12 +44,10 @@ def entries(link: str, settings: FetchSettings, *, most: int, governor: Governor
         FetchFailure: with its outcome and yt-dlp's own words.
     """
     if not SEARCH.fullmatch(link):
-        check_link(link, allow_loopback=settings.allow_loopback)
-    with _opened(settings, most, governor) as (ytdlp, words):
-        # Pages are asked for as its entries are read.
-        found = list(_flat(ytdlp.extract_info(link, download=False) or {}, most))
-        if not found:
-            raise FetchFailure(Outcome.UNSUPPORTED_SITE, words.last or "the list is empty")
+        link = check_link(link, allow_loopback=settings.allow_loopback)
+    found = [_entry(one, title, settings) for one, title in _listed("entries", link, settings, most, governor)]
+    if not found:
+        raise FetchFailure(Outcome.UNSUPPORTED_SITE, "the list is empty")
     return found
 
 
@@ -61,54 +57,57 @@ def files_at(link: str, settings: FetchSettings, *, most: int, governor: Governo
     Raises:
         FetchFailure: a page cannot be read.
     """
-    base = link if link.endswith("/") else f"{link}/"
-    check_link(base, allow_loopback=settings.allow_loopback)
-    found: dict[str, None] = {}
-    waiting, seen = [base], {base}
-    with _opened(settings, most, governor) as (ytdlp, _):
-        while waiting and len(found) < most and len(seen) <= most:
-            for below in _links(ytdlp, waiting.pop(0), base):
-                if not below.endswith("/"):
-                    found.setdefault(below)
-                elif below not in seen:
-                    seen.add(below)
-                    waiting.append(below)
-    return list(found)[:most]
+    base = check_link(link if link.endswith("/") else f"{link}/", allow_loopback=settings.allow_loopback)
+    found = _listed("files", base, settings, most, governor)
+    return [one for one, _ in found if one.startswith(base)]
 
 
-def _links(ytdlp: Any, page: str, base: str) -> Iterator[str]:
-    """What a page links to below `base`, without queries."""
-    with ytdlp.urlopen(page) as answer:
-        text = answer.read()
-    for href in _HREF.findall(text):
-        target = urlsplit(urljoin(page, unescape(href.decode("utf-8", "replace"))))
-        plain_link = target._replace(query="", fragment="").geturl()
-        if plain_link.startswith(base) and plain_link != base and not target.query:
-            yield plain_link
+def _entry(link: str, title: str, settings: FetchSettings) -> Entry:
+    try:
+        return Entry(check_link(link, allow_loopback=settings.allow_loopback), title)
+    except FetchFailure as fault:
+        return Entry(link, title, fault)
 
 
-@contextmanager
-def _opened(settings: FetchSettings, most: int, governor: Governor | None) -> Iterator[tuple[Any, Words]]:
-    """A downloader that has no file to write, and its words; what it raises becomes a failure that the governor hears.
+def _listed(
+    job: str, link: str, settings: FetchSettings, most: int, governor: Governor | None
+) -> list[tuple[str, str]]:
+    """Links and titles as a cage tells them, and no more than were asked for.
 
     Raises:
         FetchFailure: the list cannot be read; `retry_at` says when to try again if its site turned us away.
     """
-    words, turns = Words(), _Turns(governor)
-    gate = Gate(allow_loopback=settings.allow_loopback, deadline_s=settings.deadline_s, proxy=settings.proxy_link())
-    watch = Watch(gate=gate, max_bytes=settings.max_bytes)
-    with tempfile.TemporaryDirectory(prefix="clapboard-list-") as folder, gate:
-        made = downloader(
-            Path(folder), "list", settings, gate=gate, watch=watch, words=words, most_entries=most, asking=turns
-        )
-        with turns.told(), made as ytdlp:
-            try:
-                yield ytdlp, words
-            except ClapboardError:
-                raise
-            except Exception as error:
-                # yt-dlp raises what its hundreds of extractors raise; every one becomes a typed outcome.
-                raise failure_of(error, words, gate) from error
+    turns, found = _Turns(governor), list[tuple[str, str]]()
+
+    def hear(head: Head) -> None:
+        for one, title in _pairs(head.get("found")):
+            if len(found) >= most:
+                raise WireError("it lists more than it was asked for")
+            found.append((one, title))
+
+    def turn(head: Head) -> Head:
+        turns(str(head.get("link")))
+        return {}
+
+    told: Head = {"job": job, "link": link, "most": most, "settings": settings.handed()}
+    errand = Errand(told, settings, read_cookies(settings.cookies), {"entries": hear, "turn": turn})
+    with turns.told():
+        end = CAGES.run(errand)
+        if "outcome" in end:
+            raise failure_told(end)
+    return found
+
+
+def _pairs(told: object) -> list[tuple[str, str]]:
+    """Pairs of texts.
+
+    Raises:
+        WireError: it is something else.
+    """
+    match told:
+        case list() if all(isinstance(one, list) and [type(part) for part in one] == [str, str] for one in told):
+            return [(link, title) for link, title in told]
+    raise WireError("it lists what are no links")
 
 
 class _Turns:
@@ -159,22 +158,3 @@ class _Turns:
         if self._governor:
             for site in sites:
                 self._governor.forget(self._asked[site])
-
-
-def _flat(info: dict[str, Any], most: int) -> Iterator[Entry]:
-    """The entries of lists within lists, such as a channel's tabs."""
-    nested = info.get("entries")
-    if nested is None:
-        link = info.get("webpage_url") or info.get("original_url") or info.get("url") or ""
-        if info.get("_type") in ("url", "url_transparent"):
-            link = info.get("url") or link
-        if link:
-            yield Entry(str(link), str(info.get("title") or ""))
-        return
-    left = most
-    for entry in nested:
-        for one in _flat(entry or {}, left):
-            yield one
-            left -= 1
-            if not left:
-                return

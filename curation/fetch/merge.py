@@ -1,17 +1,17 @@
 """Picture and sound that a site offers apart, put together in a confined worker rather than by ffmpeg in our own name.
 
 The tracks are as hostile as any file: the worker that joins them has the limits of those that decode, and what is left
-of the fetch's deadline.
+of the fetch's deadline. The cage asks for it; what it names is looked for among the files of this very fetch.
 """
 
 from pathlib import Path
 from typing import Any
 
 from curation.fetch.failures import FetchFailure
-from curation.fetch.gate import Gate
-from curation.fetch.site import NOTES
+from curation.fetch.line import Line
 from curation.media.failures import MediaFailure
-from curation.media.sandbox import GIB, MediaWorkers
+from curation.media.process import GIB
+from curation.media.sandbox import MediaWorkers
 from curation.media.settings import SandboxSettings
 from curation.outcomes import Outcome
 
@@ -26,10 +26,10 @@ OF_THE_WORKER = frozenset({Outcome.DECODE_FAILED, Outcome.DECODER_CRASHED, Outco
 
 
 class Merger:
-    """Stands where yt-dlp would run ffmpeg: takes its record of a video, hands back what can be deleted."""
+    """In the cage, where yt-dlp would run ffmpeg: takes its record of a video, hands back what can be deleted."""
 
-    def __init__(self, gate: Gate, *, max_bytes: int) -> None:
-        self._gate, self._max_bytes = gate, max_bytes
+    def __init__(self, line: Line) -> None:
+        self._line = line
 
     def run(self, info: dict[str, Any]) -> tuple[list[str], dict[str, Any]]:
         """Write `filepath` of the tracks in `requested_formats`.
@@ -38,27 +38,35 @@ class Merger:
             FetchFailure: the tracks are not what they are said to be, or the deadline has passed.
         """
         picture, sound = _tracks(info["requested_formats"])
-        whole = Path(info["filepath"])
-        made = whole.with_suffix(".temp")
-        try:
-            with MediaWorkers(count=1, settings=self._limits()) as workers:
-                joined = workers.join(picture, sound, into=made, most_bytes=self._max_bytes)
-        except MediaFailure as failure:
-            made.unlink(missing_ok=True)
-            raise FetchFailure(self._outcome(failure), f"picture and sound: {failure.detail}") from failure
-        made.replace(whole)
-        return [str(picture), str(sound)], info | {NOTES: joined.notes}
+        self._line.ask("join", picture=picture.name, sound=sound.name, whole=Path(info["filepath"]).name)
+        return [str(picture), str(sound)], info
 
-    def _limits(self) -> SandboxSettings:
-        usual = SandboxSettings()
-        left_s = max(self._gate.left_s, LEAST_S)
-        file_gib = (self._max_bytes * ABOVE + (1 << 20)) / GIB
-        return SandboxSettings(deadline_s=left_s, cpu_s=min(usual.cpu_s, left_s), file_gib=file_gib)
 
-    def _outcome(self, failure: MediaFailure) -> Outcome:
-        if failure.outcome is Outcome.DECODE_TIMED_OUT:
-            return Outcome.TIMED_OUT
-        return Outcome.MERGE_FAILED if failure.outcome in OF_THE_WORKER else failure.outcome
+def join_tracks(picture: Path, sound: Path, whole: Path, *, max_bytes: int, left_s: float) -> None:
+    """Write the file `whole` of two tracks, within so many seconds.
+
+    Raises:
+        FetchFailure: the tracks are not what they are said to be, or the time is up.
+    """
+    made = whole.with_suffix(".temp")
+    try:
+        with MediaWorkers(count=1, settings=_limits(max_bytes, max(left_s, LEAST_S))) as workers:
+            workers.join(picture, sound, into=made, most_bytes=max_bytes)
+    except MediaFailure as failure:
+        made.unlink(missing_ok=True)
+        raise FetchFailure(_outcome(failure), f"picture and sound: {failure.detail}") from failure
+    made.replace(whole)
+
+
+def _limits(max_bytes: int, left_s: float) -> SandboxSettings:
+    file_gib = (max_bytes * ABOVE + (1 << 20)) / GIB
+    return SandboxSettings(deadline_s=left_s, cpu_s=min(SandboxSettings().cpu_s, left_s), file_gib=file_gib)
+
+
+def _outcome(failure: MediaFailure) -> Outcome:
+    if failure.outcome is Outcome.DECODE_TIMED_OUT:
+        return Outcome.TIMED_OUT
+    return Outcome.MERGE_FAILED if failure.outcome in OF_THE_WORKER else failure.outcome
 
 
 def _tracks(formats: list[dict[str, Any]]) -> tuple[Path, Path]:

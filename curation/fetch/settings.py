@@ -1,9 +1,13 @@
 """Settings of fetching: a model of the recipe."""
 
 from pathlib import Path
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+
+ABOVE = 1.1
+"""A file may be so much larger than what its site and our limit speak of [ours]."""
 
 
 class FetchSettings(BaseModel):
@@ -21,6 +25,13 @@ class FetchSettings(BaseModel):
     max_duration_s: float = Field(4 * 3600, gt=0, description="refuse longer videos before they are downloaded")
     timeout_s: float = Field(20.0, gt=0, le=600, description="longest silence of a connection")
     deadline_s: float = Field(1800.0, gt=0, le=86_400, description="longest time for one video")
+    memory_gib: float = Field(
+        1.0, ge=0.25, le=64, description="memory of the process that fetches: pages and manifests are read in it"
+    )
+    cpu_s: float = Field(600.0, gt=0, le=86_400, description="most processor time for one video or list")
+    js_runtimes: tuple[Literal["deno", "node", "bun", "quickjs"], ...] = Field(
+        (), description="programs that yt-dlp may start to run a site's scripts; as it comes it starts none"
+    )
     retries: int = Field(3, ge=0, le=20, description="tries again within a fetch, where that can help")
     backoff_s: float = Field(
         1.0, ge=0, le=600, description="pause before the first such try; doubled each time, and varied by chance"
@@ -61,6 +72,15 @@ class FetchSettings(BaseModel):
     def proxy_link(self) -> str:
         """The proxy with its password, empty if there is none."""
         return self.proxy.get_secret_value() if self.proxy else ""
+
+    def handed(self) -> dict[str, Any]:
+        """What a cage is told; it must know the proxy's password, and not where cookies lie."""
+        told = self.model_dump(mode="json", exclude={"cookies"})
+        return told | {"proxy": self.proxy_link() or None}
+
+    def most_written(self) -> int:
+        """Bytes that a file may have: a container has some of its own beside those that a site or a limit speaks of."""
+        return int(self.max_bytes * ABOVE) + (1 << 20)
 
     def selection(self) -> str:
         """The format selection for yt-dlp; its last resort is any picture with any sound."""

@@ -45,22 +45,45 @@ class Fetched:
     metadata: SiteFacts
 
 
-def site_facts(info: Mapping[str, Any]) -> SiteFacts:
-    """What yt-dlp found out about a video."""
+LONGEST = {"title": 500, "uploader": 200, "channel": 200, "licence": 200, "extractor": 100, "webpage_url": 4096}
+"""Characters that are kept of what a site says [ours]."""
+
+LONGEST_DURATION_S = 1e9
+"""More than any video lasts (31 years) [ours]."""
+
+
+def site_facts(info: Mapping[str, Any]) -> dict[str, Any]:
+    """What yt-dlp found out about a video, to be told by the cage."""
     from yt_dlp.version import __version__
 
+    told = {
+        "title": info.get("title"),
+        "uploader": info.get("uploader") or info.get("channel"),
+        "channel": info.get("channel"),
+        "licence": info.get("license"),
+        "extractor": info.get("extractor"),
+        "webpage_url": info.get("webpage_url"),
+    }
+    texts = {name: None if text is None else str(text)[: LONGEST[name]] for name, text in told.items()}
     duration = info.get("duration")
-    return SiteFacts(
-        title=info.get("title"),
-        uploader=info.get("uploader") or info.get("channel"),
-        channel=info.get("channel"),
-        licence=info.get("license"),
-        duration_s=float(duration) if duration is not None else None,
-        extractor=info.get("extractor"),
-        webpage_url=info.get("webpage_url"),
-        downloader=f"yt-dlp {__version__}",
-        joined="; ".join(filter(None, (one.get(NOTES) for one in info.get("requested_downloads") or []))),
-    )
+    return texts | {"duration_s": duration if isinstance(duration, int | float) else None, "version": __version__}
+
+
+def believed(told: Any) -> SiteFacts:
+    """What a cage tells, as far as it can be such: texts of one line and bounded length, a number that is one."""
+    facts = told if isinstance(told, dict) else {}
+    texts = {name: _line(facts.get(name), most) for name, most in LONGEST.items()}
+    duration, version = facts.get("duration_s"), _line(facts.get("version"), 40)
+    is_number = isinstance(duration, int | float) and 0 <= duration <= LONGEST_DURATION_S
+    duration_s = float(duration) if is_number and duration is not None else None
+    return SiteFacts(**texts, duration_s=duration_s, downloader=f"yt-dlp {version}" if version else None)
+
+
+def _line(told: Any, most: int) -> str | None:
+    """A text as one line that can be stored and shown: no control characters, which a terminal would obey."""
+    if not isinstance(told, str):
+        return None
+    return "".join(one if one.isprintable() else " " for one in told[:most])
 
 
 def fetched(path: Path, metadata: SiteFacts, start: float, *, between: Callable[[], None] | None = None) -> Fetched:

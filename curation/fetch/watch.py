@@ -36,7 +36,7 @@ class Watch:
         Raises:
             FetchFailure: the deadline has passed, there are too many bytes, or a finished file is no media.
         """
-        if self._gate.closed:
+        if self._gate.late:
             # A connection that the gate has ended looks like the end of a file whose length nobody stated.
             raise FetchFailure(Outcome.TIMED_OUT, "it was not done at the deadline")
         name = str(state.get("filename"))

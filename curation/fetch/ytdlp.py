@@ -7,7 +7,6 @@ downloaders, netrc, file: links, plug-ins, remote components).
 import io
 import random
 import re
-import stat
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,12 +16,12 @@ from curation.fetch.classify import classify, retry_after_s
 from curation.fetch.egress import is_below
 from curation.fetch.failures import FetchFailure
 from curation.fetch.gate import Gate, handler_class
+from curation.fetch.line import Line
 from curation.fetch.merge import Merger
+from curation.fetch.resume import NOTE, Resume, drop_pieces
 from curation.fetch.settings import FetchSettings
 from curation.fetch.watch import Watch
 from curation.outcomes import Outcome
-from shards.errors import BadInput
-from shards.ffmpeg import ffmpeg_binary
 
 Asking = Callable[[str], object]
 """Called with the link of each page before it is asked for."""
@@ -33,6 +32,9 @@ Licensed = Callable[[str | None], bool]
 NATIVE = frozenset({"HttpFD", "HlsFD", "DashSegmentsFD", "IsmFD", "F4mFD"})
 """yt-dlp's downloaders that connect through the gate only; others start programs or open sockets of their own."""
 
+
+NO_PROGRAM = Path("/dev/null")
+"""What yt-dlp takes for ffmpeg."""
 
 LONGEST_BACKOFF_S = 60.0
 """Longest pause between two tries of one fetch [ours]."""
@@ -67,14 +69,53 @@ class Words:
         self.said.append(plain(text))
 
 
+def prepare() -> None:
+    """What is set once for all of yt-dlp in this process, and loaded before a first job's time runs."""
+    import Cryptodome.Cipher.AES  # noqa: F401
+    import yt_dlp.extractor.generic
+    import yt_dlp.globals
+    from yt_dlp import YoutubeDL
+    from yt_dlp.downloader.http import HttpFD
+    from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor
+
+    # Plug-ins are found when the first YoutubeDL is made; this switch is yt-dlp's only one for callers.
+    yt_dlp.globals.plugin_dirs.value = []
+    # Without a program to join tracks it would not download them apart; it never comes to start this one.
+    FFmpegPostProcessor._version_cache.update(
+        dict.fromkeys(map(str, (NO_PROGRAM, NO_PROGRAM.with_name("ffprobe"))), "7")
+    )
+    if not hasattr(HttpFD, "unwatched"):
+        HttpFD.unwatched, HttpFD.real_download = HttpFD.real_download, _watched
+    YoutubeDL({"quiet": True, "allowed_extractors": ["default"], "cachedir": False, "js_runtimes": {}}).close()
+
+
+def _watched(self: Any, filename: str, info: dict[str, Any]) -> Any:
+    """`HttpFD.real_download`, so that `urlopen` knows which file a request is for."""
+    from yt_dlp.downloader.fragment import HttpQuietDownloader
+
+    # A segment's bytes are gone on with while it is fetched, and not by a later try.
+    note = None if isinstance(self, HttpQuietDownloader) else Path(f"{filename}{NOTE}")
+    own_range = (info.get("http_headers") or {}).get("Range")
+    before, self.ydl.resume = self.ydl.resume, (Resume(Path(self.temp_name(filename)), note), own_range)
+    try:
+        whole = self.unwatched(filename, info)
+        if whole:
+            self.ydl.resume[0].done()
+        return whole
+    finally:
+        self.ydl.resume = before
+
+
 def downloader(
     into: Path,
     name: str,
     settings: FetchSettings,
     *,
     gate: Gate,
+    line: Line,
     watch: Watch,
     words: Words,
+    cookies: str = "",
     licensed: Licensed | None = None,
     hosts: Sequence[str] = (),
     most_entries: int = 0,
@@ -84,14 +125,7 @@ def downloader(
 
     `licensed` and `hosts` are for `refuse`. With `most_entries` it lists so many entries of a playlist, and looks at
     none of them. `asking` may wait before a page, or refuse it.
-
-    Raises:
-        BadInput: the file of cookies cannot be read.
     """
-    import yt_dlp.globals
-
-    # Plug-ins are found when the first YoutubeDL is made; this switch is yt-dlp's only one for callers.
-    yt_dlp.globals.plugin_dirs.value = []
 
     def look(info: Any, **_: object) -> None:
         refuse(info, max_duration_s=settings.max_duration_s, licensed=licensed, hosts=hosts)
@@ -102,16 +136,18 @@ def downloader(
         return 0.0
 
     hooks = {"match_filter": look, "retry_sleep_functions": {"http": rest, "fragment": rest}}
-    options = _options(into, name, settings, watch, words) | hooks
+    options = _options(into, name, settings, watch, words) | {"cookiefile": io.StringIO(cookies) if cookies else None}
+    options |= hooks
     if most_entries:
         options |= {"noplaylist": False, "playlist_items": f"1:{most_entries}", "extract_flat": "in_playlist"}
         del options["match_filter"]
-    return _tied_down(gate, Merger(gate, max_bytes=settings.max_bytes), asking)(options, auto_init=True)
+    return _tied_down(gate, Merger(line), asking)(options, auto_init=True)
 
 
 def _tied_down(gate: Gate, merger: Merger, asking: Asking | None) -> type:
     from yt_dlp import YoutubeDL
     from yt_dlp.downloader import get_suitable_downloader
+    from yt_dlp.networking import Request
     from yt_dlp.postprocessor import FFmpegMergerPP
     from yt_dlp.postprocessor.ffmpeg import FFmpegPostProcessor
 
@@ -120,12 +156,17 @@ def _tied_down(gate: Gate, merger: Merger, asking: Asking | None) -> type:
     class Downloader(YoutubeDL):  # type: ignore[misc]
         """yt-dlp with the gate as the only way out."""
 
+        resume: tuple[Resume, str | None] | None = None
+
         def build_request_director(self, *_handlers: Any) -> Any:
             return super().build_request_director([handler], None)
 
         def urlopen(self, req: Any) -> Any:
             if asking:
                 asking(req if isinstance(req, str) else req.url)
+            if self.resume and isinstance(req, Request):
+                resume, own_range = self.resume
+                return resume.ask(req, own_range, super().urlopen)
             return super().urlopen(req)
 
         def run_pp(self, pp: Any, infodict: Any) -> Any:
@@ -139,10 +180,8 @@ def _tied_down(gate: Gate, merger: Merger, asking: Asking | None) -> type:
             kind = getattr(get_suitable_downloader(info, self.params), "__name__", "none")
             if kind not in NATIVE:
                 raise FetchFailure(Outcome.UNSUPPORTED_SITE, f"its protocol {info.get('protocol')} needs {kind}")
-            if kind == "HlsFD":
-                # A stream under AES-128 it would give to ffmpeg, where one is on PATH; with parameters for the link of
-                # its key, here none, it decrypts by itself.
-                info.setdefault("extra_param_to_key_url", "&")
+            if kind != "HttpFD":
+                drop_pieces(Path(name))
             return super().dl(name, info, *args, **kwargs)
 
     return Downloader
@@ -151,7 +190,7 @@ def _tied_down(gate: Gate, merger: Merger, asking: Asking | None) -> type:
 def failure_of(error: Exception, words: Words, gate: Gate) -> FetchFailure:
     """What yt-dlp raised as a failure with its outcome, and how long the server asks to be left alone."""
     said = plain(str(error)) or words.last
-    outcome = Outcome.TIMED_OUT if gate.closed else classify(error, f"{said} {words.last}")
+    outcome = Outcome.TIMED_OUT if gate.late else classify(error, f"{said} {words.last}")
     rest_s = retry_after_s(error, now_s=time.time())
     return FetchFailure(outcome, said or type(error).__name__, retry_after_s=rest_s)
 
@@ -183,7 +222,6 @@ def _options(into: Path, name: str, settings: FetchSettings, watch: Watch, words
         "extractor_retries": 1,
         # A fragment that is left out would shift sound against picture.
         "skip_unavailable_fragments": False,
-        "cookiefile": _cookies(settings.cookies),
         "progress_hooks": [watch.on_progress],
         "logger": words,
         "noplaylist": True,
@@ -195,13 +233,14 @@ def _options(into: Path, name: str, settings: FetchSettings, watch: Watch, words
         "noprogress": True,
         "color": "never",
         "updatetime": False,
-    } | _shut(settings.proxy_link())
+    } | _shut(settings)
 
 
-def _shut(proxy: str) -> dict[str, Any]:
+def _shut(settings: FetchSettings) -> dict[str, Any]:
     """What keeps yt-dlp from other programs, files, proxies and code."""
     return {
-        "proxy": proxy,
+        "proxy": settings.proxy_link(),
+        "js_runtimes": {name: {} for name in settings.js_runtimes},
         "cachedir": False,
         "enable_file_urls": False,
         "usenetrc": False,
@@ -210,8 +249,7 @@ def _shut(proxy: str) -> dict[str, Any]:
         "hls_prefer_native": True,
         "remote_components": [],
         "fixup": "never",
-        # Without one yt-dlp would not download tracks apart; it is asked for its version and never given a file.
-        "ffmpeg_location": str(ffmpeg_binary()),
+        "ffmpeg_location": str(NO_PROGRAM),
         # Where yt-dlp would give a link to ffmpeg after all, ffmpeg may not open it.
         "external_downloader_args": {"ffmpeg_i": ["-protocol_whitelist", "pipe"]},
     }
@@ -238,15 +276,3 @@ def refuse(info: Any, *, max_duration_s: float, licensed: Licensed | None = None
         raise FetchFailure(Outcome.TOO_LONG, f"it lasts {duration:.0f} s")
     if licensed and not licensed(info.get("license")):
         raise FetchFailure(Outcome.LICENCE_NOT_ALLOWED, f"its licence is {info.get('license') or 'not stated'}")
-
-
-def _cookies(file: Path | None) -> io.StringIO | None:
-    """The cookies in memory: yt-dlp would write the file anew after every video."""
-    if file is None:
-        return None
-    try:
-        if file.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-            raise BadInput(f"others on this machine can read the cookies {file}", remedy=f"chmod 600 {file}")
-        return io.StringIO(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"the cookies {file} cannot be read: {error}", remedy="check `fetch.cookies`") from error

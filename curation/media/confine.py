@@ -20,7 +20,7 @@ CLONE_NEWNET = 0x4000_0000
 def limit(*, memory_bytes: int, file_bytes: int, files: int = 64, reserving: bool = False) -> None:
     """Cap memory, size of written files and open files; no core dumps, no new privileges.
 
-    Memory is address space; for programs that are `reserving` far more of that than they use, it is what they may write.
+    Memory is address space, or what may be written, for programs that are `reserving` far more space than they use.
     """
     for what, most in (
         (resource.RLIMIT_DATA if reserving else resource.RLIMIT_AS, memory_bytes),

@@ -1,5 +1,6 @@
 """A web server on loopback that misbehaves on demand; a helper of the tests of fetching."""
 
+import hashlib
 import select
 import socket
 import socketserver
@@ -100,11 +101,20 @@ def hang_up(request: BaseHTTPRequestHandler) -> None:
     request.close_connection = True
 
 
-def body(data: bytes, kind: str = "video/mp4", *, ranges: bool = True, encoding: str = "") -> Answer:
-    """Answers with `data`, or the part of it that a Range header asks for."""
+def tag(data: bytes) -> str:
+    """The entity tag of a file."""
+    return f'"{hashlib.sha256(data).hexdigest()[:16]}"'
+
+
+def body(
+    data: bytes, kind: str = "video/mp4", *, ranges: bool = True, encoding: str = "", tagged: bool = True
+) -> Answer:
+    """Answers with `data`, or the part of it that a Range header asks for; tells which version it is if `tagged`."""
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         wanted = request.headers.get("Range") if ranges else None
+        if tagged and request.headers.get("If-Range", tag(data)) != tag(data):
+            wanted = None
         first = int(wanted.removeprefix("bytes=").split("-")[0]) if wanted else 0
         if wanted and first >= len(data):
             status(416)(request)
@@ -112,6 +122,8 @@ def body(data: bytes, kind: str = "video/mp4", *, ranges: bool = True, encoding:
         request.send_response(206 if wanted else 200)
         request.send_header("Content-Type", kind)
         request.send_header("Content-Length", str(len(data) - first))
+        if tagged:
+            request.send_header("ETag", tag(data))
         if encoding:
             request.send_header("Content-Encoding", encoding)
         if wanted:
@@ -136,13 +148,15 @@ def redirect(target: str, code: int = 302) -> Answer:
     return answer
 
 
-def cut_off(data: bytes, after: int) -> Answer:
+def cut_off(data: bytes, after: int, *, tagged: bool = True) -> Answer:
     """Promises all of `data`, and hangs up after some bytes."""
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.send_response(200)
         request.send_header("Content-Type", "video/mp4")
         request.send_header("Content-Length", str(len(data)))
+        if tagged:
+            request.send_header("ETag", tag(data))
         request.end_headers()
         request.wfile.write(data[:after])
 

@@ -107,18 +107,64 @@ def test_asks_a_server_twice_for_one_video_and_not_at_all_when_it_is_there(serve
 
 
 def test_goes_on_with_a_part_that_an_earlier_try_left(server, film, get, tmp_path):
-    (tmp_path / f"{NAME}.mp4.part").write_bytes(film[:5000])
-    got = get(server.link("/resumed.mp4", web.body(film)))
-    assert got.path.read_bytes() == film
+    link = server.link("/resumed.mp4", web.cut_off(film, 5000))
+    with pytest.raises(FetchFailure):
+        get(link)
+    server.link("/resumed.mp4", web.body(film))
+    assert get(link).path.read_bytes() == film
     assert ("/resumed.mp4", "bytes=5000-") in server.asked
     assert names(tmp_path) == [f"{NAME}.mp4"]
+
+
+@pytest.mark.parametrize("tagged", [True, False], ids=["tagged", "untagged"])
+@pytest.mark.parametrize("longer", [0, 999])
+def test_a_file_that_changed_between_two_tries_is_fetched_anew(server, film, get, refused, tmp_path, tagged, longer):
+    """Of a server that does not say which version it sends, no part is gone on with."""
+    other = film[:12] + bytes(reversed(film[12:])) + bytes(longer)
+    path = f"/changed-{tagged}-{longer}.mp4"
+    refused(server.link(path, web.cut_off(film, 6000, tagged=tagged)))
+    assert get(server.link(path, web.body(other, tagged=tagged))).path.read_bytes() == other
+
+
+def test_a_server_that_sends_the_rest_of_another_version_all_the_same_is_asked_for_all_of_it(server, film, get):
+    other = film[:12] + bytes(reversed(film[12:]))
+
+    def deaf(request):
+        del request.headers["If-Range"]
+        web.body(other)(request)
+
+    link = server.link("/deaf.mp4", web.in_turn(web.body(film), web.cut_off(film, len(film) // 2), deaf))
+    assert get(link, retries=2, backoff_s=0.01).path.read_bytes() == other
+
+
+def test_a_part_of_which_nothing_is_known_is_not_used(server, film, get, tmp_path):
+    (tmp_path / f"{NAME}.mp4.part").write_bytes(b"x" * 5000)
+    assert get(server.link("/unknown.mp4", web.body(film))).path.read_bytes() == film
+    assert names(tmp_path) == [f"{NAME}.mp4"]
+
+
+def test_segments_of_an_earlier_manifest_are_not_gone_on_with(server, media, film, get, refused, tmp_path):
+    """The first segment came from one version, the second would come from another."""
+    for path in media.glob("film*"):
+        kind = "application/x-mpegurl" if path.suffix == ".m3u8" else "video/mp2t"
+        server.link(f"/versions/{path.name}", web.body(path.read_bytes(), kind))
+    link = f"{server.base_url}/versions/film.m3u8"
+    whole = get(link).path
+    before = whole.read_bytes()
+    whole.unlink()
+    server.link("/versions/film0.ts", web.body((media / "film1.ts").read_bytes(), "video/mp2t"))
+    server.link("/versions/film1.ts", web.status(404))
+    refused(link)
+    for name in ("film0.ts", "film1.ts"):
+        server.link(f"/versions/{name}", web.body((media / name).read_bytes(), "video/mp2t"))
+    assert get(link).path.read_bytes() == before
 
 
 def test_keeps_the_part_of_a_broken_fetch_and_completes_it_next_time(server, film, get, refused, tmp_path):
     link = server.link("/broken.mp4", web.cut_off(film, 6000))
     failure = refused(link)
     assert (failure.outcome, failure.retry) == (Outcome.UNREACHABLE, True), failure.detail
-    assert names(tmp_path) == [f"{NAME}.mp4.part"]
+    assert names(tmp_path) == [f"{NAME}.mp4.part", f"{NAME}.mp4.ytdl"]
     server.link("/broken.mp4", web.body(film))
     assert get(link).path.read_bytes() == film
 

@@ -1,0 +1,115 @@
+"""The inner side of `cage.py`: a process that confines itself, then fetches and lists until its pipe ends.
+
+Run as `python -m curation.fetch.worker`; its standard input and output carry messages of `media/wire.py`.
+"""
+
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from curation.media.confine import allow_cpu, allow_file, end_with, forbid, leave_network, limit
+
+CONNECTING = frozenset({"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "socket.bind"})
+"""What opens a way out past the line, by Python's table of audit events."""
+
+STARTING = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty"})
+"""What starts a program."""
+
+NO_LIMIT = 1 << 62
+"""Of a file's size, until a job says its own."""
+
+
+def main() -> None:
+    """Entry point: the confinement is told on the command line, since nothing may be imported before it."""
+    memory_bytes, programs, lifeline, sockets = map(int, sys.argv[1:5])
+    replies = os.fdopen(os.dup(1), "wb")
+    # Whatever a library prints must not get between the messages.
+    os.dup2(2, 1)
+    leave_network()
+    end_with(lifeline, folder=os.environ["TMPDIR"])
+    limit(memory_bytes=memory_bytes, file_bytes=NO_LIMIT, reserving=bool(programs))
+    _prepare()
+    forbid(CONNECTING if programs else CONNECTING | STARTING)
+    _serve(replies, socket.socket(fileno=sockets))
+    # The pipe of jobs may be seen to end before the lifeline is.
+    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
+
+
+def _prepare() -> None:
+    """What is the same for every job, before the first one's time runs."""
+    import curation.fetch.extract
+    import curation.fetch.pages  # noqa: F401
+    from curation.fetch.ytdlp import prepare
+
+    prepare()
+
+
+def _serve(replies: Any, sockets: socket.socket) -> None:
+    from curation.fetch.line import Line
+
+    line = Line(sys.stdin.buffer, replies, sockets)
+    line.tell("ready")
+    while asked := line.job():
+        job, cookies = asked
+        line.tell("end", **_done(job, cookies, line))
+
+
+def _done(job: dict[str, Any], cookies: bytes, line: Any) -> dict[str, Any]:
+    from curation.fetch.failures import FetchFailure
+    from curation.fetch.settings import FetchSettings
+    from curation.media.wire import WireError
+    from curation.outcomes import Outcome
+
+    settings = FetchSettings.model_validate(job["settings"])
+    allow_cpu(settings.cpu_s)
+    allow_file(min(NO_LIMIT, settings.most_written()))
+    try:
+        return {"made": JOBS[job["job"]](job, settings, cookies.decode(), line)}
+    except FetchFailure as failure:
+        told = {"outcome": failure.outcome, "detail": failure.detail, "retry_after_s": failure.retry_after_s}
+        return told | {"spent": failure.outcome is Outcome.TOO_MUCH_MEMORY}
+    except MemoryError:
+        # What an exception holds on to is given back with the process.
+        return {"outcome": Outcome.TOO_MUCH_MEMORY, "detail": "it took more than a fetch may", "spent": True}
+    except WireError:
+        raise
+    except Exception as error:
+        words = f"{type(error).__name__}: {error}"[:500]
+        return {"outcome": Outcome.FETCH_FAILED, "detail": words, "spent": True}
+
+
+def _fetch(job: dict[str, Any], settings: Any, cookies: str, line: Any) -> dict[str, Any]:
+    from curation.fetch.extract import download
+
+    return download(
+        job["link"],
+        Path(job["into"]),
+        job["name"],
+        settings,
+        line=line,
+        cookies=cookies,
+        hosts=job["hosts"],
+        asks_licence=job["asks_licence"],
+    )
+
+
+def _entries(job: dict[str, Any], settings: Any, cookies: str, line: Any) -> dict[str, Any]:
+    from curation.fetch.pages import list_entries
+
+    return list_entries(job["link"], settings, line=line, cookies=cookies, most=job["most"])
+
+
+def _files(job: dict[str, Any], settings: Any, cookies: str, line: Any) -> dict[str, Any]:
+    from curation.fetch.pages import list_files
+
+    return list_files(job["link"], settings, line=line, cookies=cookies, most=job["most"])
+
+
+JOBS: dict[str, Callable[..., dict[str, Any]]] = {"fetch": _fetch, "entries": _entries, "files": _files}
+
+if __name__ == "__main__":
+    main()
