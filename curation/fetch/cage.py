@@ -23,8 +23,14 @@ from curation.media.process import GIB, START_WITHIN_S, Confined
 from curation.media.wire import WireError, receive, send
 from curation.outcomes import Outcome
 
-GRACE_S = 1.0
+GRACE_S = 0.5
 """How long after its deadline a fetch may still end by itself, its part closed, before it is killed [ours]."""
+
+STARTING_S = 1.0
+"""How long starting a process may take before that counts against the deadline [ours]."""
+
+LEAST_S = 0.001
+"""A limit of no time at all would be none."""
 
 JOBS_PER_CAGE = 200
 """A cage is replaced after so many videos: what a library loses or a page changed does not add up for ever [ours]."""
@@ -49,10 +55,13 @@ class Errand:
     cookies: bytes = b""
     hearing: Mapping[str, Hearing] = field(default_factory=dict)
     refused: FetchFailure | None = None
+    asked_at: float = field(default_factory=time.monotonic)
     ends_at: float = 0.0
 
-    def __post_init__(self) -> None:
-        self.ends_at = time.monotonic() + self.settings.deadline_s
+    def begin(self) -> None:
+        """A cage is ready: from now on the deadline counts."""
+        self.ends_at = min(time.monotonic(), self.asked_at + STARTING_S) + self.settings.deadline_s
+        self.job["settings"]["deadline_s"] = max(self.left_s, LEAST_S)
 
     @property
     def left_s(self) -> float:
@@ -161,6 +170,7 @@ class _Cage:
     def run(self, errand: Errand) -> Head:
         """See `Cages.run`."""
         self._jobs += 1
+        errand.begin()
         with self._process.killed_after(errand.left_s + GRACE_S) as late:
             try:
                 send(self._process.questions, errand.job, [errand.cookies])

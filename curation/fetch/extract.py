@@ -92,7 +92,7 @@ def _extracted(
             raise
         except Exception as error:
             # yt-dlp raises what its hundreds of extractors raise; every one becomes a typed outcome.
-            failure = failure_of(error, words, gate)
+            failure = failure_of(error, words, gate, settings)
             # It tries bytes again by itself, pages it does not.
             if watch.begun or turn >= settings.retries or failure.outcome not in HELPED_BY_WAITING or gate.closed:
                 raise failure from error

@@ -19,7 +19,7 @@ from typing import Any, Protocol, Self
 
 from curation.fetch.egress import check_link
 from curation.fetch.failures import FetchFailure
-from curation.fetch.manifest import PageTooLarge, check_page
+from curation.fetch.manifest import HEAD_BYTES, PageTooLarge, check_page
 from curation.outcomes import Outcome
 
 PAGE_BYTES = 16 << 20
@@ -212,16 +212,24 @@ def _dialled(
 class _Page(http.client.HTTPResponse):
     """A response that is read in blocks without a bound, but as a whole only up to `PAGE_BYTES`."""
 
+    _head = b""
+
     def read(self, amt: int | None = None) -> bytes:
         if amt is not None:
-            return super().read(amt)
+            data = super().read(amt)
+            # Some look at the first bytes, and then read all of the rest.
+            if len(self._head) < HEAD_BYTES:
+                self._head = (self._head + data[:HEAD_BYTES])[:HEAD_BYTES]
+                if self.isclosed():
+                    check_page(b"", head=self._head)
+            return data
         if (self.length or PAGE_BYTES + 1) <= PAGE_BYTES:
-            return check_page(super().read())
+            return check_page(super().read(), head=self._head)
         data = super().read(PAGE_BYTES + 1)
         if len(data) > PAGE_BYTES:
             raise PageTooLarge(f"the page is larger than {PAGE_BYTES} bytes")
         self.close()
-        return check_page(data)
+        return check_page(data, head=self._head)
 
 
 def _inflate(data: bytes, *, wbits: int) -> bytes:

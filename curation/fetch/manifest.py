@@ -18,8 +18,10 @@ VARIANTS = 1_000
 _DIGITS = 6
 """A count of so many digits is more than `SEGMENTS`, a width of so many is no number's."""
 
+HEAD_BYTES = 2048
+"""Within so many bytes a manifest shows that it is one."""
+
 _MARKS = (b"#EXTM3U", b"<MPD", b"<SmoothStreamingMedia", b"<manifest")
-_HEAD = 1024
 _REPEATS = re.compile(rb"""\s[rR]\s{0,9}=\s{0,9}["']\s{0,9}(\d{1,40})""")
 _WIDTH = re.compile(rb"\$(?:Number|Time|Bandwidth)%0?(\d{1,40})d\$")
 _CHOICES = (b"#EXT-X-STREAM-INF", b"#EXT-X-MEDIA:", b"<Representation", b"<QualityLevel", b"<AdaptationSet", b"<Period")
@@ -30,15 +32,20 @@ class PageTooLarge(OSError):
     """A page that is no page any more."""
 
 
-def check_page(data: bytes) -> bytes:
-    """A page as it is; a manifest only if it is of a size that videos have.
+def check_page(data: bytes, *, head: bytes = b"") -> bytes:
+    """A page as it is; a manifest only if it is of a size that videos have. `head` was read of it before.
 
     Raises:
         PageTooLarge: it is not.
     """
-    head = data[:_HEAD]
-    if not any(mark in head for mark in _MARKS):
+    text = head + data
+    if not any(mark in text[:HEAD_BYTES] for mark in _MARKS):
         return data
+    _check_manifest(text)
+    return data
+
+
+def _check_manifest(data: bytes) -> None:
     if len(data) > MANIFEST_BYTES:
         raise PageTooLarge(f"the manifest is larger than {MANIFEST_BYTES} bytes")
     if (choices := sum(map(data.count, _CHOICES))) > VARIANTS:
@@ -50,4 +57,3 @@ def check_page(data: bytes) -> bytes:
         raise PageTooLarge("the manifest repeats a segment millions of times")
     if (pieces := sum(map(data.count, _PIECES)) + sum(map(int, repeats))) > SEGMENTS:
         raise PageTooLarge(f"the manifest names {pieces} segments")
-    return data

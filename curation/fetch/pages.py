@@ -116,7 +116,7 @@ def _opened(settings: FetchSettings, most: int, line: Line, cookies: str) -> Ite
             raise
         except Exception as error:
             # yt-dlp raises what its hundreds of extractors raise; every one becomes a typed outcome.
-            raise failure_of(error, words, gate) from error
+            raise failure_of(error, words, gate, settings) from error
         finally:
             gate.close()
 

@@ -187,10 +187,12 @@ def _tied_down(gate: Gate, merger: Merger, asking: Asking | None) -> type:
     return Downloader
 
 
-def failure_of(error: Exception, words: Words, gate: Gate) -> FetchFailure:
+def failure_of(error: Exception, words: Words, gate: Gate, settings: FetchSettings) -> FetchFailure:
     """What yt-dlp raised as a failure with its outcome, and how long the server asks to be left alone."""
     said = plain(str(error)) or words.last
     outcome = Outcome.TIMED_OUT if gate.late else classify(error, f"{said} {words.last}")
+    if outcome is Outcome.TOO_MUCH_MEMORY:
+        said = f"what it says would take more than {settings.memory_gib:g} GiB"
     rest_s = retry_after_s(error, now_s=time.time())
     return FetchFailure(outcome, said or type(error).__name__, retry_after_s=rest_s)
 

@@ -1,0 +1,12 @@
+"""All hostile answers of a seed, in an order of its own."""
+
+import random
+
+from bench.hostile import lists, manifests, pages
+from bench.hostile.case import Case
+
+
+def cases(seed: int) -> list[Case]:
+    """The cases; equal seeds give equal ones."""
+    chance = random.Random(seed)
+    return [*pages.cases(chance), *manifests.cases(chance), *lists.cases(chance)]
