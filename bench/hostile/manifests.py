@@ -10,6 +10,7 @@ HLS = "application/x-mpegurl"
 DASH = "application/dash+xml"
 SMOOTH = "application/vnd.ms-sstr+xml"
 FLASH = "application/f4m+xml"
+MEDIA = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n"
 
 
 def cases(chance: random.Random) -> list[Case]:
@@ -75,7 +76,8 @@ def _hls(chance: random.Random) -> list[Case]:
     n = _many(chance)
 
     def lines(line: str, count: int) -> Callable[[], bytes]:
-        return lambda: b"#EXTM3U\n" + line.encode() * count + b"#EXT-X-ENDLIST\n"
+        start = b"#EXTM3U\n" if "STREAM-INF" in line else MEDIA
+        return lambda: start + line.encode() * count + b"#EXT-X-ENDLIST\n"
 
     made: dict[str, tuple[Callable[[], bytes], str]] = {
         "segments": (lines("#EXTINF:1,\na\n", 600_000), ""),
@@ -83,10 +85,10 @@ def _hls(chance: random.Random) -> list[Case]:
         "variants": (lines("#EXT-X-STREAM-INF:BANDWIDTH=1\na.m3u8\n", 150_000), ""),
         "variants, packed": (lines("#EXT-X-STREAM-INF:BANDWIDTH=1\na.m3u8\n", 300_000), "gzip"),
         "renditions": (lines('#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="a",URI="a"\n', 100_000), ""),
-        "one line of megabytes": (lambda: b"#EXTM3U\n#EXTINF:1,\n" + b"a" * (7 * MIB), ""),
+        "one line of megabytes": (lambda: MEDIA + b"#EXTINF:1,\n" + b"a" * (7 * MIB), ""),
         "attributes": (lambda: b"#EXTM3U\n#EXT-X-STREAM-INF:" + b'A="a",' * 500_000 + b"\na\n", ""),
         "byte range": (lines(f"#EXTINF:1,\n#EXT-X-BYTERANGE:{n}@{n}\nseg\n", 3), ""),
-        "numbers of a megabyte": (lambda: b"#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:" + b"9" * MIB + b"\n#EXTINF:1,\na\n", ""),
+        "numbers of a megabyte": (lambda: MEDIA + b"#EXT-X-MEDIA-SEQUENCE:" + b"9" * MIB + b"\n#EXTINF:1,\na\n", ""),
         "keys": (lines('#EXT-X-KEY:METHOD=AES-128,URI="k"\n#EXTINF:1,\na\n', 90_000), ""),
         "discontinuities": (lines("#EXT-X-DISCONTINUITY\n", 600_000), ""),
     }
@@ -109,7 +111,7 @@ def _hls(chance: random.Random) -> list[Case]:
 
 def _encrypted(chance: random.Random) -> list[Case]:
     """AES-128: native code decrypts megabytes at once, and what comes out is no video."""
-    text = b'#EXTM3U\n#EXT-X-KEY:METHOD=AES-128,URI="k"\n#EXTINF:1,\nseg.ts\n#EXT-X-ENDLIST\n'
+    text = MEDIA + b'#EXT-X-KEY:METHOD=AES-128,URI="k"\n#EXTINF:1,\nseg.ts\n#EXT-X-ENDLIST\n'
     key = chance.randbytes(16)
     found = []
     for size in (MIB // 2, 2 * MIB, 16 * MIB):

@@ -59,13 +59,13 @@ def run(options: argparse.Namespace) -> Result:
     """Fetch all, and look at what happens meanwhile."""
     adopt_orphans()
     CAGES.close()
-    connections = Connections()
+    connections, hostile = Connections(), cases(options.seed)
     with tempfile.TemporaryDirectory(prefix="clapboard-hostile-") as name:
         folder = Path(name)
         links = good.make(folder / "good", options.good)
         with _served(options.seed, folder / "good") as port, Memory().watched() as memory:
             before = children()
-            seen = _fetched(options, links, f"http://127.0.0.1:{port}", folder)
+            seen = _fetched(options, hostile, links, f"http://127.0.0.1:{port}", folder)
             CAGES.close()
             survivors = children() - before
     foreign = sorted(f"{host}:{its}" for host, its in connections.to if (host, its) != ("127.0.0.1", port))
@@ -77,9 +77,11 @@ def run(options: argparse.Namespace) -> Result:
     return Result(rows=_rows(seen), goals=goals, notes=notes, packages=("yt-dlp", "pycryptodomex"))
 
 
-def _fetched(options: argparse.Namespace, links: Sequence[str], base: str, folder: Path) -> list[Seen]:
+def _fetched(
+    options: argparse.Namespace, hostile: Sequence[Case], links: Sequence[str], base: str, folder: Path
+) -> list[Seen]:
     chance = random.Random(options.seed)
-    bad = [(number, case) for number, case in enumerate(cases(options.seed)) if chance.random() < options.share]
+    bad = [(number, case) for number, case in enumerate(hostile) if chance.random() < options.share]
     into = folder / "videos"
     into.mkdir()
     tasks = [lambda n=number, c=case: _hostile(c, f"{base}/{n}/{c.entry}", n, into, options) for number, case in bad]

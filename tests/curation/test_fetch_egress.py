@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.fetch.egress import check_link, is_allowed, numeric_address
+from curation.fetch.egress import check_link, is_allowed, is_below, numeric_address
 from curation.fetch.failures import FetchFailure
 from curation.outcomes import Outcome
 
@@ -64,6 +64,36 @@ BAD_LINKS = [
     "http://[fec0::1]/",
     "http://[fd00:ec2::254]/",
     "http://[ff02::1]/",
+    "http://168.63.129.16/metadata",
+    "http://[64:ff9b::a83f:8110]/",
+    "http://161.26.0.10/",
+    "http://166.9.1.1/",
+    "http://[3fff::1]/",
+    "http://[3fff:fff:ffff::1]/",
+    "http://[2001:20::1]/",
+    "http://[2001:1::1]/",
+    "http://%31%36%39.254.169.254/",
+    "http://169%2e254%2e169%2e254/",
+    "http://%31%30.0.0.1:80/",
+    "http://１６９.254.169.254/",
+    "http://10\u30020.0.1/",
+    "http://1\u00ad0.0.0.1/",
+    "http://local%68ost/",
+    "http://local\u00adhost/",
+    "http://ＬＯＣＡＬＨＯＳＴ/",
+    "http://a.localhost./",
+    "http://metadata/",
+    "http://metadata.google.internal/",
+    "http://printer.local/",
+    "http://router.lan/",
+    "http://nas.home.arpa/",
+    "http://%2531%2530.0.0.1/",
+    "http://a%2fb.example/",
+    "http://a%40b.example/",
+    "http://a%00.example/",
+    "http://a..example/",
+    "http://%ff.example/",
+    "s3://bucket/a.mp4",
 ]
 
 
@@ -91,6 +121,32 @@ def test_refuses_a_link_that_is_not_to_a_public_web_host(link):
 )
 def test_lets_a_public_link_pass(link):
     check_link(link)
+
+
+@pytest.mark.parametrize(
+    ("link", "form"),
+    [
+        ("HTTP://EXAMPLE.com./A?B#c", "http://example.com/A?B#c"),
+        ("https://%65xample.com:8443/%41", "https://example.com:8443/%41"),
+        ("https://exam\u00adple.com/", "https://example.com/"),
+        ("https://ｅxample。com/", "https://example.com/"),
+        ("https://MÜNCHEN.example/a", "https://xn--mnchen-3ya.example/a"),
+        ("http://1572395042/", "http://93.184.216.34/"),
+        ("http://0x5db8d822:80/", "http://93.184.216.34:80/"),
+        ("http://[2606:4700:0:0::1111]:80/", "http://[2606:4700::1111]:80/"),
+        ("https://example.com/a%20b/@c", "https://example.com/a%20b/@c"),
+    ],
+)
+def test_a_link_has_one_form_whatever_dress_it_comes_in(link, form):
+    assert check_link(link) == form
+    assert check_link(form) == form
+
+
+def test_an_allowed_host_is_known_in_every_dress():
+    assert is_below("https://M\u00fcNCHEN.example/a", ("münchen.example",))
+    assert is_below("https://xn--mnchen-3ya.example/a", ("MÜNCHEN.example",))
+    assert is_below("https://www.%65xample.com/a", ("example.com",))
+    assert not is_below("https://a..b/", ("b",))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.10", "2130706433", "[::1]", "[::ffff:127.0.0.1]"])

@@ -90,6 +90,25 @@ def refused(work):
     return caught.value
 
 
+ELSEWHERE = (
+    "s3://bucket/a.mp4", "gs://bucket/a.mp4", "file:///etc/passwd", "/etc/passwd", "ftp://example.org/a.mp4",
+    "http://169.254.169.254/a.mp4", "http://%31%30.0.0.1/a.mp4", "http://user:secret@example.org/a.mp4",
+)  # fmt: skip
+
+
+def test_what_a_list_names_is_checked_as_a_typed_link_and_a_fault_where_it_leads_elsewhere(server, any_ledger):
+    """An object would be read with this machine's own credentials."""
+    items = "".join(f"<item><title>t</title><link>{one}</link></item>" for one in ELSEWHERE)
+    good = f"<item><title>good</title><link>http://127.0.0.1:{server.port}/%61.mp4</link></item>"
+    feed = f'<rss version="2.0"><channel><title>t</title>{items}{good}</channel></rss>'.encode()
+    source = f"list:{server.link('/elsewhere.xml', web.body(feed, 'application/rss+xml'))}"
+    *faults, row = iter_sources([source], fetch=SETTINGS)
+    assert {type(one) for one in faults} == {RowFault} and len(faults) == len(ELSEWHERE)
+    assert {one.outcome for one in faults} <= {Outcome.BAD_LINK, Outcome.BLOCKED_ADDRESS}
+    assert faults[0].detail.startswith("s3://bucket/a.mp4: ")
+    assert row.link == f"http://127.0.0.1:{server.port}/%61.mp4"
+
+
 def test_pages_of_a_list_come_with_pauses_between_them(server, governor, clock):
     link = folder_of_pages(server, "paced", last=web.body(b"", "text/html"))
     found = files_at(link, SETTINGS, most=100, governor=governor)

@@ -325,7 +325,14 @@ def test_a_proxy_of_the_environment_is_not_used(internet, get, media, monkeypatc
     assert internet.reached_nothing_inside()
 
 
-@pytest.mark.parametrize("target", ["http://169.254.169.254/", "http://127.0.0.1/a.mp4", "http://localhost/a.mp4"])
+DRESSED = [
+    "http://169.254.169.254/", "http://127.0.0.1/a.mp4", "http://localhost/a.mp4", "http://%31%36%39.254.169.254/a",
+    "http://local%68ost/a.mp4", "http://metadata/latest", "http://metadata.google.internal/", "http://168.63.129.16/",
+    "http://0xa9fea9fe/", "http://[::ffff:10.0.0.5]/",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("target", DRESSED)
 def test_a_proxy_of_the_settings_is_not_asked_for_an_inner_address(internet, get, target):
     """It stands inside, where such a link may well lead somewhere."""
     internet.inside.link("http://site.example/away.mp4", web.redirect(target))
@@ -334,3 +341,20 @@ def test_a_proxy_of_the_settings_is_not_asked_for_an_inner_address(internet, get
     assert caught.value.outcome is Outcome.BLOCKED_ADDRESS
     assert {path for path, _ in internet.inside.asked} == {"http://site.example/away.mp4"}
     assert set(internet.reached) == {("10.0.0.9", 3128)}
+
+
+@pytest.mark.parametrize(
+    "link", [*DRESSED, "http://local\u00adhost/a.mp4", "http://１６９.254.169.254/", "http://①0.0.0.5/"]
+)
+def test_a_proxy_is_not_asked_for_a_typed_link_to_an_inner_address(internet, get, link):
+    with pytest.raises(FetchFailure) as caught:
+        get(link, proxy="http://10.0.0.9:3128")
+    assert caught.value.outcome in REFUSED
+    assert internet.reached_nothing_inside()
+
+
+def test_a_proxy_is_asked_for_the_one_form_of_a_host(internet, get):
+    internet.inside.link("http://video.example/dressed.mp4", web.status(404))
+    with pytest.raises(FetchFailure):
+        get("http://VIDEO\u00ad.%65xample./dressed.mp4", proxy="http://10.0.0.9:3128")
+    assert {path for path, _ in internet.inside.asked} == {"http://video.example/dressed.mp4"}
