@@ -23,7 +23,7 @@ from curation.decide.quota import clips_by_band, fill_classes
 from curation.decide.verdicts import in_force, lapsed
 from curation.dedup.ledger import mark_duplicates
 from curation.encoders.semantics import Semantics
-from curation.fetch.failures import Stopped
+from curation.fetch.cage import CAGES
 from curation.fetch.governor import Governor
 from curation.funnel import funnel
 from curation.home import Home, default_home
@@ -81,6 +81,7 @@ def curate(params: CurateParams) -> CurateSummary:
         new_rows = read_rows(params.sources, home, recipe, governor)
     with _timed(seconds, "fetch"):
         later_rows, fetched = _fetch_all(home, params, governor)
+        CAGES.close()
     with MediaWorkers(settings=recipe.sandbox, analysis=recipe.analysis) as workers:
         with _timed(seconds, "measure"):
             stale = _ids_to_measure(home, recipe, scores)

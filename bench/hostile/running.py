@@ -70,7 +70,11 @@ def run(options: argparse.Namespace) -> Result:
             survivors = children() - before
     foreign = sorted(f"{host}:{its}" for host, its in connections.to if (host, its) != ("127.0.0.1", port))
     goals = _goals(seen, memory.grown_mib, survivors, foreign)
-    notes = [f"not well: {one.kind}, {one.name}: {one.outcome}, {one.beyond_s:+.1f} s" for one in seen if not one.well]
+    notes = [
+        f"not well: {one.kind}, {one.name}: {one.outcome}, {one.beyond_s:+.1f} s"
+        for one in seen
+        if not one.well or one.beyond_s >= BEYOND_S
+    ]
     if foreign:
         notes.append(f"other addresses: {', '.join(foreign)}")
     notes.append(f"a deadline of {options.deadline_s:g} s for each hostile answer, {options.workers} at once")
@@ -115,7 +119,7 @@ def _hostile(case: Case, link: str, number: int, into: Path, options: argparse.N
         print(
             f"{case.kind}: {case.name[:60]}: {outcome}, {beyond_s:+.1f} s, {detail[:90]}", file=sys.stderr, flush=True
         )
-    return Seen(case.kind, case.name, outcome, beyond_s, well=well and beyond_s < BEYOND_S)
+    return Seen(case.kind, case.name, outcome, beyond_s, well)
 
 
 def _came(case: Case, link: str, name: str, into: Path, settings: FetchSettings) -> bool:

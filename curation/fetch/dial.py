@@ -56,7 +56,7 @@ class Dialler:
     def _check(self, host: str, port: int, address: str) -> None:
         if self.proxy:
             parts = urlsplit(self.proxy)
-            if (host, port) != (parts.hostname, parts.port or PROXY_PORTS[parts.scheme]):
+            if (host.lower(), port) != (parts.hostname, parts.port or PROXY_PORTS[parts.scheme]):
                 raise EgressRefused(f"{host}:{port} is not the proxy")
         elif not is_allowed(address, allow_loopback=self.allow_loopback):
             raise EgressRefused(f"{address} is not a public address")

@@ -33,6 +33,9 @@ SPECIAL = tuple(
 )
 """Ranges that no public host lies in, though `ipaddress` takes them for global."""
 
+LONGEST_LINK = 8192
+"""Characters of a link; servers take some 8,000 bytes for a whole request line [ours]."""
+
 INNER_NAMES = frozenset(
     {"localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "localdomain", "home.arpa"}
 )
@@ -52,6 +55,8 @@ def check_link(link: str, *, allow_loopback: bool = False) -> str:
     Raises:
         FetchFailure: `BAD_LINK` or `BLOCKED_ADDRESS`, with what is wrong.
     """
+    if len(link) > LONGEST_LINK:
+        raise _bad(f"it is longer than {LONGEST_LINK} characters")
     if any(character.isspace() or ord(character) < 33 or character in "\\\x7f" for character in link):
         raise _bad("it holds white space, a control character or a backslash")
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from curation.fetch.egress import LONGEST_LINK
 from curation.fetch.failures import FetchFailure
 from curation.fetch.gate import Gate
 from curation.fetch.line import Line
@@ -22,14 +23,11 @@ from curation.fetch.ytdlp import Words, downloader, failure_of
 from curation.outcomes import Outcome
 from shards.errors import ClapboardError
 
-LONGEST_LINK = 4096
-"""Characters of a link that is looked at at all [ours]."""
-
 LONGEST_TITLE = 500
 """Characters of a title that are kept [ours]."""
 
-AT_ONCE = 50
-"""Entries that are told in one message."""
+AT_ONCE = 8
+"""Entries that are told in one message, which has a limit however they are written [ours]."""
 
 _HREF = re.compile(rb"""<a\s[^<>]{0,2000}?href\s{0,99}=\s{0,99}["']?([^"'\s>]{1,4096})""", re.I)
 

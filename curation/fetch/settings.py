@@ -26,7 +26,7 @@ class FetchSettings(BaseModel):
     timeout_s: float = Field(20.0, gt=0, le=600, description="longest silence of a connection")
     deadline_s: float = Field(1800.0, gt=0, le=86_400, description="longest time for one video")
     memory_gib: float = Field(
-        1.0, ge=0.25, le=64, description="memory of the process that fetches: pages and manifests are read in it"
+        1.0, ge=0.4, le=64, description="memory of the process that fetches: pages and manifests are read in it"
     )
     cpu_s: float = Field(600.0, gt=0, le=86_400, description="most processor time for one video or list")
     js_runtimes: tuple[Literal["deno", "node", "bun", "quickjs"], ...] = Field(

@@ -94,6 +94,7 @@ BAD_LINKS = [
     "http://a..example/",
     "http://%ff.example/",
     "s3://bucket/a.mp4",
+    "http://example.com/" + "a" * 9000,
 ]
 
 
