@@ -20,7 +20,7 @@ from curation.fetch.egress import EgressRefused
 from curation.fetch.failures import FetchFailure
 from curation.fetch.settings import FetchSettings
 from curation.media.process import GIB, START_WITHIN_S, Confined
-from curation.media.wire import WireError, receive, send
+from curation.media.wire import Gone, WireError, receive, send
 from curation.outcomes import Outcome
 
 GRACE_S = 0.5
@@ -177,7 +177,9 @@ class _Cage:
                 head = self._talk(errand)
             except (WireError, OSError) as error:
                 self.end()
-                raise _why(self._process.code, errand, late=late.is_set(), told=str(error)) from error
+                nonsense = isinstance(error, WireError) and not isinstance(error, Gone)
+                code = self._process.code
+                raise _why(code, errand, late=late.is_set(), nonsense=nonsense, told=str(error)) from error
             except BaseException:
                 # What it asked is not answered: it cannot be asked anything else.
                 self.end()
@@ -229,9 +231,11 @@ def _heard(errand: Errand, hearing: Hearing, head: Head) -> Head | None:
         return {"refused": failure.outcome, "detail": failure.detail}
 
 
-def _why(code: int, errand: Errand, *, late: bool, told: str) -> FetchFailure:
+def _why(code: int, errand: Errand, *, late: bool, nonsense: bool, told: str) -> FetchFailure:
     if errand.refused:
         return errand.refused
+    if nonsense:
+        return FetchFailure(Outcome.FETCH_FAILED, f"its process answered nonsense: {told}")
     if late:
         words = f"it was not done after {errand.settings.deadline_s:g} s, and was ended"
         return FetchFailure(Outcome.TIMED_OUT, words)

@@ -19,10 +19,16 @@ from curation.media.look import Frames
 from curation.media.process import GIB, START_WITHIN_S, Confined
 from curation.media.settings import AnalysisSettings, CutSettings, SandboxSettings
 from curation.media.timeline import Timeline
-from curation.media.wire import WireError, receive, send, unpacked
+from curation.media.wire import Gone, WireError, receive, send, unpacked
 from curation.outcomes import Outcome
 
 Made = TypeVar("Made")
+
+SMALL_ANSWER_BYTES = 64 << 20
+"""What any file may yield: ten seconds of pictures for a score, say [ours]."""
+
+ANSWER_PER_BYTE = 50_000
+"""What a byte of a file may yield beyond that: silence in FLAC gives 37,000, at 14 bytes for 65,535 samples [ours]."""
 
 
 class MediaWorkers:
@@ -137,8 +143,9 @@ class MediaWorkers:
             return worker.offline
 
     def _made(self, kind: type[Made], job: dict[str, Any], path: Path) -> Made:
+        most = _most_answered(path, self.settings)
         with self._borrowed() as worker:
-            head, blobs = worker.ask(job | {"path": str(path.absolute()), "cpu_s": self.settings.cpu_s})
+            head, blobs = worker.ask(job | {"path": str(path.absolute()), "cpu_s": self.settings.cpu_s}, most)
         if "outcome" in head:
             raise MediaFailure(Outcome(head["outcome"]), str(head.get("detail", "")))
         try:
@@ -157,6 +164,12 @@ class MediaWorkers:
                 worker.end()
                 worker = None
             self._idle.put(worker)
+
+
+def _most_answered(path: Path, settings: SandboxSettings) -> int:
+    """Most bytes that are taken from a worker about a file: a small one that says it lasts for hours fills nothing."""
+    size = path.stat().st_size if path.is_file() else 0
+    return min(int(settings.memory_gib * GIB), SMALL_ANSWER_BYTES + size * ANSWER_PER_BYTE)
 
 
 class _Worker:
@@ -178,28 +191,32 @@ class _Worker:
         """Whether it is gone."""
         return self._process.ended
 
-    def ask(self, job: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
-        """Have a job done.
+    def ask(self, job: dict[str, Any], max_bytes: int) -> tuple[dict[str, Any], list[bytes]]:
+        """Have a job done, whose answer has at most so many bytes.
 
         Raises:
             MediaFailure: the worker did not live to answer it.
         """
         self.jobs += 1
-        return self._talk(job, self._settings.deadline_s)
+        return self._talk(job, self._settings.deadline_s, max_bytes)
 
     def end(self) -> None:
         """See `Confined.end`."""
         self._process.end()
 
-    def _talk(self, job: dict[str, Any] | None, within_s: float) -> tuple[dict[str, Any], list[bytes]]:
+    def _talk(
+        self, job: dict[str, Any] | None, within_s: float, max_bytes: int = 0
+    ) -> tuple[dict[str, Any], list[bytes]]:
         process = self._process
         with process.killed_after(within_s) as late:
             try:
                 if job is not None:
                     send(process.questions, job)
-                return receive(process.answers, max_bytes=int(self._settings.memory_gib * GIB))
+                return receive(process.answers, max_bytes=max_bytes)
             except (WireError, OSError) as error:
                 self.end()
+                if isinstance(error, WireError) and not isinstance(error, Gone):
+                    raise MediaFailure(Outcome.TOO_MUCH_MEMORY, f"what it made of the file: {error}") from error
                 raise self._why(process.code, late=late.is_set(), told=str(error)) from error
             except BaseException:
                 # Ctrl-C between question and answer: the next borrower must not read an answer to another's question.

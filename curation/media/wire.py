@@ -22,6 +22,10 @@ class WireError(Exception):
     """The other side broke the rules of the conversation, or is gone."""
 
 
+class Gone(WireError):
+    """It is gone: the pipe has ended."""
+
+
 def send(pipe: IO[bytes], head: dict[str, Any], blobs: Sequence[Any] = ()) -> None:
     """Write one message; blobs are anything with a buffer."""
     views = [memoryview(blob).cast("B") if memoryview(blob).nbytes else memoryview(b"") for blob in blobs]
@@ -103,7 +107,7 @@ def _exactly(pipe: IO[bytes], count: int) -> bytes:
     while missing:
         part = pipe.read(min(missing, 1 << 24))
         if not part:
-            raise WireError("the other side is gone")
+            raise Gone("the other side is gone")
         parts.append(part)
         missing -= len(part)
     return parts[0] if len(parts) == 1 else b"".join(parts)

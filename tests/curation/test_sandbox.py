@@ -9,8 +9,10 @@ import sys
 import tempfile
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -224,3 +226,25 @@ def test_what_a_recipe_lets_be_analysed_can_be_cut_too(tmp_path):
         with pytest.raises(MediaFailure, match=r"`analysis\.max_fps`") as failure:
             pool.cut(fast, start_us=0, end_us=50_000)
         assert "analysis.max_" in failure.value.remedy
+
+
+def test_a_small_file_that_says_it_lasts_for_hours_does_not_fill_this_process(tmp_path):
+    """Two packets of sound, hours apart: whatever a worker makes of them, this process takes no gigabyte."""
+    film = write(tmp_path / "film.mkv")
+    before = Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]
+    sparse = tmp_path / "sparse.mkv"
+    with av.open(str(film)) as source, av.open(str(sparse), "w") as made:
+        picture, sound = (
+            made.add_stream_from_template(source.streams.get(**{kind: 0})[0]) for kind in ("video", "audio")
+        )
+        for kind, stream in (("video", picture), ("audio", sound)):
+            source.seek(0)
+            packets = [one for one in source.demux(source.streams.get(**{kind: 0})[0]) if one.dts is not None][:2]
+            for number, packet in enumerate(packets):
+                packet.stream = stream
+                packet.pts = packet.dts = number * round(13_000 / packet.time_base) if kind == "audio" else packet.pts
+                made.mux(packet)
+    with MediaWorkers(count=1) as pool, suppress(MediaFailure):
+        pool.analyse(sparse)
+    after = Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]
+    assert int(after) - int(before) < 300 << 10, "KiB at its largest"
