@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ CONNECTING = frozenset({"socket.connect", "socket.getaddrinfo", "socket.gethostb
 
 STARTING = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty"})
 """What starts a program."""
+
+DEVICES = (Path("/dev/null"), Path("/dev/full"))
+"""What may be written besides a job's folders: a full disk is tried with the second one."""
 
 NO_LIMIT = 1 << 62
 """Of a file's size, until a job says its own."""
@@ -48,6 +52,13 @@ def _prepare() -> None:
     prepare()
 
 
+def _readable() -> list[Path]:
+    """What Python, yt-dlp and the programs that a setting allows are made of, and what TLS trusts."""
+    trusted = ("/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/etc/localtime", "/dev/urandom")
+    system = ("/usr", "/lib", "/lib64", "/bin", "/opt", "/nix/store")
+    return [Path(one) for one in (*trusted, *system, sys.prefix, sys.base_prefix, *sys.path) if one]
+
+
 def _serve(replies: Any, sockets: socket.socket) -> None:
     from curation.fetch.line import Line
 
@@ -55,7 +66,27 @@ def _serve(replies: Any, sockets: socket.socket) -> None:
     line.tell("ready")
     while asked := line.job():
         job, cookies = asked
-        line.tell("end", **_done(job, cookies, line))
+        line.tell("end", **_alone(job, cookies, line))
+
+
+def _alone(job: dict[str, Any], cookies: bytes, line: Any) -> dict[str, Any]:
+    """What comes of a job in a thread that can open nothing but the job's own folder."""
+    from curation.media.landlock import only_files
+
+    made: list[dict[str, Any]] = []
+    folders = [Path(os.environ["TMPDIR"]), *([Path(job["into"])] if "into" in job else [])]
+
+    def work() -> None:
+        only_files(read=_readable(), write=[*folders, *DEVICES])
+        made.append(_done(job, cookies, line))
+
+    thread = threading.Thread(target=work, name="job")
+    thread.start()
+    thread.join()
+    if not made:
+        # The line broke; there is nobody to tell.
+        sys.exit(1)
+    return made[0]
 
 
 def _done(job: dict[str, Any], cookies: bytes, line: Any) -> dict[str, Any]:

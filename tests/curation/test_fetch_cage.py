@@ -223,6 +223,62 @@ def test_no_program_can_be_started_in_a_cage(event):
     assert "is not allowed here" in ran.stderr
 
 
+def test_a_thread_that_is_confined_opens_its_own_folder_and_nothing_else(tmp_path):
+    for name in ("own", "home"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("words")
+    code = textwrap.dedent(f"""
+        import os, sys, threading
+        from pathlib import Path
+        from curation.fetch.worker import _readable
+        from curation.media.confine import limit
+        from curation.media.landlock import only_files
+        home, own = Path({str(tmp_path)!r}, "home", "file"), Path({str(tmp_path)!r}, "own", "file")
+        sys.path[:] = [one for one in sys.path if not str(home).startswith(one or os.getcwd())]
+
+        def tried(work):
+            try:
+                return work()
+            except PermissionError:
+                return "refused"
+
+        def work():
+            confined = only_files(read=_readable(), write=[own.parent])
+            told = [home.read_text, lambda: home.write_text("x"), home.unlink, own.read_text]
+            print(confined, *map(tried, told), tried(lambda: own.write_text("more")))
+
+        limit(memory_bytes=1 << 40, file_bytes=1 << 40)
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        print(home.read_text())
+    """)
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    if ran.stdout.startswith("False"):
+        pytest.skip("this kernel has no Landlock")
+    assert ran.stdout.split() == ["True", "refused", "refused", "refused", "words", "4", "words"], ran.stderr
+
+
+def test_a_cage_cannot_read_what_else_this_user_owns(server, film, get, tmp_path_factory):
+    """A part that is a link to a file of ours is not written through."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "key"
+    elsewhere.write_text("secret")
+    if subprocess.run([sys.executable, "-c", LANDLOCK], check=False, timeout=60).returncode:
+        pytest.skip("this kernel has no Landlock")
+    into = tmp_path_factory.mktemp("into")
+    (into / "video.mp4.part").symlink_to(elsewhere)
+    settings = FetchSettings(allow_loopback=True, retries=0)
+    try:
+        fetch(server.link("/through.mp4", web.body(film, tagged=False)), into=into, name="video", settings=settings)
+    except FetchFailure as failure:
+        assert failure.outcome is not Outcome.OK
+    assert elsewhere.read_text() == "secret"
+
+
+LANDLOCK = "import sys; from curation.media.landlock import only_files; from curation.media.confine import limit; \
+limit(memory_bytes=1 << 40, file_bytes=1 << 40); sys.exit(not only_files(read=[], write=[]))"
+
+
 @pytest.mark.parametrize("event", ["create_connection(('127.0.0.1', 9))", "getaddrinfo('a.example', 80)"])
 def test_no_connection_can_be_made_past_the_line(event):
     code = f"import socket; from curation.fetch.worker import CONNECTING, forbid; forbid(CONNECTING); socket.{event}"
