@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from curation.fetch.dial import LONGEST_NAME, Dialler
-from curation.fetch.egress import EgressRefused
+from curation.fetch.dial import Dialler
+from curation.fetch.egress import LONGEST_NAME, EgressRefused
 from curation.fetch.failures import FetchFailure
 from curation.fetch.settings import FetchSettings
 from curation.media.process import GIB, START_WITHIN_S, Confined

@@ -17,9 +17,6 @@ from curation.fetch.egress import EgressRefused, is_allowed
 PROXY_PORTS = {"http": 80, "socks5h": 1080}
 """Kinds of proxies, and the ports that they have where none is given; all resolve names by themselves."""
 
-LONGEST_NAME = 253
-"""Characters of a host name (RFC 1035)."""
-
 Found = tuple[Any, ...]
 """One answer of `socket.getaddrinfo`."""
 

@@ -33,6 +33,9 @@ SPECIAL = tuple(
 )
 """Ranges that no public host lies in, though `ipaddress` takes them for global."""
 
+LONGEST_NAME = 253
+"""Characters of a host name (RFC 1035)."""
+
 LONGEST_LINK = 8192
 """Characters of a link; servers take some 8,000 bytes for a whole request line [ours]."""
 
@@ -86,7 +89,8 @@ def normal_host(host: str) -> str:
     if ":" in host:
         return str(ipaddress.IPv6Address(host))
     plain = unquote(host, errors="strict").encode("idna").decode("ascii").lower().removesuffix(".")
-    if any(character in "%/?#@:\\[]" or not 33 <= ord(character) < 127 for character in plain):
+    odd = any(character in "%/?#@:\\[]" or not 33 <= ord(character) < 127 for character in plain)
+    if odd or len(plain) > LONGEST_NAME:
         raise ValueError(f"{plain!r} is no host")
     return numeric_address(plain) or plain
 

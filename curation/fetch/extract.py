@@ -52,10 +52,7 @@ def download(
         hosts=hosts,
     )
     with gate, made as ytdlp:
-        try:
-            info = _extracted(ytdlp, link, settings, gate=gate, watch=watch, words=words)
-        finally:
-            gate.close()
+        info = _extracted(ytdlp, link, settings, gate=gate, watch=watch, words=words)
     path = _downloaded(info, into)
     if path is None:
         outcome = Outcome.TIMED_OUT if gate.late else classify(None, " ".join(words.said) or "no video")

@@ -37,7 +37,7 @@ class Dialling(Protocol):
 
 
 class Gate:
-    """Guards the requests of one fetch; a context manager, within which the deadline runs."""
+    """Guards the requests of one fetch; a context manager: within it the deadline runs, after it nothing is open."""
 
     def __init__(self, line: Dialling, *, allow_loopback: bool, deadline_s: float) -> None:
         self._line, self._allow_loopback = line, allow_loopback
@@ -57,6 +57,7 @@ class Gate:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._timer.cancel()
+        self.close()
 
     @property
     def closed(self) -> bool:

@@ -115,8 +115,6 @@ def _opened(settings: FetchSettings, most: int, line: Line, cookies: str) -> Ite
         except Exception as error:
             # yt-dlp raises what its hundreds of extractors raise; every one becomes a typed outcome.
             raise failure_of(error, words, gate, settings) from error
-        finally:
-            gate.close()
 
 
 def _flat(info: dict[str, Any]) -> Iterator[list[str]]:

@@ -95,6 +95,7 @@ BAD_LINKS = [
     "http://%ff.example/",
     "s3://bucket/a.mp4",
     "http://example.com/" + "a" * 9000,
+    "http://" + "a." * 130 + "example/",
 ]
 
 
