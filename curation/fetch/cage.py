@@ -29,6 +29,9 @@ GRACE_S = 0.5
 STARTING_S = 1.0
 """How long starting a process may take before that counts against the deadline [ours]."""
 
+LEAST_START_S = 5.0
+"""What it is given at least, however short the deadline [ours]."""
+
 LEAST_S = 0.001
 """A limit of no time at all would be none."""
 
@@ -97,14 +100,21 @@ class Cages:
         with self._lock:
             return [cage.pid for cage in self._idle]
 
-    @contextlib.contextmanager
-    def _borrowed(self, settings: FetchSettings) -> "Iterator[_Cage]":
-        limits = _Limits.of(settings)
+    def _taken(self, limits: "_Limits") -> "_Cage | None":
+        """A cage that waits, if there is one; those that died meanwhile go."""
         with self._lock:
+            dead = [cage for cage in self._idle if cage.worn]
+            self._idle = [cage for cage in self._idle if not cage.worn]
             found = next((cage for cage in self._idle if cage.limits == limits), None)
             if found:
                 self._idle.remove(found)
-        cage = found or _Cage(limits)
+        for cage in dead:
+            cage.end()
+        return found
+
+    @contextlib.contextmanager
+    def _borrowed(self, settings: FetchSettings) -> "Iterator[_Cage]":
+        cage = self._taken(_Limits.of(settings)) or _Cage(_Limits.of(settings), within_s=_starting_s(settings))
         try:
             yield cage
         finally:
@@ -137,19 +147,20 @@ class _Limits:
 class _Cage:
     """One process and the talk with it."""
 
-    def __init__(self, limits: _Limits) -> None:
+    def __init__(self, limits: _Limits, *, within_s: float = START_WITHIN_S) -> None:
         self.limits, self._jobs, self._spent = limits, 0, False
         self._sockets, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
             arguments = (str(limits.memory_bytes), str(int(limits.programs)))
             self._process = Confined("curation.fetch.worker", arguments, handed=(theirs.fileno(),))
         try:
-            with self._process.killed_after(START_WITHIN_S):
+            with self._process.killed_after(within_s) as late:
                 receive(self._process.answers, max_bytes=0)
         except BaseException as error:
             self.end()
             if isinstance(error, WireError):
-                raise FetchFailure(Outcome.FETCH_FAILED, f"no process could be started to fetch in: {error}") from error
+                outcome = Outcome.TIMED_OUT if late.is_set() else Outcome.FETCH_FAILED
+                raise FetchFailure(outcome, f"no process could be started to fetch in: {error}") from error
             raise
 
     @property
@@ -160,7 +171,7 @@ class _Cage:
     @property
     def worn(self) -> bool:
         """Whether it is not to be used again."""
-        return self._process.ended or self._spent or self._jobs >= JOBS_PER_CAGE
+        return not self._process.alive or self._spent or self._jobs >= JOBS_PER_CAGE
 
     def end(self) -> None:
         """See `Confined.end`."""
@@ -184,7 +195,8 @@ class _Cage:
                 # What it asked is not answered: it cannot be asked anything else.
                 self.end()
                 raise
-        self._spent = bool(head.get("spent"))
+        # The time may have been up just as it answered.
+        self._spent = bool(head.get("spent")) or late.is_set()
         if errand.refused:
             raise errand.refused
         return head
@@ -221,6 +233,11 @@ class _Cage:
         with made:
             socket.send_fds(self._sockets, [b"s"], [made.fileno()])
         return {"made": "connection"}
+
+
+def _starting_s(settings: FetchSettings) -> float:
+    """How long starting a process may take: also on a machine that is overrun no fetch ends long after its deadline."""
+    return min(START_WITHIN_S, max(settings.deadline_s, LEAST_START_S) + STARTING_S)
 
 
 def _heard(errand: Errand, hearing: Hearing, head: Head) -> Head | None:

@@ -47,6 +47,11 @@ class Confined:
         return self._process.pid
 
     @property
+    def alive(self) -> bool:
+        """Whether it can be asked something."""
+        return not self.ended and self._process.poll() is None
+
+    @property
     def questions(self) -> IO[bytes]:
         """What it reads."""
         assert self._process.stdin

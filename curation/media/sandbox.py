@@ -212,7 +212,7 @@ class _Worker:
             try:
                 if job is not None:
                     send(process.questions, job)
-                return receive(process.answers, max_bytes=max_bytes)
+                answer = receive(process.answers, max_bytes=max_bytes)
             except (WireError, OSError) as error:
                 self.end()
                 if isinstance(error, WireError) and not isinstance(error, Gone):
@@ -222,6 +222,10 @@ class _Worker:
                 # Ctrl-C between question and answer: the next borrower must not read an answer to another's question.
                 self.end()
                 raise
+        if late.is_set():
+            # The time was up just as it answered.
+            self.end()
+        return answer
 
     def _why(self, code: int, *, late: bool, told: str) -> MediaFailure:
         if late:
