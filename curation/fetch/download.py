@@ -14,13 +14,10 @@ from curation.fetch.governor import Governor
 from curation.fetch.merge import join_tracks
 from curation.fetch.resume import NOTE, PART, noted
 from curation.fetch.settings import FetchSettings
-from curation.fetch.site import Fetched, SiteFacts, believed, fetched
+from curation.fetch.site import Fetched, Licensed, SiteFacts, believed, fetched
 from curation.fetch.watch import Progress, check_media
 from curation.media.wire import WireError
 from curation.outcomes import Outcome
-
-Licensed = Callable[[str | None], bool]
-"""Whether a video may come in whose site states this licence, or none."""
 
 
 def fetch(

@@ -8,8 +8,8 @@ from typing import Any
 
 from shards.files import sha256_of
 
-NOTES = "joined_notes"
-"""Our own entry in yt-dlp's record of a video: which tracks gave way where picture and sound were joined."""
+Licensed = Callable[[str | None], bool]
+"""Whether a video may come in whose site states this licence, or none."""
 
 
 @dataclass(frozen=True, slots=True)

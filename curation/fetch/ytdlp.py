@@ -20,14 +20,12 @@ from curation.fetch.line import Line
 from curation.fetch.merge import Merger
 from curation.fetch.resume import NOTE, Resume, drop_pieces
 from curation.fetch.settings import FetchSettings
+from curation.fetch.site import Licensed
 from curation.fetch.watch import Watch
 from curation.outcomes import Outcome
 
 Asking = Callable[[str], object]
 """Called with the link of each page before it is asked for."""
-
-Licensed = Callable[[str | None], bool]
-"""Whether a video may come in whose site states this licence, or none."""
 
 NATIVE = frozenset({"HttpFD", "HlsFD", "DashSegmentsFD", "IsmFD", "F4mFD"})
 """yt-dlp's downloaders that connect through the gate only; others start programs or open sockets of their own."""
