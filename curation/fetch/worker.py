@@ -54,7 +54,10 @@ def _prepare() -> None:
 
 def _readable() -> list[Path]:
     """What Python, yt-dlp and the programs that a setting allows are made of, and what TLS trusts."""
-    trusted = ("/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/etc/localtime", "/dev/urandom")
+    import ssl
+
+    own = ssl.get_default_verify_paths()
+    trusted = ("/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/dev/urandom", own.openssl_cafile, own.openssl_capath)
     system = ("/usr", "/lib", "/lib64", "/bin", "/opt", "/nix/store")
     return [Path(one) for one in (*trusted, *system, sys.prefix, sys.base_prefix, *sys.path) if one]
 

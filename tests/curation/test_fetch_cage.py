@@ -3,11 +3,15 @@
 import importlib.util
 import os
 import select
+import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import textwrap
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -287,6 +291,28 @@ def test_a_cage_cannot_read_what_else_this_user_owns(server, film, get, tmp_path
     except FetchFailure as failure:
         assert failure.outcome is not Outcome.OK
     assert elsewhere.read_text() == "secret"
+
+
+def test_a_certificate_that_nobody_vouches_for_is_told_from_other_trouble(tmp_path, refused):
+    """So a cage can read what this machine trusts."""
+    pem = tmp_path / "own.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost", "-days", "2"]
+    if shutil.which("openssl") is None:
+        pytest.skip("there is no openssl to make a certificate with")
+    subprocess.run([*command, "-keyout", str(pem), "-out", f"{pem}.cert"], check=True, capture_output=True, timeout=60)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(f"{pem}.cert", pem)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer():
+            with suppress(OSError), context.wrap_socket(listening.accept()[0], server_side=True) as one:
+                one.recv(1)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        failure = refused(f"https://localhost:{listening.getsockname()[1]}/film.mp4")
+        thread.join()
+    assert failure.outcome is Outcome.TLS_FAILED, failure.detail
 
 
 LANDLOCK = "import sys; from curation.media.landlock import only_files; from curation.media.confine import limit; \
