@@ -159,7 +159,7 @@ REMEDIES: dict[Outcome, str] = {
     Outcome.DECODE_TIMED_OUT: "raise `sandbox.deadline_s` and `sandbox.cpu_s`, or drop the file",
     Outcome.DECODER_CRASHED: "the file made the decoder crash in its own process; re-encode the file or drop it",
     Outcome.TOO_MUCH_MEMORY: "raise `sandbox.memory_gib` (`fetch.memory_gib` while it is fetched), or drop it",
-    Outcome.SHOT_CHANGE: "the window runs over a cut; its parts inside one shot are windows of their own",
+    Outcome.SHOT_CHANGE: "it runs over a cut or a change of size; its parts inside one shot are windows of their own",
     Outcome.SILENT: "peak amplitude below `policy.min_peak`; nothing to mend",
     Outcome.SOUND_MISSING: "the file has no sound for more of it than `policy.max_missing_sound_s`; fetch it again",
     Outcome.PICTURE_MISSING: "pictures are lost or damaged (`policy.max_frozen_s`, `max_smeared_s`); fetch it again",

@@ -24,6 +24,7 @@ from curation.decide.verdicts import in_force, lapsed
 from curation.dedup.ledger import mark_duplicates
 from curation.encoders.semantics import Semantics
 from curation.fetch.cage import CAGES
+from curation.fetch.failures import Stopped
 from curation.fetch.governor import Governor
 from curation.funnel import funnel
 from curation.home import Home, default_home

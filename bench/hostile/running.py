@@ -21,9 +21,11 @@ from bench.result import Goal, Result, Row
 from curation.fetch.cage import CAGES
 from curation.fetch.download import fetch
 from curation.fetch.failures import FetchFailure
-from curation.fetch.listing import entries, files_at
+from curation.fetch.listing import files_at
 from curation.fetch.settings import FetchSettings
 from curation.outcomes import Outcome
+from curation.sources.base import RowFault, SourceRow
+from curation.sources.lists import read_list
 
 BEYOND_S = 2.0
 """How long after its deadline a fetch may end."""
@@ -125,8 +127,11 @@ def _hostile(case: Case, link: str, number: int, into: Path, options: argparse.N
 def _came(case: Case, link: str, name: str, into: Path, settings: FetchSettings) -> bool:
     """Whether what came may come of it."""
     if case.asked == "list":
-        found = entries(link, settings, most=MOST_LISTED)
-        return case.may_arrive and all(one.fault or one.link.startswith("http://127.0.0.1") for one in found)
+        found = list(read_list(f"list:{link}", settings, most=MOST_LISTED))
+        if found and isinstance(found[0], RowFault) and found[0].row == 0:
+            raise FetchFailure(found[0].outcome, found[0].detail)
+        links = [one.link for one in found if isinstance(one, SourceRow) and one.link]
+        return case.may_arrive and all(one.startswith("http://127.0.0.1") for one in links)
     if case.asked == "folder":
         return case.may_arrive and all(one.startswith(link) for one in files_at(link, settings, most=MOST_LISTED))
     got = fetch(link, into=into, name=name, settings=settings)

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,10 @@ def fetch(
     start, there = time.perf_counter(), frozenset(into.glob(f"{name}.*"))
     try:
         errand = _errand(link, into, name, settings, cookies=cookies, licensed=licensed, hosts=hosts)
-        hearing = {"progress": _progress(progress), "licensed": _licensed(licensed), "join": _join(errand, into, name)}
-        errand.hearing = hearing
+        join = _Join(errand, into, name)
+        errand.hearing = {"progress": _progress(progress), "licensed": _licensed(licensed), "join": join}
         path, facts = _made(CAGES.run(errand), into, name, settings)
+        facts = replace(facts, joined=join.notes)
     except FetchFailure as failure:
         _tidy(into, name, keep_parts=failure.outcome is not Outcome.TOO_LARGE)
         if governor:
@@ -64,21 +66,6 @@ def fetch(
     if governor:
         governor.tell(link, Outcome.OK)
     return fetched(path, facts, start)
-
-
-def take_local(path: Path) -> Fetched:
-    """A file that is already on this machine, used where it lies.
-
-    Raises:
-        FetchFailure: there is no such file, or it cannot be read.
-    """
-    start = time.perf_counter()
-    if not path.is_file():
-        raise FetchFailure(Outcome.FILE_MISSING, f"there is no file {path}")
-    try:
-        return fetched(path, SiteFacts(), start)
-    except OSError as error:
-        raise FetchFailure(Outcome.FILE_MISSING, f"{path} cannot be read: {error.strerror}") from error
 
 
 def _checked(link: str, name: str, settings: FetchSettings, hosts: Sequence[str]) -> str:
@@ -122,15 +109,20 @@ def _licensed(licensed: Licensed | None) -> Callable[[Head], Head]:
     return hear
 
 
-def _join(errand: Errand, into: Path, name: str) -> Callable[[Head], Head]:
-    def hear(head: Head) -> Head:
-        picture, sound, whole = (_own(head.get(one), into, name) for one in ("picture", "sound", "whole"))
+class _Join:
+    """Joins the tracks that a cage names; `notes` says which gave way."""
+
+    def __init__(self, errand: Errand, into: Path, name: str) -> None:
+        self._errand, self._into, self._name, self.notes = errand, into, name, ""
+
+    def __call__(self, head: Head) -> Head:
+        told = (head.get(one) for one in ("picture", "sound", "whole"))
+        picture, sound, whole = (_own(one, self._into, self._name) for one in told)
         if not (picture.is_file() and sound.is_file()):
             raise WireError("it names tracks that are not there")
-        join_tracks(picture, sound, whole, max_bytes=errand.settings.max_bytes, left_s=errand.left_s)
+        most, left_s = self._errand.settings.max_bytes, self._errand.left_s
+        self.notes = join_tracks(picture, sound, whole, max_bytes=most, left_s=left_s)
         return {}
-
-    return hear
 
 
 def _own(told: Any, into: Path, name: str) -> Path:

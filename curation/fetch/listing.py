@@ -26,13 +26,11 @@ SEARCH = re.compile(r"[a-z]+search(?:date)?(?:\d+|all)?:.+")
 class Entry:
     """One video of a list; the title is empty where the list does not give it.
 
-    `fault` says why it is not to be fetched: what a stranger's list names is checked as a typed link is. It leads
-    neither to files of this machine nor into object stores, which would be read with this machine's credentials.
+    The link is as a stranger's list names it, to be checked as a typed one is.
     """
 
     link: str
     title: str
-    fault: FetchFailure | None = None
 
 
 def entries(link: str, settings: FetchSettings, *, most: int, governor: Governor | None = None) -> list[Entry]:
@@ -45,7 +43,7 @@ def entries(link: str, settings: FetchSettings, *, most: int, governor: Governor
     """
     if not SEARCH.fullmatch(link):
         link = check_link(link, allow_loopback=settings.allow_loopback)
-    found = [_entry(one, title, settings) for one, title in _listed("entries", link, settings, most, governor)]
+    found = [Entry(one, title) for one, title in _listed("entries", link, settings, most, governor)]
     if not found:
         raise FetchFailure(Outcome.UNSUPPORTED_SITE, "the list is empty")
     return found
@@ -60,13 +58,6 @@ def files_at(link: str, settings: FetchSettings, *, most: int, governor: Governo
     base = check_link(link if link.endswith("/") else f"{link}/", allow_loopback=settings.allow_loopback)
     found = _listed("files", base, settings, most, governor)
     return [one for one, _ in found if one.startswith(base)]
-
-
-def _entry(link: str, title: str, settings: FetchSettings) -> Entry:
-    try:
-        return Entry(check_link(link, allow_loopback=settings.allow_loopback), title)
-    except FetchFailure as fault:
-        return Entry(link, title, fault)
 
 
 def _listed(

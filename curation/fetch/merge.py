@@ -42,8 +42,8 @@ class Merger:
         return [str(picture), str(sound)], info
 
 
-def join_tracks(picture: Path, sound: Path, whole: Path, *, max_bytes: int, left_s: float) -> None:
-    """Write the file `whole` of two tracks, within so many seconds.
+def join_tracks(picture: Path, sound: Path, whole: Path, *, max_bytes: int, left_s: float) -> str:
+    """Write the file `whole` of two tracks, within so many seconds; returns which tracks gave way.
 
     Raises:
         FetchFailure: the tracks are not what they are said to be, or the time is up.
@@ -51,11 +51,12 @@ def join_tracks(picture: Path, sound: Path, whole: Path, *, max_bytes: int, left
     made = whole.with_suffix(".temp")
     try:
         with MediaWorkers(count=1, settings=_limits(max_bytes, max(left_s, LEAST_S))) as workers:
-            workers.join(picture, sound, into=made, most_bytes=max_bytes)
+            joined = workers.join(picture, sound, into=made, most_bytes=max_bytes)
     except MediaFailure as failure:
         made.unlink(missing_ok=True)
         raise FetchFailure(_outcome(failure), f"picture and sound: {failure.detail}") from failure
     made.replace(whole)
+    return joined.notes
 
 
 def _limits(max_bytes: int, left_s: float) -> SandboxSettings:

@@ -72,7 +72,7 @@ def site_facts(info: Mapping[str, Any]) -> dict[str, Any]:
 def believed(told: Any) -> SiteFacts:
     """What a cage tells, as far as it can be such: texts of one line and bounded length, a number that is one."""
     facts = told if isinstance(told, dict) else {}
-    texts = {name: _line(facts.get(name), most) for name, most in LONGEST.items()}
+    texts: dict[str, Any] = {name: _line(facts.get(name), most) for name, most in LONGEST.items()}
     duration, version = facts.get("duration_s"), _line(facts.get("version"), 40)
     is_number = isinstance(duration, int | float) and 0 <= duration <= LONGEST_DURATION_S
     duration_s = float(duration) if is_number and duration is not None else None

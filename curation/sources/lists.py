@@ -52,10 +52,7 @@ def read_list(source: str, fetch: FetchSettings, *, most: int, governor: Governo
     link = source.removeprefix(LIST)
     try:
         for number, entry in enumerate(entries(link, fetch, most=most, governor=governor), start=1):
-            if entry.fault:
-                yield RowFault(source, number, entry.fault.outcome, f"{printable(entry.link)}: {entry.fault.detail}")
-            else:
-                yield _row(entry.link, entry.title, source, number)
+            yield _row(entry.link, entry.title, source, number, fetch)
     except FetchFailure as failure:
         yield RowFault(source, 0, failure.outcome, failure.detail, failure.retry_at)
 

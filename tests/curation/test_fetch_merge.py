@@ -85,6 +85,13 @@ def test_tracks_are_joined_and_nothing_else_is_left(offer, get, tracks, tmp_path
     assert get(offer("honest", web.body(tracks["picture"]), web.body(tracks["sound"]))).path.read_bytes() == again
 
 
+def test_a_track_that_gives_way_as_they_are_joined_is_told(offer, get, tracks, tmp_path_factory):
+    odd = film(tmp_path_factory.mktemp("odd") / "odd.mkv", Sound(codec="wavpack"), Sound()).read_bytes()
+    got = get(offer("odd", web.body(tracks["picture"]), web.body(odd)))
+    assert "sound track 0 was passed over for track 1: codec_not_allowed" in got.metadata.joined
+    assert get(offer("plain", web.body(tracks["picture"]), web.body(tracks["sound"]))).metadata.joined == ""
+
+
 def test_no_program_is_started(offer, get, tracks, tmp_path, monkeypatch):
     """A program of each name that yt-dlp knows writes down what it is asked for, and does it."""
     told, real = tmp_path.parent / f"{tmp_path.name}-told", ffmpeg_binary()
