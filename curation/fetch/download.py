@@ -47,7 +47,7 @@ def fetch(
     cookies = read_cookies(settings.cookies)
     if governor:
         governor.wait(link)
-    start, there = time.perf_counter(), frozenset(into.glob(f"{name}.*"))
+    start, there = time.perf_counter(), _whole(into, name)
     try:
         errand = _errand(link, into, name, settings, cookies=cookies, licensed=licensed, hosts=hosts)
         join = _Join(errand, into, name)
@@ -55,7 +55,9 @@ def fetch(
         path, facts = _made(CAGES.run(errand), into, name, settings)
         facts = replace(facts, joined=join.notes)
     except FetchFailure as failure:
-        _tidy(into, name, keep_parts=failure.outcome is not Outcome.TOO_LARGE)
+        # What was whole before is not lost because the site does not answer now.
+        spared = there if failure.retry else frozenset()
+        _tidy(into, name, keep_parts=failure.outcome is not Outcome.TOO_LARGE, spared=spared)
         if governor:
             failure.retry_at = governor.tell(link, failure.outcome, retry_after_s=failure.retry_after_s)
         raise
@@ -167,9 +169,14 @@ def failure_told(head: Head) -> FetchFailure:
     return FetchFailure(outcome, str(head.get("detail", ""))[:500], retry_after_s=asked_for)
 
 
-def _tidy(into: Path, name: str, *, keep_parts: bool) -> None:
+def _whole(into: Path, name: str) -> frozenset[Path]:
+    """Files of this name that are no parts."""
+    return frozenset(path for path in into.glob(f"{name}.*") if path.suffix != NOTE and PART not in path.name)
+
+
+def _tidy(into: Path, name: str, *, keep_parts: bool, spared: frozenset[Path]) -> None:
     """Remove what a failed fetch left under its name, but for parts of which is known what they are of."""
     left = set(into.glob(f"{name}.*"))
     parts = {path for path in left if path.suffix == PART and noted(path.with_suffix(NOTE))} if keep_parts else set()
-    for path in left - parts - {part.with_suffix(NOTE) for part in parts}:
+    for path in left - parts - {part.with_suffix(NOTE) for part in parts} - spared:
         path.unlink(missing_ok=True)
