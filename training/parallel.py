@@ -74,6 +74,14 @@ class World:
         dist.all_gather(parts, rows.contiguous())
         return torch.cat(parts)
 
+    def total(self, count: int) -> int:
+        """The sum of what each rank counted."""
+        if self.size == 1:
+            return count
+        counted = torch.tensor([count], device=self.device)
+        dist.all_reduce(counted)
+        return int(counted.item())
+
     def share(self, count: int) -> list[int]:
         """This rank's of `count` items, as many as every other rank's: the last ones may be the last item again."""
         each = -(-count // self.size)

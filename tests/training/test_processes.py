@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from shards.errors import BadInput
+from shards.errors import BadInput, TrainingError
 from tests.training.staging import losses, quick, weights
 from tests.waiting import alive, family, until
 from training.parallel import World
 from training.stages.launch import write_job
-from training.stages.stage import train_stage
+from training.stages.lock import alone_in
+from training.stages.stage import build_stage_cache, train_stage
 
 SPREAD = {"processes": 2, "shard_network": True}
 
@@ -47,6 +48,46 @@ def test_a_published_generator_in_half_precision_is_spread_over_two_processes(pu
     assert result.finished and result.last_loss > 0
 
 
+def test_a_snapshot_is_encoded_by_as_many_processes_as_train(snapshots_root, tmp_path):
+    spread = quick(processes=2)
+    report = build_stage_cache(spread, snapshots_root=snapshots_root, runs_root=tmp_path)
+    assert report.encoded == len({entry.clip for entry in report.clips.entries}) and report.reused == 0
+    again = build_stage_cache(spread, snapshots_root=snapshots_root, runs_root=tmp_path)
+    assert again.encoded == 0 and again.reused == report.encoded
+
+
+def test_two_processes_never_share_a_runs_folder(tmp_path):
+    holding = [sys.executable, "-c", HOLD, str(tmp_path)]
+    with subprocess.Popen(holding, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "mine\n"
+        with pytest.raises(TrainingError, match=f"process {holder.pid} is at work"), alone_in(tmp_path, patience_s=0.3):
+            pass
+        holder.kill()
+        # The system gives it back, however it ended.
+        with alone_in(tmp_path, patience_s=30):
+            pass
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from training.stages.lock import alone_in
+
+with alone_in(Path(sys.argv[1])):
+    print("mine", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_stopped_before_the_first_step_is_no_failure(snapshots_root, tmp_path):
+    def ask(done, total, note):
+        if note.startswith("cache"):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(TrainingError, match="stopped before the first step"):
+        train_stage(quick(processes=2), snapshots_root=snapshots_root, runs_root=tmp_path, progress=ask)
+
+
 def test_two_machines_run_a_written_job(prepared, snapshots_root, tmp_path):
     shutil.copytree(prepared, tmp_path / "runs")
     shutil.rmtree(tmp_path / "runs" / "stage-one")
@@ -61,7 +102,7 @@ def test_two_machines_run_a_written_job(prepared, snapshots_root, tmp_path):
     assert [one.returncode for one in machines] == [0, 0]
     found = train_stage(config, snapshots_root=snapshots_root, runs_root=tmp_path / "runs")
     assert not found.fresh and found.steps_done == 2
-    assert sum(f"run: {found.run_dir}" in one for one in said) == 1
+    assert sum(f"run_dir: {found.run_dir}" in one for one in said) == 1
 
 
 def free_port() -> int:

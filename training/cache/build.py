@@ -180,7 +180,7 @@ def build_cache(
     reader.close()
     world.wait()
     digest = hashlib.sha256("".join(folder.name for folder in folders).encode()).hexdigest()
-    encoded = sum(len({entry.clip for entry in by_shard[number]}) for number in fresh)
+    encoded = world.total(sum(len({entry.clip for entry in by_shard[number]}) for number in fresh))
     clips = len({entry.clip for entry in entries})
     return CacheReport(CachedClips(folders, digest, entries), encoded, clips - encoded)
 

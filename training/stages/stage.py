@@ -10,6 +10,7 @@ backbone, with a fresh optimiser [paper: two stages; ours: the rest].
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from shards.errors import TrainingError
 from training.loop.disk import disk_to_spare
 from training.progress import Progress
 from training.settings.config import HOW, Stage, TrainConfig
-from training.stages.result import NEWEST, RESULT, StageResult, finished_result, stage_folder
+from training.stages.result import NEWEST, RESULT, StageResult, finished_result, stage_folder, stage_result
 
 if TYPE_CHECKING:
     from training.cache.build import CacheReport
@@ -46,10 +47,12 @@ def train_stage(
     run_dir = _run_dir(config, snapshot.digest, parent, runs_root)
     if (run_dir / RESULT).is_file():
         return finished_result(run_dir)
-    from training.stages.launch import is_worker, launch
+    from training.stages.launch import Act, is_worker, launch
 
     if config.processes > 1 and not is_worker():
-        return launch(config, snapshots_root=snapshots_root, runs_root=runs_root, progress=progress)
+        return stage_result(
+            launch(Act.TRAIN, config, snapshots_root=snapshots_root, runs_root=runs_root, progress=progress)
+        )
     from training.parallel import chosen_device, join
     from training.stages.run import run_stage
 
@@ -69,7 +72,7 @@ def train_stage(
 def build_stage_cache(
     config: TrainConfig, *, snapshots_root: Path, runs_root: Path, progress: Progress | None = None
 ) -> "CacheReport":
-    """Encode the snapshot of a stage ahead of its training, which then finds all of it there.
+    """Encode the snapshot of a stage ahead of its training, which then finds all of it there; in `config.processes`.
 
     Raises:
         SnapshotError: there is no such snapshot, a shard of it lost bytes, or a clip of it cannot be decoded.
@@ -80,7 +83,14 @@ def build_stage_cache(
     from training.backbones import open_backbone
     from training.cache.encoding import encoded_clips
     from training.parallel import chosen_device, join
+    from training.stages.launch import Act, is_worker, launch
 
+    if config.processes > 1 and not is_worker():
+        facts = launch(Act.CACHE, config, snapshots_root=snapshots_root, runs_root=runs_root, progress=progress)
+        # All of it is here now: this finds it.
+        alone = config.model_copy(update={"processes": 1})
+        report, encoded = build_stage_cache(alone, snapshots_root=snapshots_root, runs_root=runs_root), facts["encoded"]
+        return replace(report, encoded=encoded, reused=report.reused - encoded)
     world = join(chosen_device(config.device))
     snapshot = open_snapshot(snapshots_root, config.snapshot)
     check_sizes(snapshot)
