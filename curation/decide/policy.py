@@ -3,7 +3,7 @@
 Two layers. Gates are the predecessor's hard filters: what fails one is rejected whatever else is true. What passes
 gets P(good) from a monotone logistic over the score columns, and the band edges turn that into accept, review or
 reject. Weights and edges are outputs of `clapboard calibrate`, fitted on people's verdicts; before there are any, of
-the same fit on drawn films whose truth is known (`curation/decide/prior.json`, made by `clapboard bench prior`).
+the same fit on filmed clips and their twins (`curation/decide/prior.json`, made by `clapboard bench prior`).
 """
 
 import hashlib
