@@ -124,6 +124,7 @@ def frozen(line: Timeline) -> Timeline:
         motion=np.zeros_like(line.motion),
         colour_change=np.zeros_like(line.colour_change),
         cells=np.broadcast_to(line.cells[:1], line.cells.shape),
+        cell_motion=np.zeros_like(line.cell_motion),
         thumbs=np.broadcast_to(line.thumbs[:1], line.thumbs.shape),
         stills=np.broadcast_to(line.stills[:1], line.stills.shape),
     )

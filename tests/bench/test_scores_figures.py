@@ -29,6 +29,10 @@ def test_what_was_not_aimed_at_is_neither_met_nor_missed(found):
     assert all(goal.met is not None for goal in found.goals if goal not in plain)
 
 
+def test_a_frozen_picture_moves_in_no_curve_so_it_ranks_below_all_that_is_right(found):
+    assert {row["frozen"] for row in found.rows if row["column"] == "policy"} == {1.0}
+
+
 def test_the_notes_say_which_shifts_have_no_offset_error_and_what_intervals_suppose(found):
     told = " ".join(found.notes)
     assert "offset errors leave out the shifts by 1 s" in told
