@@ -145,7 +145,8 @@ def packets(media: OpenMedia) -> Iterator[tuple[Kind, Any]]:
             raise MediaFailure(Outcome.TRUNCATED, f"the container breaks off: {error}") from error
         if packet is None:
             return
-        kind = Kind.PICTURE if packet.stream_index == video else Kind.SOUND
+        # The empty packet that drains a decoder has 0 for `stream_index`, whichever its track is.
+        kind = Kind.PICTURE if packet.stream.index == video else Kind.SOUND
         if unsigned and packet.pts is not None and time_us(packet.pts, packet.time_base) < GUESSED_US[kind]:
             packet.pts = packet.dts = None
         yield kind, packet

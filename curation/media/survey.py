@@ -81,7 +81,11 @@ def _read(path: Path, settings: AnalysisSettings) -> tuple[Packets, Packets]:
         for place, (kind, packet) in enumerate(packets(media)):
             if packet.size:
                 tracks[kind].add(packet, place)
-    return tracks[Kind.PICTURE].packets(), tracks[Kind.SOUND].packets()
+    picture, sound = tracks[Kind.PICTURE].packets(), tracks[Kind.SOUND].packets()
+    for outcome, track in ((Outcome.NO_VIDEO, picture), (Outcome.NO_AUDIO, sound)):
+        if not len(track):
+            raise MediaFailure(outcome, "not one packet of it is there")
+    return picture, sound
 
 
 class _Track:

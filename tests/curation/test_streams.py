@@ -6,6 +6,7 @@ import av
 import numpy as np
 import pytest
 
+from bench.matroska import Block, Track, matroska
 from curation.explain import explain
 from curation.ledger.tables import SourceEntry, Video
 from curation.measure import measure_video
@@ -42,6 +43,21 @@ def test_the_default_sound_track_is_taken_by_analysis_cut_and_join_alike(tmp_pat
     assert pitch_hz(samples, RATE_HZ) == pytest.approx(LOW, abs=5)
     join(path, path, into=tmp_path / "joined.mkv", most_bytes=10_000_000)
     assert heard_hz(tmp_path / "joined.mkv") == pytest.approx(LOW, abs=5)
+
+
+@pytest.mark.parametrize("ending", ["mkv", "mp4"])
+def test_pictures_that_a_codec_holds_back_are_pictures_wherever_their_track_stands(tmp_path, ending):
+    path = film(tmp_path / f"sound_first.{ending}", Sound(codec="aac"), Picture())
+    assert len(analyse(path).frame_us) == cut(path, start_us=0, end_us=4_000_000).frames == 100
+
+
+@pytest.mark.parametrize(("track", "outcome"), [("picture", Outcome.NO_VIDEO), ("sound", Outcome.NO_AUDIO)])
+def test_a_track_that_is_declared_and_has_no_packet_is_told(tmp_path, track, outcome):
+    blocks = [Block(int(track == "picture"), 20 * at, bytes(320)) for at in range(50)]
+    path = tmp_path / "declared.mkv"
+    tracks = [Track("V_MJPEG", size_px=(64, 32)), Track("A_PCM/INT/LIT", rate_hz=8_000)]
+    path.write_bytes(matroska(tracks, blocks))
+    assert outcome_of(path) is outcome
 
 
 @pytest.mark.parametrize("ending", ["mkv", "mp4", "mov"])
