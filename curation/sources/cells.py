@@ -8,6 +8,8 @@ from curation.sources.text import MARK
 WORDS = frozenset({"caption", "label", "licence", "split"})
 """Columns of words: of several the first stands for all. Two links, or two starts, are none."""
 
+NUL = "\0"
+
 
 class CellError(ValueError):
     """A cell that is no text and cannot stand for one."""
@@ -28,6 +30,11 @@ def text_of(name: str, value: Any) -> tuple[str, str]:
     text = "" if value is None or value != value else str(value).strip()
     if MARK in text:
         text = text.strip(MARK).strip()
+    if NUL in text:
+        if name not in WORDS:
+            raise CellError(f"{name} holds a NUL")
+        # No PostgreSQL ledger can keep one.
+        return text.replace(NUL, "").strip(), f"{name} holds NULs; they are left out"
     broken = name in WORDS and ("\n" in text or "\r" in text)
     return text, f"{name} holds a line break" if broken else ""
 
@@ -35,6 +42,15 @@ def text_of(name: str, value: Any) -> tuple[str, str]:
 def first_filled(fields: Mapping[str, Any], names: Iterable[str]) -> Any:
     """What stands in the first of these columns that says something."""
     return next((fields[name] for name in names if not _is_empty(fields.get(name))), None)
+
+
+def by_column(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    """Cells by column; of columns with one name the first that says something counts."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if _is_empty(found.get(name)):
+            found[name] = value
+    return found
 
 
 def _first_of(name: str, entries: Sequence[Any]) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """Plain lists: a link, a YouTube id or a path a line, as downloaders read them; `#` begins a comment."""
 
+import re
 from pathlib import Path
 
 from curation.outcomes import Outcome
@@ -11,6 +12,10 @@ from curation.sources.text import MAX_LINE, is_too_long, lines_of, open_text
 
 SUFFIXES = frozenset({".txt", ".list", ".lst", ".urls"})
 """Endings under which such lists, and tables too, are kept."""
+
+
+_COMMENT = re.compile(r"\s#.*")
+"""What may stand behind a link; the name of a file may hold such."""
 
 
 def read_link_list(file: Path, settings: SourceSettings) -> Read:  # noqa: ARG001
@@ -32,7 +37,7 @@ def begins_as_list(head: str) -> bool:
 
 def _fields(said: str, file: Path) -> dict[str, str]:
     if "://" in said:
-        return {"url": said}
+        return {"url": _COMMENT.sub("", said)}
     # A file of such a name comes first: it is what whoever wrote the list sees beside it.
     if YOUTUBE_ID.fullmatch(said) and not (file.parent / printable(said)).exists():
         return {"url": youtube_link(said)}

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from curation.media.confine import allow_cpu, leave_network, limit
+from curation.sources.cells import by_column
 
 MEMORY_BYTES = 2 << 30
 """Address space [ours]: Python and Arrow take 0.5 GB of it, a batch of rows some megabytes."""
@@ -48,7 +49,7 @@ def _read(path: str, wanted: set[str], leading: set[str]) -> Iterator[dict[str, 
             _check(table.metadata, mine)
             for batch in table.iter_batches(ROWS_AT_ONCE, columns=mine, use_threads=False):
                 for fields in batch.to_pylist():
-                    yield {"row": {columns[name]: value for name, value in fields.items()}}
+                    yield {"row": by_column((columns[name], value) for name, value in fields.items())}
     except (pyarrow.ArrowException, OSError, ValueError, MemoryError) as error:
         # Arrow's own errors of memory are both of its kind and Python's.
         short = "it takes too much memory" if isinstance(error, MemoryError) else str(error)

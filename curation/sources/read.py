@@ -26,7 +26,7 @@ from curation.sources.rows import columns_of
 from curation.sources.selection import Selection
 from curation.sources.settings import SourceSettings
 from curation.sources.suffixes import SUFFIXES
-from curation.sources.table import header_of, read_csv, read_jsonl
+from curation.sources.table import HEAD_CHARACTERS, header_of, read_csv, read_json, read_jsonl
 from curation.sources.text import EndlessLine, open_text
 from curation.sources.vggsound import is_vggsound, read_vggsound
 from curation.sources.webdataset import read_webdataset
@@ -39,6 +39,7 @@ READERS: dict[str, Reader] = {
     ".tsv": read_csv,
     ".jsonl": read_jsonl,
     ".ndjson": read_jsonl,
+    ".json": read_json,
     ".parquet": read_parquet,
     ".tar": read_webdataset,
 }
@@ -48,8 +49,6 @@ BY_CONTENT: tuple[tuple[Callable[[str], bool], Reader], ...] = (
     (is_audioset, read_audioset),
 )
 """Lists of data sets look like tables without a header; they are known by their first lines."""
-
-HEAD_CHARACTERS = 4096
 
 
 def iter_sources(
@@ -176,9 +175,9 @@ def _text_reader(path: Path, settings: SourceSettings) -> Reader | None:
     if suffix in READERS:
         return READERS[suffix]
     names = columns_of(settings.columns)
-    if suffix in LISTS:
-        return read_csv if header_of(head.splitlines(), names).leads(names) else read_link_list
-    return read_link_list if begins_as_list(head) else None
+    if header_of(head.splitlines(), names).leads(names):
+        return read_csv
+    return read_link_list if suffix in LISTS or begins_as_list(head) else None
 
 
 def _base(pattern: str | Path) -> Path:

@@ -11,9 +11,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from curation.outcomes import Outcome
 from curation.sources.base import Read, RowFault, SourceRow, printable
+from curation.sources.cells import by_column
 from curation.sources.records import BadRecord, Cells, Record, records
 from curation.sources.rows import columns_of, has_undecoded, row_of
 from curation.sources.settings import SourceSettings
@@ -23,6 +25,11 @@ from curation.sources.text import MARK, is_too_long, lines_of, open_text
 Names = Mapping[str, tuple[str, ...]]
 
 DELIMITERS = ",;\t|"
+
+HEAD_CHARACTERS = 4096
+
+MAX_JSON = 64 << 20
+"""Most characters of one array [ours]; JSON lines may be of any length."""
 
 _SPREADSHEET = re.compile(r'"?sep=(.)"?\s*', re.I)
 """A first line by which spreadsheets tell each other the delimiter."""
@@ -88,10 +95,31 @@ def read_jsonl(file: Path, settings: SourceSettings) -> Read:
                 why = "it is too long" if is_too_long(line) else f"not JSON: {error}"
                 yield RowFault(str(file), number, bad, why)
                 continue
-            if isinstance(fields, dict):
-                yield row_of({key.strip().lower(): value for key, value in fields.items()}, file, number, names)
-            else:
-                yield RowFault(str(file), number, Outcome.BAD_LINE, "not a JSON object")
+            yield _json_row(fields, file, number, names)
+
+
+def read_json(file: Path, settings: SourceSettings) -> Read:
+    """Rows of one JSON array of objects, numbered by their places; or of JSON lines under this name."""
+    with open_text(file) as text:
+        head = text.read(HEAD_CHARACTERS).lstrip()
+        if not head.startswith("["):
+            yield from read_jsonl(file, settings)
+            return
+        whole = (head + text.read(MAX_JSON)).strip()
+    try:
+        entries = json.loads(whole)
+    except (ValueError, RecursionError) as error:
+        long = len(whole) > MAX_JSON
+        yield RowFault(str(file), 0, Outcome.BAD_LINE, "too long; write JSON lines" if long else f"not JSON: {error}")
+        return
+    names = columns_of(settings.columns)
+    yield from (_json_row(fields, file, number, names) for number, fields in enumerate(entries, start=1))
+
+
+def _json_row(fields: Any, file: Path, number: int, names: Names) -> SourceRow | RowFault:
+    if not isinstance(fields, dict):
+        return RowFault(str(file), number, Outcome.BAD_LINE, "not a JSON object")
+    return row_of(by_column((key.strip().lower(), value) for key, value in fields.items()), file, number, names)
 
 
 def _columns(line: str, delimiter: str) -> Cells:
@@ -135,6 +163,8 @@ def _behind_header(read: Iterator[Record | BadRecord], header: Header) -> Iterat
 def _fields(columns: Cells, cells: Cells, times: Collection[str]) -> dict[str, str]:
     """Cells by column; where commas do not part cells they may stand in numbers, as spreadsheets of half Europe do."""
     fields = dict(zip(columns, cells, strict=False))
+    if len(fields) < min(len(columns), len(cells)):
+        fields = by_column(zip(columns, cells, strict=False))
     return fields | {name: fields[name].replace(",", ".") for name in times & fields.keys()}
 
 

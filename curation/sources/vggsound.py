@@ -13,7 +13,7 @@ from curation.sources.text import lines_of, open_text
 
 CLIP_S = 10
 _LINE = re.compile(
-    r"\"?[A-Za-z0-9_-]{11}\"?(?P<delimiter>[,;\t])\d+(\.\d+)?(?P=delimiter).+(?P=delimiter)(train|test)\s*"
+    r"\"?[A-Za-z0-9_-]{11}\"?(?P<delimiter>[,;\t])\"?\d+(\.\d+)?\"?(?P=delimiter).+(?P=delimiter)\"?(train|test)\"?\s*"
 )
 
 

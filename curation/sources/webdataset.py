@@ -30,7 +30,7 @@ def read_webdataset(file: Path, settings: SourceSettings) -> Read:
     with file.open("rb") as tar:
         found = _Contents()
         yield from found.gather(tar, str(file))
-        words = {one.name: one for one in found.words}
+        words = found.words
         pairs, alone = paired(list(found.videos), list(words))
         for name, video in found.videos.items():
             yield _row(tar, [words[one] for one in pairs[name]], video, file, names)
@@ -47,7 +47,7 @@ class _Contents:
     """What a tar holds that is for us: the first member of each name."""
 
     videos: dict[str, Member] = field(default_factory=dict)
-    words: list[Member] = field(default_factory=list)
+    words: dict[str, Member] = field(default_factory=dict)
     broken: bool = False
 
     def gather(self, tar: BinaryIO, table: str) -> Iterable[RowFault]:
@@ -74,11 +74,13 @@ class _Contents:
             ours = member.kind is not Kind.FOLDER and suffix in SUFFIXES.union(WORDS)
             return (Outcome.NOT_A_VIDEO, f"it is {member.kind.value}, no plain file") if ours else None
         if suffix in WORDS:
-            self.words.append(member)
+            known = self.words
         elif suffix in SUFFIXES or begins_as_media(read_member(tar, member, HEAD_BYTES)):
-            if member.name in self.videos:
-                return Outcome.DUPLICATE_ROW, f"the same name as member {self.videos[member.name].number}"
-            self.videos[member.name] = member
+            known = self.videos
+        else:
+            return None
+        if (first := known.setdefault(member.name, member)) is not member:
+            return Outcome.DUPLICATE_ROW, f"the same name as member {first.number}"
         return None
 
 

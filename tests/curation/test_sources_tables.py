@@ -378,3 +378,42 @@ def test_every_line_is_a_row_or_a_fault(read):
     lines = ["url,start,end"] + [f"https://a.example/{i % 90},{i % 7},{i % 5}" for i in range(500)]
     reading = read("\n".join(lines))
     assert sorted([row.row for row in reading.rows] + [fault.row for fault in reading.faults]) == list(range(2, 502))
+
+
+def test_of_columns_with_one_name_the_first_that_says_something_counts(read):
+    one, other = "https://a.example/1", "https://a.example/2"
+    table = read(f"url,caption,Caption,URL\n{one},a,b,{other}\n,,b,{other}\n")
+    assert [(row.link, row.caption) for row in table.rows] == [(one, "a"), (other, "b")]
+    lines = read(f'{{"url":"{one}","URL":null,"Caption":"","caption":"a"}}\n', name="a.jsonl")
+    assert [(row.link, row.caption) for row in lines.rows] == [(one, "a")]
+
+
+def test_nuls_are_left_out_of_words_and_no_part_of_links(read):
+    reading = read("url,caption\nhttps://a.example/1,a\0b\nhttps://a.example/\0,c\n")
+    assert [(row.caption, row.note) for row in reading.rows] == [("ab", "caption holds NULs; they are left out")]
+    assert faults(reading) == [(3, Outcome.BAD_LINE)]
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_an_array_of_objects_is_a_table(read, indent):
+    entries = [{"url": "https://a.example/1", "caption": "a"}, 7, {"url": "https://a.example/2"}]
+    reading = read(json.dumps(entries, indent=indent), name="list.json")
+    assert [(row.row, row.link) for row in reading.rows] == [(1, "https://a.example/1"), (3, "https://a.example/2")]
+    assert faults(reading) == [(2, Outcome.BAD_LINE)]
+    assert faults(read('[{"url": 1}', name="open.json")) == [(0, Outcome.BAD_LINE)]
+    assert len(read('{"url": "https://a.example/1"}\n', name="lines.json").rows) == 1
+
+
+def test_a_table_is_one_under_any_ending(read):
+    reading = read("url\tcaption\nhttps://a.example/1\ta\n", name="list.tab")
+    assert [(row.link, row.caption) for row in reading.rows] == [("https://a.example/1", "a")]
+
+
+def test_a_comment_may_stand_behind_a_link(read):
+    reading = read("https://a.example/1 # mine\nhttps://a.example/2#t=3\n", name="list.txt")
+    assert [row.link for row in reading.rows] == ["https://a.example/1", "https://a.example/2"]
+
+
+def test_vggsound_s_list_may_have_all_cells_quoted(read):
+    reading = read('"abcdefghijk","30","dog, barking","train"\n')
+    assert [(row.start_us, row.label, row.split) for row in reading.rows] == [(30_000_000, "dog, barking", "train")]

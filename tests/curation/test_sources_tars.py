@@ -181,3 +181,10 @@ def test_a_file_with_holes_is_told(tmp_path):
     assert reading.rows == [] and (1, Outcome.NOT_A_VIDEO) in faults(reading)
     with pytest.raises(FetchFailure, match="is no file"):
         take_member(tar, "a.mp4", into=tmp_path, name="a", settings=FetchSettings())
+
+
+def test_of_members_with_one_name_the_first_counts_words_too(tmp_path):
+    parts = [("a.mp4", FILM), ("a.txt", b"first"), ("a.mp4", FILM), ("a.txt", b"second")]
+    reading = read_sources([tar_of(tmp_path / "a.tar", *parts)])
+    assert [row.caption for row in reading.rows] == ["first"]
+    assert faults(reading) == [(3, Outcome.DUPLICATE_ROW), (4, Outcome.DUPLICATE_ROW)]
