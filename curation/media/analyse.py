@@ -66,7 +66,7 @@ def analyse(
             _check_complete(media, path, curves, sound)
             if len(curves.times_us) == 1:
                 raise MediaFailure(Outcome.NO_VIDEO, "its picture track holds a single picture")
-        notes = [*media.notes, *([ODD_MATRIX] if curves.odd else []), *_layout_notes(media)]
+        notes = [*media.notes, *([ODD_MATRIX] if curves.odd else []), *_layout_notes(media), *_unread_notes(clock)]
     return curves.timeline(sound, clock, notes="; ".join(notes))
 
 
@@ -237,6 +237,11 @@ def _layout_notes(media: OpenMedia) -> list[str]:
     if layout.nb_channels < 2 or has_places(layout.name):
         return []
     return [f"the places of its sound's channels ({layout.name}) are mixed as `shards.downmix` says"]
+
+
+def _unread_notes(clock: Clock) -> list[str]:
+    behind = clock.unread_bytes
+    return [f"another file of {behind} bytes, joined to its end, is not read: name it by itself"] if behind else []
 
 
 def _check_complete(media: OpenMedia, path: Path, curves: _Curves, sound: Waveform) -> None:

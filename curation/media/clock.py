@@ -118,6 +118,7 @@ class Clock:
         uneven: whether pictures lie much closer together than usual.
         lost_us: instants behind which pictures are missing.
         strays: numbers of pictures whose stamp leaps away and back at once; it is taken for none.
+        unread_bytes: how much of the file lies behind its last packet, if another file begins there.
     """
 
     parts: tuple[Part, ...]
@@ -130,6 +131,7 @@ class Clock:
     uneven: bool
     lost_us: tuple[int, ...] = ()
     strays: frozenset[int] = frozenset()
+    unread_bytes: int = 0
 
     @property
     def seekable(self) -> bool:
@@ -248,7 +250,9 @@ def _pictures_back(picture: Packets, step_us: int) -> Iterator[tuple[int, int]]:
             yield int(at), int(shown[at] - before - step_us)
     for at in np.flatnonzero(np.diff(decoded) < 0) + 1:
         around = decoded[at - NEAR : at + NEAR]
-        if at >= NEAR and len(around) == 2 * NEAR and UNKNOWN not in around:
+        # Behind a restart libav takes what is shown when for what is decoded when: that goes back all the time.
+        once = at >= NEAR and len(around) == 2 * NEAR and UNKNOWN not in around and (np.diff(around) < 0).sum() == 1
+        if once:
             yield int(at), _leap(around, step_us)
 
 

@@ -3,8 +3,10 @@
 It costs a few microseconds a packet, and is kept for as long as the process lives and the file stays as it is.
 """
 
+import re
 from array import array
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +22,12 @@ from curation.outcomes import Outcome
 
 KEPT = 4_096
 """Clocks that are kept; one is some hundred bytes."""
+
+BEHIND_BYTES = 1 << 20
+"""Another file is looked for so far behind the last packet [ours]: an index may come first."""
+
+_BEGINNING = re.compile(rb"\0\0\0.ftyp|\x1a\x45\xdf\xa3|FLV\x01[\x01\x04\x05]\0\0\0\x09", re.S)
+"""How MP4, Matroska and FLV begin; of transport and program streams libav reads all that there is."""
 
 _Key = tuple[str, int, int]
 T = TypeVar("T")
@@ -39,7 +47,8 @@ def survey(path: Path, settings: AnalysisSettings | None = None) -> Clock:
     key = _identity(path) if path.is_file() else None
     clock = _clocks.get(key) if key else None
     if clock is None:
-        clock = clock_of(*_read(path, settings))
+        picture, sound, end = _read(path, settings)
+        clock = replace(clock_of(picture, sound), unread_bytes=_unread_bytes(path, end))
         if key:
             _keep(_clocks, key, clock)
     _check("max_duration_s", clock.span_us / 1e6, settings)
@@ -75,17 +84,28 @@ def _identity(path: Path) -> tuple[str, int, int]:
     return str(path.absolute()), found.st_size, found.st_mtime_ns
 
 
-def _read(path: Path, settings: AnalysisSettings) -> tuple[Packets, Packets]:
-    tracks = {kind: _Track(settings.max_duration_s) for kind in Kind}
+def _read(path: Path, settings: AnalysisSettings) -> tuple[Packets, Packets, int]:
+    """The packets of picture and sound, and where in the file the last of them ends."""
+    tracks, end = {kind: _Track(settings.max_duration_s) for kind in Kind}, 0
     with open_media(path, settings) as media:
         for place, (kind, packet) in enumerate(packets(media)):
             if packet.size:
                 tracks[kind].add(packet, place)
+                end = max(end, (packet.pos or 0) + packet.size)
     picture, sound = tracks[Kind.PICTURE].packets(), tracks[Kind.SOUND].packets()
     for outcome, track in ((Outcome.NO_VIDEO, picture), (Outcome.NO_AUDIO, sound)):
         if not len(track):
             raise MediaFailure(outcome, "not one packet of it is there")
-    return picture, sound
+    return picture, sound, end
+
+
+def _unread_bytes(path: Path, end: int) -> int:
+    """How much lies behind a place in a file if another file begins there: libav does not read that."""
+    with path.open("rb") as file:
+        file.seek(end)
+        behind = file.read(BEHIND_BYTES)
+        found = _BEGINNING.search(behind)
+        return file.seek(0, 2) - end - found.start() if found else 0
 
 
 class _Track:

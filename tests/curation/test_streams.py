@@ -156,3 +156,23 @@ def test_transport_packets_of_every_kind_are_recognised(tmp_path, before, behind
 def test_noise_and_text_are_no_transport_stream():
     assert sniff(np.random.default_rng(0).bytes(2048)) is None
     assert sniff(b"GOOGLE\n" * 300) is None
+
+
+def test_recordings_with_b_frames_that_were_joined_are_two_parts(tmp_path):
+    one = film(tmp_path / "one.mkv", Picture(), Sound(codec="aac")).read_bytes()
+    joined = tmp_path / "joined.mkv"
+    joined.write_bytes(one + one)
+    line = analyse(joined)
+    assert len(line.frame_us) == 200 and line.seams.tolist() == [100] and line.notes == ""
+
+
+@pytest.mark.parametrize(("ending", "times"), [("mp4", 2), ("flv", 2), ("mkv", 3)])
+def test_a_file_that_hangs_behind_another_unread_is_told(tmp_path, ending, times):
+    one = film(tmp_path / f"one.{ending}", Picture(), Sound(codec="aac"))
+    assert analyse(one).notes == ""
+    data = one.read_bytes()
+    joined = tmp_path / f"joined.{ending}"
+    joined.write_bytes(data * times)
+    line = analyse(joined)
+    assert len(line.frame_us) == (times - 1) * 100
+    assert f"another file of {len(data)} bytes" in line.notes
