@@ -1,7 +1,8 @@
 """One mix of decoded sound, for whoever listens: the analysis, the cut, the check of published clips, and training.
 
     stereo to mono      (L + R) / 2; where the two cancel each other, (L - R) / 2
-    speakers            libav's own matrix, scaled so that nothing overshoots
+    speakers            libav's own matrix, scaled so that nothing overshoots; to mono
+                        the right ones are turned round where left and right cancel each other
     ambisonics          two cardioids back to back, (W + Y) / 2 and (W - Y) / 2; their mean is the mono mix
     places unknown      two channels are left and right; of more, the mean is on both sides
 
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 2
+VERSION = 3
 """Goes up whenever the same sound is mixed to other samples: what training keeps of it is then made anew."""
 
 CHUNK = 1 << 16
@@ -44,8 +45,10 @@ class Downmix:
         self._layout = layout
         self._fifo = av.AudioFifo()
         # libav mixes whole numbers without overshooting, floats only where it is asked to.
-        options = None if sample_format.startswith("s") else {"rematrix_maxval": "1"}
-        self._resampler = av.AudioResampler(format=sample_format, layout=layout, rate=rate_hz, options=options)
+        self._options = None if sample_format.startswith("s") else {"rematrix_maxval": "1"}
+        self._format = sample_format
+        self._resampler = av.AudioResampler(format=sample_format, layout=layout, rate=rate_hz, options=self._options)
+        self._to_sides: Any = None
         self._unpacker: Any = None
         self._polarity = _Polarity()
 
@@ -71,7 +74,13 @@ class Downmix:
             return frame
         if not has_places(frame.layout.name):
             return self._mixed(frame)
-        return self._polarity.mended(frame) if count == 2 and self._layout == "mono" else frame
+        if self._layout != "mono":
+            return frame
+        if count == 2:
+            return self._polarity.mended(frame)
+        opposed = (self._polarity.signs(self._sides(frame).to_ndarray().astype(np.float32)) < 0).any()
+        right = np.array(["R" in channel.name for channel in frame.layout.channels])
+        return _turned(frame, right) if opposed else frame
 
     def _mixed(self, frame: Any) -> Any:
         import av
@@ -85,6 +94,18 @@ class Downmix:
         made = av.AudioFrame.from_ndarray(np.ascontiguousarray(matrix @ channels), format="fltp", layout=self._layout)
         made.sample_rate = frame.sample_rate
         return made
+
+    def _sides(self, frame: Any) -> Any:
+        """Left and right of speakers, which show whether the two cancel."""
+        import av
+
+        if self._to_sides is None:
+            self._to_sides = av.AudioResampler(
+                format=self._format, layout="stereo", rate=frame.sample_rate, options=self._options
+            )
+        # At one rate and in one go: nothing is held back.
+        (sides,) = self._to_sides.resample(frame)
+        return sides
 
     def _unpacked(self, frame: Any) -> Channels:
         """(channels, samples); interleaved before, since PyAV cannot show more than seven planes."""
@@ -117,19 +138,24 @@ class _Polarity:
 
     def mended(self, frame: Any) -> Any:
         """The frame itself, or a copy whose opposed channel is turned round."""
-        import av
-
         samples = frame.to_ndarray()
         channels = samples if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels).T
         middle = 128 if samples.dtype == np.uint8 else 0
         opposed = self.signs(channels.astype(np.float32) - middle) < 0
-        if not opposed.any():
-            return frame
-        # Whole numbers by their bits: the lowest has no positive.
-        channels[opposed] = -channels[opposed] if samples.dtype.kind == "f" else ~channels[opposed]
-        made = av.AudioFrame.from_ndarray(samples, format=frame.format.name, layout=frame.layout)
-        made.sample_rate = frame.sample_rate
-        return made
+        return _turned(frame, opposed) if opposed.any() else frame
+
+
+def _turned(frame: Any, opposed: NDArray[np.bool_]) -> Any:
+    """A copy of a frame some of whose channels are turned round."""
+    import av
+
+    samples = frame.to_ndarray()
+    channels = samples if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels).T
+    # Whole numbers by their bits: the lowest has no positive.
+    channels[opposed] = -channels[opposed] if samples.dtype.kind == "f" else ~channels[opposed]
+    made = av.AudioFrame.from_ndarray(samples, format=frame.format.name, layout=frame.layout)
+    made.sample_rate = frame.sample_rate
+    return made
 
 
 @cache

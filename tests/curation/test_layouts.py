@@ -16,6 +16,10 @@ from training.data.media import read_sound
 LAYOUTS = {
     "opposed": Sound(layout="stereo", samples=np.stack([tone(), -tone()])),
     "opposed, lossy": Sound(layout="stereo", samples=np.stack([tone(), -tone()]), codec="aac"),
+    "opposed fronts of 5.1": Sound(
+        layout="5.1", samples=np.stack([2 * tone(peak=0.5), -2 * tone(peak=0.5), *[0 * tone()] * 4])
+    ),
+    "opposed pairs": Sound(layout="quad", samples=np.stack([tone(), -tone(), tone(), -tone()])),
     "ambisonic": Sound(
         layout="ambisonic 1", samples=np.stack([tone(), tone(), 0 * tone(), 0 * tone()]), codec="libopus"
     ),
