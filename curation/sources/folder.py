@@ -12,7 +12,7 @@ from pathlib import Path
 from curation.outcomes import Outcome
 from curation.sources.base import Read, RowFault, SourceRow, printable
 from curation.sources.settings import SourceSettings
-from curation.sources.suffixes import HEAD_BYTES, SUFFIXES, UNFINISHED, begins_as_media
+from curation.sources.suffixes import ARCHIVES, HEAD_BYTES, SUFFIXES, UNFINISHED, begins_as_media
 
 Wrong = tuple[Outcome, str]
 
@@ -35,6 +35,10 @@ def read_folder(folder: Path, settings: SourceSettings) -> Read:
 
 def read_file(file: Path) -> Read:
     """One media file."""
+    if file.suffix.lower() in ARCHIVES and file.is_file() and not begins_as_media(_head(file)):
+        detail = f"{file}: it is packed; unpack it, to a .tar or to the files themselves"
+        yield RowFault(printable(str(file)), 1, Outcome.NOT_A_VIDEO, printable(detail))
+        return
     yield _row(file, label="", table=str(file), number=1)
 
 
@@ -89,6 +93,8 @@ def _judged(path: Path, folder: Path, settings: SourceSettings) -> Iterator[tupl
         yield path, (Outcome.NOT_A_VIDEO, "it is no regular file")
     elif suffix == ".tar":
         yield path, (Outcome.NOT_A_VIDEO, "it is a tar; name it as a source of its own")
+    elif suffix in ARCHIVES:
+        yield path, (Outcome.NOT_A_VIDEO, "it is packed; unpack it, to a .tar or to the files themselves")
     elif media and suffix in UNFINISHED:
         yield path, (Outcome.TRUNCATED, "its name says that it was not downloaded whole")
     elif media:

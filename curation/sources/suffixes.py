@@ -1,6 +1,6 @@
 """Endings of files that hold picture and sound, and what a file's first bytes say where its ending is none of them."""
 
-from curation.media.container import sniff
+from curation.media.container import HEAD_BYTES, sniff
 
 SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mp4v", ".mov", ".qt", ".f4v", ".f4p", ".ismv", ".3gp", ".3gpp", ".3g2", ".3gp2"}
@@ -14,10 +14,14 @@ SUFFIXES = frozenset(
 UNFINISHED = frozenset({".part", ".crdownload", ".download", ".ytdl", ".tmp", ".partial", ".!qb", ".aria2"})
 """Endings that programs give to what they have not fetched whole."""
 
-HEAD_BYTES = 400
+ARCHIVES = frozenset({".tar", ".tgz", ".gz", ".zst", ".bz2", ".xz", ".zip", ".7z", ".rar"})
+"""Endings of what may hold films and is not looked into."""
 
 _PICTURES = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis", b"crx "})
 """Brands of still pictures in the container of MP4 (ISO 23008-12, "brands")."""
+
+
+__all__ = ["ARCHIVES", "HEAD_BYTES", "SUFFIXES", "UNFINISHED", "begins_as_media"]
 
 
 def begins_as_media(head: bytes) -> bool:

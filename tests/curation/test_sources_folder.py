@@ -65,6 +65,14 @@ def test_what_looks_like_a_film_and_cannot_be_taken_is_told_one_by_one(films):
     assert len({(fault.row, fault.outcome) for fault in reading.faults}) == 5
 
 
+@pytest.mark.parametrize("name", ["a.tar.gz", "a.TGZ", "a.tar.zst", "a.mp4.gz", "a.zip"])
+def test_what_is_packed_is_told_with_what_mends_it(films, name):
+    (films / name).write_bytes(b"\x1f\x8b" + bytes(100))
+    for source in (films, films / name):
+        (fault,) = read_sources([source]).faults
+        assert fault.outcome is Outcome.NOT_A_VIDEO and "unpack it" in fault.detail
+
+
 @pytest.fixture
 def outside(films, tmp_path):
     """A folder with links to a file, to a folder and, by a detour, to a file outside, and with one that stays."""

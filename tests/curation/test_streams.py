@@ -8,6 +8,7 @@ import pytest
 
 from bench.matroska import Block, Track, matroska
 from curation.explain import explain
+from curation.fetch.watch import check_media
 from curation.ledger.tables import SourceEntry, Video
 from curation.measure import measure_video
 from curation.media.analyse import analyse
@@ -19,6 +20,7 @@ from curation.media.look import look
 from curation.outcomes import Outcome
 from curation.recipe import Recipe
 from tests.curation.odd_films import RATE_HZ, Picture, Sound, film, pitch_hz, tone
+from tests.curation.reading import read_sources
 
 LOW, HIGH = 440.0, 3000.0
 
@@ -147,6 +149,10 @@ def test_transport_packets_of_every_kind_are_recognised(tmp_path, before, behind
     odd = tmp_path / "odd.mts"
     odd.write_bytes(packed(plain.read_bytes(), before=before, behind=behind)[lost:])
     assert sniff(odd.read_bytes()[:2048]) == "mpegts"
+    check_media(odd)
+    nameless = odd.with_suffix("")
+    nameless.write_bytes(odd.read_bytes())
+    assert [row.path.name for row in read_sources([tmp_path]).rows] == ["odd", "odd.mts", "plain.ts"]
     line, original = analyse(odd), analyse(plain)
     # A capture that begins within the first packet has lost the first table.
     assert len(line.frame_us) == len(original.frame_us)
