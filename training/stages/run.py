@@ -1,13 +1,11 @@
 """The inside of a stage: what `stage.train_stage` does once it knows that there is something to do."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from torch import Tensor
 
 from shards.errors import TrainingError
 from shards.files import write_atomic
@@ -15,7 +13,7 @@ from shards.snapshot import Snapshot, open_snapshot
 from training.adapter.budget import trainable_share
 from training.adapter.files import SavedAdapter, load_adapter, save_adapter
 from training.adapter.layer import AudioAdapter
-from training.animate.sample import adapter_folder, write_samples
+from training.animate.sample import adapter_folder
 from training.backbones import Backbone, open_backbone, shape_of
 from training.cache.encoding import encoded_clips
 from training.data.batches import Draw
@@ -24,13 +22,12 @@ from training.data.plan import Balanced, Plan, Replayed, Shuffled
 from training.loop.blocks import compile_blocks, use_checkpointing
 from training.loop.disk import check_room
 from training.loop.log import open_trackers
-from training.loop.loop import Extras, LoopResult, run_loop
+from training.loop.loop import LoopResult, run_loop
 from training.loop.pretrain import pretrained
-from training.loop.probe import SyncProbe, sync_probe
-from training.loop.profile import Meter, training_flops
 from training.parallel import World, shard_network
 from training.progress import Progress
 from training.settings.config import TrainConfig
+from training.stages.extras import extras_of
 from training.stages.fitting import fresh_adapter
 from training.stages.lock import alone_in
 from training.stages.result import StageResult, relative, save_result
@@ -102,7 +99,16 @@ def _run(
         notes = _notes(config, snapshot, parent, ready, run_dir)
         if world.leads:
             _write_config(config, snapshot, run_dir)
-        extras = _extras(config, ready, snapshot, run_dir, world, trackers)
+        extras = extras_of(
+            config,
+            ready.adapter,
+            ready.backbone,
+            ready.held_out,
+            snapshot=snapshot,
+            run_dir=run_dir,
+            world=world,
+            trackers=trackers,
+        )
         loop = run_loop(
             ready.adapter,
             ready.backbone,
@@ -125,26 +131,6 @@ def _run(
 def _write_config(config: TrainConfig, snapshot: Snapshot, run_dir: Path) -> None:
     resolved = config.model_dump(mode="json") | {"snapshot": snapshot.id, "snapshot_digest": snapshot.digest}
     write_atomic(run_dir / "config.json", json.dumps(resolved, indent=1, sort_keys=True).encode())
-
-
-def _extras(
-    config: TrainConfig, ready: _Ready, snapshot: Snapshot, run_dir: Path, world: World, trackers: Sequence[Any]
-) -> Extras:
-    """Probe, samples and meter of a loop; samples only where they are asked for."""
-
-    def probe(average: dict[str, Tensor]) -> SyncProbe:
-        with _with_weights(ready.adapter, average):
-            return sync_probe(ready.adapter, ready.backbone, ready.held_out, count=config.probe_clips, world=world)
-
-    def sample(step: int, average: dict[str, Tensor]) -> dict[str, Path]:
-        folder = run_dir / "samples" / f"{step:06d}"
-        with _with_weights(ready.adapter, average):
-            return write_samples(
-                ready.adapter, ready.backbone, ready.held_out, snapshot, config.samples, folder, world=world
-            )
-
-    meter = Meter(training_flops(ready.adapter, ready.backbone)) if world.device.startswith("cuda") else Meter()
-    return Extras(probe, sample if config.sample_every else None, meter, trackers)
 
 
 def _leave(result: StageResult, ready: _Ready, loop: LoopResult, notes: dict[str, Any]) -> None:
@@ -256,17 +242,6 @@ def _draw(config: TrainConfig, ready: _Ready) -> Draw:
         no_image=config.image_dropout,
         from_spread=config.sample_latents,
     )
-
-
-@contextmanager
-def _with_weights(adapter: AudioAdapter, weights: dict[str, Tensor]) -> Iterator[None]:
-    """An adapter with other weights until the block ends."""
-    own = {name: weight.detach().clone() for name, weight in adapter.named_parameters()}
-    adapter.load_state_dict(weights)
-    try:
-        yield
-    finally:
-        adapter.load_state_dict(own)
 
 
 def _notes(
