@@ -18,7 +18,8 @@ from training.backbones import Backbone, open_backbone, shape_of
 from training.cache.build import build_cache, live_clips
 from training.cache.encoding import parts_of
 from training.data.batches import Batch, Draw
-from training.data.clips import ClipSet, Entry
+from training.data.clips import ClipSet
+from training.data.entries import Entry
 from training.data.feed import Feed
 from training.data.plan import Shuffled
 from training.loop.blocks import compile_blocks, use_checkpointing

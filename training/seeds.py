@@ -7,6 +7,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +26,6 @@ def torch_generator(seed: int, purpose: str, counter: int) -> "torch.Generator":
     return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
 
 
-def shuffled(count: int, *, seed: int, purpose: str, epoch: int) -> list[int]:
-    """The order of `count` items in one epoch."""
-    return [int(place) for place in numpy_generator(seed, purpose, epoch).permutation(count)]
+def shuffled(count: int, *, seed: int, purpose: str, epoch: int) -> NDArray[np.int64]:
+    """(count,) the order of `count` items in one epoch."""
+    return numpy_generator(seed, purpose, epoch).permutation(count)

@@ -118,13 +118,21 @@ def window_table(video: VideoTiming, audio: AudioTiming, *, radius_s: float) -> 
     return WindowTable(index, offset_s, audio.columns)
 
 
-def window_starts_us(duration_us: int, *, window_us: int, stride_us: int, limit: int) -> list[int]:
-    """Starts of at most `limit` windows spread evenly over a clip, head and tail among them.
+def window_starts_us(
+    durations_us: NDArray[np.int64], *, window_us: int, stride_us: int, limit: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Windows of clips, clip by clip: each window's clip, its place among those of the clip, and where it begins.
 
-    Neighbours lie about `stride_us` apart, further where the limit demands it; a clip shorter than a window gives its
-    head alone. AVSyncD draws 2 s windows from longer clips [pred]; ours lie on a fixed grid so that they can be cached
-    [ours].
+    Of each clip at most `limit`, spread evenly, head and tail among them. Neighbours lie about `stride_us` apart,
+    further where the limit demands it; a clip shorter than a window gives its head alone. AVSyncD draws 2 s windows
+    from longer clips [pred]; ours lie on a fixed grid so that they can be cached [ours].
+
+    Args:
+        durations_us: (clips,).
+        window_us, stride_us, limit: see above.
     """
-    room_us = max(duration_us - window_us, 0)
-    count = min(room_us // stride_us + 1, limit)
-    return [room_us * place // max(count - 1, 1) for place in range(count)]
+    rooms_us = np.maximum(durations_us - window_us, 0)
+    counts = np.minimum(rooms_us // stride_us + 1, limit)
+    clips = np.repeat(np.arange(len(durations_us)), counts)
+    places = np.arange(len(clips)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return clips, places, rooms_us[clips] * places // np.maximum(counts - 1, 1)[clips]

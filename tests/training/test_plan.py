@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +23,8 @@ def test_an_epoch_shows_every_clip_once_and_each_epoch_another_order(clips, seed
 
 @given(st.lists(st.sampled_from("abc"), min_size=3, max_size=30))
 def test_balanced_shows_classes_equally_often_and_all_of_their_clips(labels):
-    plan, classes = Balanced(tuple(labels), 0, "p"), len(set(labels))
+    codes = np.array(["abc".index(label) for label in labels])
+    plan, classes = Balanced(codes, "abc", 0, "p"), len(set(labels))
     rounds = 2 * max(Counter(labels).values())
     numbers = [plan.number(n) for n in range(rounds * classes)]
     assert set(Counter(labels[number] for number in numbers).values()) == {rounds}

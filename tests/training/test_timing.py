@@ -71,7 +71,11 @@ def test_neighbouring_windows_overlap():
 
 @given(st.integers(0, 20_000_000), st.integers(1, 8))
 def test_windows_start_inside_the_clip_and_include_head_and_tail(duration_us, limit):
-    starts = window_starts_us(duration_us, window_us=2_000_000, stride_us=500_000, limit=limit)
+    # Between two others, which must not matter.
+    lengths_us = np.array([9_000_000, duration_us, 1])
+    clips, places, found = window_starts_us(lengths_us, window_us=2_000_000, stride_us=500_000, limit=limit)
+    starts = found[clips == 1].tolist()
+    assert places[clips == 1].tolist() == list(range(len(starts)))
     assert 1 <= len(starts) <= limit
     assert starts == sorted(set(starts)) and starts[0] == 0
     assert all(start + 2_000_000 <= duration_us for start in starts[1:])

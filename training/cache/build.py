@@ -19,7 +19,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors.torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from shards.errors import BadInput, SnapshotError, TrainingError
@@ -28,7 +30,8 @@ from shards.reader import ClipReader
 from shards.schema import Record
 from shards.snapshot import Snapshot
 from training.cache.parts import IMAGE, Part
-from training.data.clips import ClipSet, Entry, Example
+from training.data.clips import ClipSet, Example
+from training.data.entries import Entries, Entry
 from training.parallel import ALONE, World
 from training.progress import Progress
 from training.settings.config import WindowConfig
@@ -52,7 +55,7 @@ class CachedClips:
 
     folders: tuple[Path, ...]
     digest: str
-    entries: tuple[Entry, ...]
+    entries: Entries
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -69,9 +72,9 @@ class CachedClips:
             tensors |= _read(folder / f"{entry.number // CLIPS_PER_SHARD:05d}.safetensors", entry)
         return as_example(tensors)
 
-    def only(self, entries: tuple[Entry, ...]) -> "CachedClips":
+    def only(self, rows: NDArray[np.bool_]) -> "CachedClips":
         """The same with some of its entries."""
-        return replace(self, entries=entries)
+        return replace(self, entries=self.entries.take(rows))
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ class LiveClips:
     snapshot: Snapshot
     parts: tuple[Part, ...]
     digest: str
-    entries: tuple[Entry, ...] = field(repr=False)
+    entries: Entries = field(repr=False)
     _turn: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -99,9 +102,9 @@ class LiveClips:
                 tensors |= {name: tensor.float() for name, tensor in _encoded(part, record, [entry])[0].items()}
         return as_example(tensors)
 
-    def only(self, entries: tuple[Entry, ...]) -> "LiveClips":
+    def only(self, rows: NDArray[np.bool_]) -> "LiveClips":
         """The same with some of its entries."""
-        return replace(self, entries=entries)
+        return replace(self, entries=self.entries.take(rows))
 
     @cached_property
     def _reader(self) -> ClipReader:
@@ -115,29 +118,28 @@ def as_example(tensors: dict[str, Tensor]) -> Example:
     return Example(spread=tensors.pop("spread", None), features=tensors, image=image, **fixed)
 
 
-def plan_windows(snapshot: Snapshot, windows: WindowConfig, *, duration_s: float) -> tuple[Entry, ...]:
+def plan_windows(snapshot: Snapshot, windows: WindowConfig, *, duration_s: float) -> Entries:
     """The windows of every clip, from the index alone.
 
     Raises:
         SnapshotError: there is no clip.
     """
-    rows = snapshot.index(["key", "video_id", "caption", "label", "start_us", "end_us"]).to_pylist()
-    if not rows:
+    clips = snapshot.index(["key", "video_id", "caption", "label", "start_us", "end_us"])
+    if not len(clips):
         raise SnapshotError(f"{snapshot.id} has no clips", remedy="publish one with `clapboard curate`")
-    entries = []
-    for number, row in enumerate(rows):
-        starts_us = window_starts_us(
-            row["end_us"] - row["start_us"],
-            window_us=round(duration_s * 1e6),
-            stride_us=round(windows.stride_s * 1e6),
-            limit=windows.per_clip,
-        )
-        words = row["caption"] or row["label"] or ""
-        entries += [
-            Entry(f"{row['key']}-{place}", row["key"], number, row["video_id"], words, row["label"] or "", start_us)
-            for place, start_us in enumerate(starts_us)
-        ]
-    return tuple(entries)
+    return windows_of(clips, windows, duration_s=duration_s)
+
+
+def windows_of(clips: Any, windows: WindowConfig, *, duration_s: float) -> Entries:
+    """The windows of clips that an arrow table names, a row each: see `Entries`, and `start_us`, `end_us`."""
+    numbers, places, starts_us = window_starts_us(
+        clips["end_us"].to_numpy() - clips["start_us"].to_numpy(),
+        window_us=round(duration_s * 1e6),
+        stride_us=round(windows.stride_s * 1e6),
+        limit=windows.per_clip,
+    )
+    named = clips.drop_columns(["start_us", "end_us"])
+    return Entries(named, numbers.astype(np.int32), places.astype(np.int16), starts_us)
 
 
 def build_cache(
@@ -165,23 +167,24 @@ def build_cache(
         Unavailable: an encoder's weights are not here.
     """
     entries = plan_windows(snapshot, windows, duration_s=duration_s)
-    by_shard = _by_shard(entries)
+    shards = 1 + int(entries.numbers[-1]) // CLIPS_PER_SHARD
     folders = tuple(root / f"{part.name}-{_digest(part, snapshot, entries)[:16]}" for part in parts)
     reader, done, fresh = ClipReader(snapshot), 0, set[int]()
     for part, folder in zip(parts, folders, strict=True):
-        for number, shard in enumerate(by_shard):
-            if number % world.size == world.rank and not (folder / f"{number:05d}.json").is_file():
-                _write_shard(folder, number, part, reader, shard)
+        there = {note.stem for note in folder.glob("*.json")}
+        for number in range(shards):
+            if number % world.size == world.rank and f"{number:05d}" not in there:
+                _write_shard(folder, number, part, reader, _of_shard(entries, number))
                 fresh.add(number)
             done += 1
             if progress:
-                progress(done, len(parts) * len(by_shard), f"{part.name}, {len(fresh)} shards encoded")
+                progress(done, len(parts) * shards, f"{part.name}, {len(fresh)} shards encoded")
         part.release()
     reader.close()
     world.wait()
     digest = hashlib.sha256("".join(folder.name for folder in folders).encode()).hexdigest()
-    encoded = world.total(sum(len({entry.clip for entry in by_shard[number]}) for number in fresh))
-    clips = len({entry.clip for entry in entries})
+    encoded = world.total(sum(len(np.unique(_of_shard(entries, number).numbers)) for number in fresh))
+    clips = len(np.unique(entries.numbers))
     return CacheReport(CachedClips(folders, digest, entries), encoded, clips - encoded)
 
 
@@ -192,7 +195,7 @@ def live_clips(snapshot: Snapshot, parts: Sequence[Part], windows: WindowConfig,
     return LiveClips(snapshot, tuple(parts), hashlib.sha256(names.encode()).hexdigest(), entries)
 
 
-def _write_shard(folder: Path, number: int, part: Part, reader: ClipReader, entries: list[Entry]) -> None:
+def _write_shard(folder: Path, number: int, part: Part, reader: ClipReader, entries: Entries) -> None:
     tensors = {f"|{name}": tensor for name, tensor in part.shared().items()}
     clips: dict[int, list[Entry]] = {}
     for entry in entries:
@@ -239,21 +242,18 @@ def _checksum(tensor: Tensor) -> str:
     return f"{zlib.crc32(tensor.contiguous().numpy().data):08x}"
 
 
-def _by_shard(entries: tuple[Entry, ...]) -> list[list[Entry]]:
-    shards: list[list[Entry]] = []
-    for entry in entries:
-        place = entry.number // CLIPS_PER_SHARD
-        shards += [[] for _ in range(place + 1 - len(shards))]
-        shards[place].append(entry)
-    return shards
+def _of_shard(entries: Entries, number: int) -> Entries:
+    """The windows of a shard's clips; those of a clip, and clips, stand in order."""
+    first, last = np.searchsorted(entries.numbers, (number * CLIPS_PER_SHARD, (number + 1) * CLIPS_PER_SHARD))
+    return entries[first:last]
 
 
-def _digest(part: Part, snapshot: Snapshot, entries: tuple[Entry, ...]) -> str:
+def _digest(part: Part, snapshot: Snapshot, entries: Entries) -> str:
     made_from: dict[str, Any] = {
         "snapshot": snapshot.digest,
         "made by": part.version,
-        "windows": [(entry.key, entry.start_us) for entry in entries],
+        "windows": entries.digest(),
         "clips in a shard": CLIPS_PER_SHARD,
-        "layout": 2,
+        "layout": 3,
     }
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()

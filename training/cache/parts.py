@@ -9,7 +9,7 @@ from torch import Tensor
 from shards import downmix
 from shards.schema import Record
 from training.backbones.base import Backbone
-from training.data.clips import Entry
+from training.data.entries import Entry
 from training.data.media import fitted_sound, read_frames, read_sound
 from training.encoders.base import AudioEncoder
 

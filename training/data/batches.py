@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from training.data.clips import ClipSet, Example
+from training.data.clips import Example, Examples
 from training.data.plan import Plan
 from training.seeds import numpy_generator, torch_generator
 
@@ -89,7 +89,7 @@ class Draw:
     from_spread: bool = False
 
 
-def batch_of(clips: ClipSet, draw: Draw, samples: Sequence[int]) -> Batch:
+def batch_of(clips: Examples, draw: Draw, samples: Sequence[int]) -> Batch:
     """The batch of some samples of a run."""
     numbers = tuple(draw.plan.number(n) for n in samples)
     examples = [clips.example(number) for number in numbers]

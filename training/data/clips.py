@@ -1,30 +1,15 @@
 """Encoded windows of clips: what one is, sets of them, and whole videos held out of a set."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One window of a clip.
-
-    Attributes:
-        key: its name in the cache.
-        clip, number: the clip's key, and its row in the snapshot's index.
-        video_id, caption, label: what the snapshot says of the clip.
-        start_us: where the window begins in the clip.
-    """
-
-    key: str
-    clip: str
-    number: int
-    video_id: str
-    caption: str
-    label: str
-    start_us: int
+from training.data.entries import Entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +32,16 @@ class Example:
     image: dict[str, Tensor] = field(default_factory=dict)
 
 
+class Examples(Protocol):
+    """What batches are drawn from."""
+
+    def __len__(self) -> int: ...
+
+    def example(self, number: int) -> Example:
+        """The tensors of entry `number`, float32."""
+        ...
+
+
 class ClipSet(Protocol):
     """Windows that can be had encoded, from a cache or live; `digest` names what they are made from and how."""
 
@@ -56,7 +51,7 @@ class ClipSet(Protocol):
         ...
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> Entries:
         """The windows."""
         ...
 
@@ -66,27 +61,17 @@ class ClipSet(Protocol):
         """The tensors of entry `number`, float32."""
         ...
 
-    def only(self, entries: tuple[Entry, ...]) -> "ClipSet":
+    def only(self, rows: NDArray[np.bool_]) -> "ClipSet":
         """The same with some of its entries."""
         ...
 
 
 @dataclass(frozen=True)
 class Joined:
-    """Two sets one behind the other."""
+    """Two sets one behind the other, to draw from."""
 
     one: ClipSet
     other: ClipSet
-
-    @property
-    def digest(self) -> str:
-        """Both digests."""
-        return hashlib.sha256(f"{self.one.digest} {self.other.digest}".encode()).hexdigest()
-
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        """The entries of both."""
-        return self.one.entries + self.other.entries
 
     def __len__(self) -> int:
         return len(self.one) + len(self.other)
@@ -95,29 +80,20 @@ class Joined:
         """The tensors of entry `number`."""
         return self.one.example(number) if number < len(self.one) else self.other.example(number - len(self.one))
 
-    def only(self, entries: tuple[Entry, ...]) -> "Joined":
-        """The same with some of its entries."""
-        kept = set(entries)
-        one, other = (tuple(entry for entry in half.entries if entry in kept) for half in (self.one, self.other))
-        return Joined(self.one.only(one), self.other.only(other))
-
 
 def split(clips: ClipSet, held_out: float) -> tuple[ClipSet, ClipSet]:
     """(to train on, held out): whole source videos are held out, so no window has a twin on the other side.
 
     With one video there is nothing to hold out, and the second set is the first.
     """
-    videos = shuffled_names({entry.video_id for entry in clips.entries})
+    videos = shuffled_names(clips.entries.video_ids())
     count = min(max(round(held_out * len(videos)), 1), len(videos) - 1) if held_out else 0
     if not count:
         return clips, clips
-    kept = set(videos[count:])
-    return (
-        clips.only(tuple(one for one in clips.entries if one.video_id in kept)),
-        clips.only(tuple(one for one in clips.entries if one.video_id not in kept)),
-    )
+    held = clips.entries.of_videos(frozenset(videos[:count]))
+    return clips.only(~held), clips.only(held)
 
 
-def shuffled_names(names: set[str]) -> list[str]:
+def shuffled_names(names: Iterable[str]) -> list[str]:
     """Names in an order that depends on nothing but themselves, and not on the alphabet."""
     return sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())

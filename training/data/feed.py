@@ -9,14 +9,14 @@ from types import TracebackType
 import torch
 
 from training.data.batches import Batch, Draw, batch_of
-from training.data.clips import ClipSet
+from training.data.clips import Examples
 from training.parallel import World
 
 
 class Feed:
     """This rank's slices of the batches, in order; what they hold does not depend on how many are made ahead."""
 
-    def __init__(self, clips: ClipSet, draw: Draw, world: World, *, batch: int, ahead: int) -> None:
+    def __init__(self, clips: Examples, draw: Draw, world: World, *, batch: int, ahead: int) -> None:
         self._clips, self._draw, self._world, self._batch, self._ahead = clips, draw, world, batch, ahead
         self._threads = ThreadPoolExecutor(max(ahead, 1), thread_name_prefix="feed")
         self._coming: deque[tuple[int, Future[Batch]]] = deque()

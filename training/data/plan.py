@@ -1,10 +1,12 @@
 """Which clip is the n-th sample of a run: a pure function of (seed, n), the same for any number of ranks [ours]."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from training.seeds import numpy_generator, shuffled
 
@@ -28,30 +30,34 @@ class Shuffled:
     def number(self, sample: int) -> int:
         """The clip of a sample."""
         epoch, place = divmod(sample, self.clips)
-        return _order(self.clips, self.seed, self.purpose, epoch)[place]
+        return int(_order(self.clips, self.seed, self.purpose, epoch)[place])
 
 
 @dataclass(frozen=True)
 class Balanced:
-    """Every class equally often, its clips shuffled anew whenever they are through."""
+    """Every class equally often, its clips shuffled anew whenever they are through.
 
-    labels: Sequence[str]
+    Attributes:
+        labels: (clips,) the class of each, a number in `names`, which are sorted.
+    """
+
+    labels: NDArray[np.int64]
+    names: Sequence[str]
     seed: int
     purpose: str
 
     def number(self, sample: int) -> int:
         """The clip of a sample."""
-        round_, place = divmod(sample, len(self._classes))
-        name = sorted(self._classes)[_order(len(self._classes), self.seed, f"{self.purpose}/class", round_)[place]]
-        members = self._classes[name]
-        return members[Shuffled(len(members), self.seed, f"{self.purpose}/{name}").number(round_)]
+        there = self._classes
+        round_, place = divmod(sample, len(there))
+        name, members = there[_order(len(there), self.seed, f"{self.purpose}/class", round_)[place]]
+        return int(members[Shuffled(len(members), self.seed, f"{self.purpose}/{name}").number(round_)])
 
     @cached_property
-    def _classes(self) -> dict[str, list[int]]:
-        classes: dict[str, list[int]] = defaultdict(list)
-        for number, label in enumerate(self.labels):
-            classes[label].append(number)
-        return classes
+    def _classes(self) -> list[tuple[str, NDArray[np.int64]]]:
+        """Names and clips of the classes that there are, by name."""
+        found = ((name, np.flatnonzero(self.labels == code)) for code, name in enumerate(self.names))
+        return [(name, members) for name, members in found if len(members)]
 
 
 @dataclass(frozen=True)
@@ -73,5 +79,5 @@ class Replayed:
 
 
 @lru_cache(maxsize=64)
-def _order(count: int, seed: int, purpose: str, epoch: int) -> list[int]:
+def _order(count: int, seed: int, purpose: str, epoch: int) -> NDArray[np.int64]:
     return shuffled(count, seed=seed, purpose=purpose, epoch=epoch)

@@ -21,7 +21,7 @@ from shards.errors import TrainingError
 from training.adapter.layer import AudioAdapter
 from training.backbones.base import Backbone
 from training.data.batches import Batch, Draw
-from training.data.clips import ClipSet
+from training.data.clips import Examples
 from training.data.feed import Feed
 from training.loop.checkpoint import (
     Checkpoint,
@@ -83,7 +83,7 @@ class Extras:
 def run_loop(
     adapter: AudioAdapter,
     backbone: Backbone,
-    clips: ClipSet,
+    clips: Examples,
     draw: Draw,
     config: TrainConfig,
     *,

@@ -36,7 +36,7 @@ def pretrained(
     """
     made_from = {
         "clips": clips.digest,
-        "videos": sorted({entry.video_id for entry in clips.entries}),
+        "videos": clips.entries.video_ids(),
         "config": config.model_dump(),
         "architecture": dict(backbone.network.config),
     }

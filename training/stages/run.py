@@ -17,7 +17,7 @@ from training.animate.sample import adapter_folder
 from training.backbones import Backbone, open_backbone, shape_of
 from training.cache.encoding import encoded_clips
 from training.data.batches import Draw
-from training.data.clips import ClipSet, Joined, split
+from training.data.clips import ClipSet, Examples, Joined, split
 from training.data.plan import Balanced, Plan, Replayed, Shuffled
 from training.loop.blocks import compile_blocks, use_checkpointing
 from training.loop.disk import check_room
@@ -46,7 +46,7 @@ class _Ready:
     older: ClipSet | None
     held_out: ClipSet
 
-    def clips(self) -> ClipSet | Joined:
+    def clips(self) -> Examples:
         """What is trained on: clips of the snapshot, and where some are replayed those of stage one behind them."""
         return Joined(self.train, self.older) if self.older else self.train
 
@@ -180,8 +180,8 @@ def _prepared(
         if config.replay:
             seen = open_snapshot(snapshots_root, str(saved.notes["snapshot"]))
             again = encoded_clips(config, seen, backbone, runs_root=runs_root, world=world, progress=None)
-            held = {entry.video_id for entry in held_out.entries}
-            older = again.clips.only(tuple(one for one in again.clips.entries if one.video_id not in held))
+            held = frozenset(held_out.entries.video_ids())
+            older = again.clips.only(~again.clips.entries.of_videos(held))
     return _Ready(backbone, weights, adapter, cache.encoded, cache.reused, train, older, held_out)
 
 
@@ -227,7 +227,7 @@ def _draw(config: TrainConfig, ready: _Ready) -> Draw:
     order = f"{purpose}/order"
     plan: Plan = Shuffled(len(ready.train), config.seed, order)
     if config.balance:
-        plan = Balanced(tuple(entry.label for entry in ready.train.entries), config.seed, order)
+        plan = Balanced(*ready.train.entries.labels(), config.seed, order)
     if ready.older:
         older = Shuffled(len(ready.older), config.seed, f"{order}/older")
         plan = Replayed(plan, older, len(ready.train), config.replay, config.seed, order)
