@@ -80,6 +80,9 @@ def test_ranks_share_the_shards_and_leave_what_one_would(tmp_path, few, backbone
         def wait(self):
             pass
 
+        def total(self, count):
+            return count
+
     reports = [build(tmp_path / "a", few, backbone, world=Apart(rank, 2, "cpu")) for rank in (0, 1)]
     assert [report.encoded for report in reports] == [4, 2]
     assert same(reports[1].clips, build(tmp_path / "b", few, backbone).clips)

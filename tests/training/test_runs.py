@@ -139,9 +139,9 @@ class TestTheEnd:
     def test_it_stops_when_probes_get_no_better_and_keeps_the_best(self, run):
         # So large steps make the adapter worse at once.
         result = run(quick(lr=0.5, steps=30, probe_every=2, patience=2, warmup_steps=0, ema=0.0))
-        probes = [(line["step"], line["probe"]["matched"]) for line in lines(result) if "probe" in line]
+        probes = [(line["step"], line["probe"]["shift_gap"]) for line in lines(result) if "probe" in line]
         assert result.finished and result.steps_done < 30
-        assert len(probes) == 1 + min(range(len(probes)), key=lambda n: probes[n][1]) + 2
+        assert len(probes) == 1 + max(range(len(probes)), key=lambda n: probes[n][1]) + 2
         assert result.probe["matched"] == pytest.approx(min(matched for _, matched in probes), rel=1e-5)
         assert (result.run_dir / "checkpoints" / "best" / "average.safetensors").is_file()
 
