@@ -146,3 +146,15 @@ def test_the_widest_adapter_within_the_budget_is_found(backbone, budget):
     if fitted.inner_width < 8192:
         wider = replace(fitted, inner_width=fitted.inner_width + 16)
         assert trainable_share(wider.parameters(), backbone) > budget
+
+
+def test_attached_within_itself_it_adds_its_sound_once():
+    network, adapter, hidden = places(), awake_adapter(), torch.randn(2, 48, 24)
+    place = network["blocks"][0]
+    with torch.no_grad(), adapter.conditioned(features()):
+        with adapter.attached(network):
+            once = place(hidden)
+            with adapter.attached(network):
+                assert torch.equal(place(hidden), once)
+            assert torch.equal(place(hidden), once)
+        assert torch.equal(place(hidden), hidden) and not torch.equal(once, hidden)

@@ -109,6 +109,7 @@ class AudioAdapter(nn.Module):
         self.register_buffer("window_index", torch.from_numpy(index), persistent=False)
         self.register_buffer("window_angles", angles.float(), persistent=False)
         self._condition: AudioCondition | None = None
+        self._hooked: list[nn.Module] = []
 
     def site_attentions(self) -> list[SiteAttention]:
         """The attention of each site, in the config's order."""
@@ -157,9 +158,14 @@ class AudioAdapter(nn.Module):
     def attached(self, network: nn.Module) -> Iterator[None]:
         """Hook the sites behind the network's modules of the same names until the block ends.
 
+        Within such a block, as where a run probes itself, they are hooked already: twice would add the sound twice.
+
         Raises:
             BadInput: the network has no such modules.
         """
+        if any(one is network for one in self._hooked):
+            yield
+            return
         try:
             places = [network.get_submodule(site.name) for site in self.config.sites]
         except AttributeError as error:
@@ -171,9 +177,12 @@ class AudioAdapter(nn.Module):
             place.register_forward_hook(self._hook(attention))
             for place, attention in zip(places, self.sites, strict=True)
         ]
+        # In a list: as an attribute the network would become a part of the adapter.
+        self._hooked.append(network)
         try:
             yield
         finally:
+            self._hooked.remove(network)
             for handle in handles:
                 handle.remove()
 
