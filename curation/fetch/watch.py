@@ -6,13 +6,12 @@ from typing import Any
 
 from curation.fetch.failures import FetchFailure
 from curation.fetch.gate import Gate
-from curation.media.container import sniff
+from curation.media.container import HEAD_BYTES, sniff
 from curation.outcomes import Outcome
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes that are there, and how many there will be if that is known."""
 
-HEAD_BYTES = 400
 _SOUND = (b"ID3", b"fLaC", b"RIFF")
 
 

@@ -32,7 +32,10 @@ INTERLEAVED_US = 750_000
 """What belongs together lies no further apart in a file: FFmpeg's `-muxdelay` is 0.7 s."""
 
 NEAR = 4
-"""Packets on either side of a place where both clocks go back by little [ours]."""
+"""Packets on either side of a place where both clocks go back by little [ours] ..."""
+
+FEWEST = 2
+"""... of pictures so many may be all that have stamps: one alone may have changed places with the next."""
 
 SHORT_US = 100_000
 """There picture and sound may go back by amounts that differ by so much [ours]: they seldom end at once."""
@@ -145,7 +148,7 @@ def clock_of(picture: Packets, sound: Packets) -> Clock:
     """
     picture, strays = _without_strays(picture)
     sound, _ = _without_strays(sound)
-    boundaries = _boundaries(picture, sound, _usual_step(picture, []))
+    boundaries = _boundaries(picture, sound, _usual_step(picture, sorted({*_keys_back(picture), *_back(picture)})))
     step_us = _usual_step(picture, [first for first, _ in boundaries])
     parts = _placed(picture, sound, boundaries, step_us)
     times = np.sort(_moved(picture, parts, [one.picture for one in parts]))
@@ -229,33 +232,48 @@ def _short_jumps(picture: Packets, sound: Packets, step_us: int) -> Iterator[tup
         return
     beat_us = int(np.median(np.diff(_known(heard))))
     for at, leap_us in _pictures_back(picture, step_us):
-        near = np.arange(len(heard))[NEAR : len(heard) - NEAR + 1]
+        near = np.arange(1, len(heard))
         near = near[np.abs(np.searchsorted(picture.place, sound.place[near - 1]) - at) * step_us <= INTERLEAVED_US]
-        stamped = [int(one) for one in near if UNKNOWN not in heard[one - NEAR : one + NEAR]]
-        leaps = [_leap(heard[one - NEAR : one + NEAR], beat_us) for one in stamped]
-        if leap_us < -step_us // 2 and leaps and abs(min(leaps) - leap_us) <= SHORT_US:
-            yield at, stamped[int(np.argmin(leaps))], leap_us
+        leaps = [(leap, int(one)) for one in near if (leap := _leap(heard, int(one), beat_us, fewest=NEAR)) is not None]
+        # A restart may be near too, which is another leap.
+        alike = [one for one in leaps if abs(one[0] - leap_us) <= SHORT_US]
+        if leap_us < -step_us // 2 and alike:
+            yield at, min(alike)[1], leap_us
 
 
 def _pictures_back(picture: Packets, step_us: int) -> Iterator[tuple[int, int]]:
     """Pictures at which the clock goes back, and by how much."""
-    shown, decoded = picture.shown_us, picture.decoded_us
-    if picture.key.mean() < MOSTLY:
-        # Whatever comes before a keyframe in the file is shown before it.
-        latest = np.maximum.accumulate(shown)
-        for at in np.flatnonzero(picture.key[1:] & (shown[1:] <= latest[:-1]) & (shown[1:] != UNKNOWN)) + 1:
-            before = shown[max(0, at - AROUND) : at].max()
-            yield int(at), int(shown[at] - before - step_us)
-    for at in np.flatnonzero(np.diff(decoded) < 0) + 1:
-        around = decoded[at - NEAR : at + NEAR]
-        if at >= NEAR and len(around) == 2 * NEAR and UNKNOWN not in around:
-            yield int(at), _leap(around, step_us)
+    shown = picture.shown_us
+    for at in _keys_back(picture):
+        yield at, int(shown[at] - shown[max(0, at - AROUND) : at].max() - step_us)
+    for at in _back(picture):
+        leap_us = _leap(picture.decoded_us, at, step_us, fewest=FEWEST)
+        if leap_us is not None:
+            yield at, leap_us
 
 
-def _leap(times: Times, step_us: int) -> int:
-    """By how much the second half of even times is off what the first half says."""
+def _keys_back(picture: Packets) -> list[int]:
+    """Keyframes that are shown before what comes before them in the file: in a recording it is the other way round."""
+    if picture.key.mean() >= MOSTLY:
+        return []
+    shown, latest = picture.shown_us, np.maximum.accumulate(picture.shown_us)
+    back = picture.key[1:] & (shown[1:] <= latest[:-1]) & (shown[1:] != UNKNOWN)
+    return [int(at) + 1 for at in np.flatnonzero(back)]
+
+
+def _back(picture: Packets) -> list[int]:
+    """Pictures that are decoded before the one before them; none where libav has no stamps of decoding for B-frames."""
+    decoded = picture.decoded_us
+    back = [int(at) + 1 for at in np.flatnonzero((decoded[1:] < decoded[:-1]) & (decoded[1:] != UNKNOWN))]
+    return back if picture.key.mean() >= MOSTLY or len(back) * AROUND <= len(picture) else []
+
+
+def _leap(times: Times, at: int, step_us: int, *, fewest: int) -> int | None:
+    """By how much `NEAR` even times from a packet on are off what those before it say; None if fewer are known."""
     offsets = times - step_us * np.arange(len(times))
-    return int(np.median(offsets[NEAR:]) - np.median(offsets[:NEAR]))
+    known = times != UNKNOWN
+    before, after = (offsets[part][known[part]] for part in (slice(max(0, at - NEAR), at), slice(at, at + NEAR)))
+    return int(np.median(after) - np.median(before)) if min(len(before), len(after)) >= fewest else None
 
 
 def _placed(picture: Packets, sound: Packets, boundaries: list[tuple[int, int]], step_us: int) -> tuple[Part, ...]:

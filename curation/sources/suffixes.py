@@ -14,8 +14,6 @@ SUFFIXES = frozenset(
 UNFINISHED = frozenset({".part", ".crdownload", ".download", ".ytdl", ".tmp", ".partial", ".!qb", ".aria2"})
 """Endings that programs give to what they have not fetched whole."""
 
-HEAD_BYTES = 400
-
 _PICTURES = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis", b"crx "})
 """Brands of still pictures in the container of MP4 (ISO 23008-12, "brands")."""
 
