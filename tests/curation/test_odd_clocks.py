@@ -16,6 +16,7 @@ from curation.media.analyse import analyse
 from curation.media.cut import cut
 from curation.media.failures import MediaFailure
 from curation.media.look import look
+from curation.media.missing import Missing
 from curation.media.recheck import recheck
 from curation.media.settings import AnalysisSettings
 from curation.media.shots import find_shots
@@ -261,3 +262,19 @@ def shown(clip):
     """Where the bar stands in each picture."""
     with av.open(io.BytesIO(clip.mp4)) as container:
         return [frame.to_ndarray(format="gray")[24].argmax() for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("jitter_us", [0, 400, 15_000])
+def test_how_uneven_pictures_are_is_told_unless_it_is_rounding(jitter_us):
+    seen, chance = Missing(40_000), np.random.default_rng(0)
+    off_us = chance.integers(-jitter_us, jitter_us, 75, endpoint=True)
+    for number in range(75):
+        seen.add(number * 40_000 + int(off_us[number]), smeared=False)
+    assert abs(seen.jitter_us() - (jitter_us if jitter_us > 1_000 else 0)) < 1_500
+
+
+def test_a_rate_that_varies_is_no_jitter():
+    seen = Missing(40_000)
+    for number in range(75):
+        seen.add(number * 40_000 + max(0, number - 40) * 40_000, smeared=False)
+    assert seen.jitter_us() == 0
