@@ -46,6 +46,7 @@ class Faults:
         stray: a picture whose stamp is an hour off; 0 none is.
         fps_told: what the header says of the rate; 0 says nothing.
         duration_told: so many times the true length is told; 0 says nothing.
+        size_told: what the header says of width and height; 0 tells the truth.
         seed: of chance.
     """
 
@@ -59,6 +60,7 @@ class Faults:
     stray: int = 0
     fps_told: int = 0
     duration_told: float = 0.0
+    size_told: int = 0
     seed: int = 0
 
 
@@ -101,7 +103,7 @@ def write(faults: Faults, path: Path) -> Path:
         Track(
             CODECS[faults.codec],
             private,
-            (WIDTH_PX, HEIGHT_PX),
+            (faults.size_told or WIDTH_PX, faults.size_told or HEIGHT_PX),
             frame_ns=round(1e9 / faults.fps_told) if faults.fps_told else 0,
         ),
         Track("A_PCM/INT/LIT", rate_hz=RATE_HZ),

@@ -66,6 +66,7 @@ class CutFacts:
     frozen_us: int = 0
     smeared_us: int = 0
     wobble_us: int = 0
+    jitter_us: int = 0
     """As `curation.media.cut.CutClip` says."""
 
 
@@ -115,6 +116,7 @@ class CutFiles:
             frozen_us=made.frozen_us,
             smeared_us=made.smeared_us,
             wobble_us=made.wobble_us,
+            jitter_us=made.jitter_us,
         )
         write_atomic(self._facts, json.dumps(asdict(facts)).encode())
 

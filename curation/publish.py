@@ -255,7 +255,7 @@ def _samples(
 def _lineage(pick: _Pick, facts: CutFacts, versions: Mapping[str, int]) -> dict[str, Any]:
     lineage = {"policy": pick.clip.policy, "scores": versions, "code_version": installed_version("clapboard")}
     told: dict[str, Any] = {"part_of": pick.clip.id if pick.span.part_us else ""}
-    told |= {name: getattr(facts, name) for name in ("silent_us", "frozen_us", "smeared_us", "wobble_us")}
+    told |= {name: getattr(facts, name) for name in ("silent_us", "frozen_us", "smeared_us", "wobble_us", "jitter_us")}
     read = ((pick.video.fetch, pick.video.fetch_detail), (pick.video.analysis, pick.video.analysis_detail))
     told["notes"] = "; ".join(detail for outcome, detail in read if outcome == Outcome.OK and detail)
     return lineage | _correction(pick) | {name: value for name, value in told.items() if value}

@@ -6,48 +6,16 @@ if the parts were files that are played one after another. Where the two tracks 
 say what belongs to what, and the file is refused.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-from curation.media.failures import MediaFailure
-from curation.outcomes import Outcome
-
-BACK_US = 250_000
-"""A clock that goes back by more begins anew; live capture wobbles by less [ours]."""
-
-UNORDERED_BACK_US = 1_000_000
-"""The same where only presentation times are known, which codecs with B-frames do not have in order [ours]."""
-
-AHEAD_US = 10_000_000
-"""A clock of both tracks that leaps by more begins anew; a shorter leap is a hole. FFmpeg's `-dts_delta_threshold`."""
+from curation.media.restarts import back, keys_back, restarts
+from curation.media.stamps import AROUND, MOSTLY, UNKNOWN, Packets, Times, broken, known, usual_step, without_strays
 
 APART_US = 5_000_000
 """Picture and sound of a part that begin further apart have no clock in common [ours]."""
-
-INTERLEAVED_US = 750_000
-"""What belongs together lies no further apart in a file: FFmpeg's `-muxdelay` is 0.7 s."""
-
-NEAR = 4
-"""Packets on either side of a place where both clocks go back by little [ours]."""
-
-SHORT_US = 100_000
-"""There picture and sound may go back by amounts that differ by so much [ours]: they seldom end at once."""
-
-AROUND = 16
-"""So many packets back lies the picture that is shown last before one (H.264, A.3.1) ..."""
-
-MOSTLY = 0.5
-"""... where fewer of the pictures lean on none [ours]."""
-
-MOST_PARTS = 1_000
-"""More are no recordings that were joined, but noise [ours]."""
-
-USUAL_US = 40_000
-"""How long a picture lasts where no stamp says so."""
 
 HOLE_US = 250_000
 """Pictures further apart, in a track whose others lie evenly, have lost what was between them [ours]."""
@@ -61,30 +29,7 @@ LEANING = 3
 SOUND_HOLE_US = 60_000
 """Where so much of the sound is missing too, three packets or so, one lost picture is enough [ours]."""
 
-UNKNOWN = np.iinfo(np.int64).min
 EVERYWHERE = (-(1 << 62), 1 << 62)
-
-Times = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Packets:
-    """The packets of one track in the order of the file, times in microseconds, `UNKNOWN` where there is none.
-
-    Attributes:
-        shown_us: when each is presented.
-        decoded_us: when each is decoded.
-        place: the number of each among the packets of both tracks.
-        key: whether each leans on none before it.
-    """
-
-    shown_us: Times
-    decoded_us: Times
-    place: Times
-    key: NDArray[np.bool_]
-
-    def __len__(self) -> int:
-        return len(self.place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,121 +90,31 @@ def clock_of(picture: Packets, sound: Packets) -> Clock:
     Raises:
         MediaFailure: BROKEN_CLOCK: the clocks of the tracks begin anew, and not together.
     """
-    picture, strays = _without_strays(picture)
-    sound, _ = _without_strays(sound)
-    boundaries = _boundaries(picture, sound, _usual_step(picture, []))
-    step_us = _usual_step(picture, [first for first, _ in boundaries])
+    picture, strays = without_strays(picture)
+    sound, _ = without_strays(sound)
+    boundaries = restarts(picture, sound, usual_step(picture, sorted({*keys_back(picture), *back(picture)})))
+    step_us = usual_step(picture, [first for first, _ in boundaries])
     parts = _placed(picture, sound, boundaries, step_us)
     times = np.sort(_moved(picture, parts, [one.picture for one in parts]))
-    known = times[times != UNKNOWN]
-    unordered = bool((np.diff(_known(picture.shown_us)) < 0).any())
+    stamped = times[times != UNKNOWN]
+    unordered = bool((np.diff(known(picture.shown_us)) < 0).any())
     first_us = _first_us(picture, 0, boundaries[0][0] if boundaries else len(picture), step_us)
-    end_us = int(known[-1]) + step_us if len(known) else len(picture) * step_us
-    span_us = end_us - min(first_us, *map(int, known[:1]), end_us)
+    end_us = int(stamped[-1]) + step_us if len(stamped) else len(picture) * step_us
+    span_us = end_us - min(first_us, *map(int, stamped[:1]), end_us)
     return Clock(
         parts=parts,
         first_us=first_us,
         step_us=step_us,
         fps=len(picture) * 1e6 / (span_us if len(picture) >= AROUND else max(span_us, 1_000_000)),
         span_us=span_us,
-        unstamped=len(known) < len(picture),
+        unstamped=len(stamped) < len(picture),
         unordered=unordered,
-        uneven=bool((np.diff(known) < step_us // 2).any()),
-        lost_us=_lost(known, _moved(sound, parts, [one.sound for one in parts]), step_us, leaning=LEANING * unordered),
+        uneven=bool((np.diff(stamped) < step_us // 2).any()),
+        lost_us=_lost(
+            stamped, _moved(sound, parts, [one.sound for one in parts]), step_us, leaning=LEANING * unordered
+        ),
         strays=strays,
     )
-
-
-def _boundaries(picture: Packets, sound: Packets, step_us: int) -> list[tuple[int, int]]:
-    """Where clocks begin anew: the first packets of picture and of sound of each part but the first."""
-    seen, heard = _jumps(picture), _jumps(sound)
-    for at, match, leap_us in _short_jumps(picture, sound, step_us):
-        if all(abs(at - one) >= NEAR for one, _ in seen) and all(abs(match - one) >= NEAR for one, _ in heard):
-            seen, heard = sorted([*seen, (at, leap_us)]), sorted([*heard, (match, leap_us)])
-    if len(seen) > MOST_PARTS or len(heard) > MOST_PARTS:
-        raise _broken(f"its clock begins anew {max(len(seen), len(heard))} times")
-    found, left = list[tuple[int, int]](), dict(heard)
-    for number, (at, leap_us) in enumerate(seen):
-        after = picture.place[seen[number + 1][0]] if number + 1 < len(seen) else len(picture) + len(sound)
-        before = picture.place[seen[number - 1][0]] if number else -1
-        near = [
-            one
-            for one in left
-            if before < sound.place[one] < after
-            and (left[one] > 0) == (leap_us > 0)
-            and _pictures_between(picture, at, int(sound.place[one])) * step_us <= INTERLEAVED_US
-        ]
-        if near:
-            match = min(near, key=lambda one: abs(int(sound.place[one] - picture.place[at])))
-            del left[match]
-            found.append((at, match))
-        elif leap_us < 0:
-            found.append((at, _first_heard(sound, int(picture.place[at]), before=before, after=after)))
-    if any(leap_us < 0 for leap_us in left.values()):
-        raise _broken("the clock of its sound begins anew where that of its picture goes on")
-    return found
-
-
-def _pictures_between(picture: Packets, at: int, place: int) -> int:
-    """How many pictures lie between one and a place in the file."""
-    return abs(int(np.searchsorted(picture.place, place)) - at)
-
-
-def _first_heard(sound: Packets, place: int, *, before: int, after: int) -> int:
-    """The first packet of sound of a part whose sound does not leap: there is none in it, or none before it."""
-    begin = int(np.searchsorted(sound.place, place))
-    if begin == len(sound) or sound.place[begin] > after or begin == 0 or sound.place[begin - 1] < before:
-        return begin
-    raise _broken("the clock of its picture begins anew where that of its sound goes on")
-
-
-def _jumps(track: Packets) -> list[tuple[int, int]]:
-    """Packets at which a track's clock goes back, or leaps ahead, and by how much."""
-    ordered = track.decoded_us != UNKNOWN
-    times = np.where(ordered, track.decoded_us, track.shown_us)
-    known = np.flatnonzero(times != UNKNOWN)
-    leaps = np.diff(times[known])
-    exact = ordered[known[1:]] & ordered[known[:-1]]
-    leapt = (leaps < np.where(exact, -BACK_US, -UNORDERED_BACK_US)) | (leaps > AHEAD_US)
-    return [(int(known[at + 1]), int(leaps[at])) for at in np.flatnonzero(leapt)]
-
-
-def _short_jumps(picture: Packets, sound: Packets, step_us: int) -> Iterator[tuple[int, int, int]]:
-    """Packets of picture and of sound at which both clocks go back by less than a restart, and stay there; how much."""
-    heard = sound.decoded_us
-    if len(_known(heard)) < 2 * NEAR:
-        return
-    beat_us = int(np.median(np.diff(_known(heard))))
-    for at, leap_us in _pictures_back(picture, step_us):
-        near = np.arange(len(heard))[NEAR : len(heard) - NEAR + 1]
-        near = near[np.abs(np.searchsorted(picture.place, sound.place[near - 1]) - at) * step_us <= INTERLEAVED_US]
-        stamped = [int(one) for one in near if UNKNOWN not in heard[one - NEAR : one + NEAR]]
-        leaps = [_leap(heard[one - NEAR : one + NEAR], beat_us) for one in stamped]
-        if leap_us < -step_us // 2 and leaps and abs(min(leaps) - leap_us) <= SHORT_US:
-            yield at, stamped[int(np.argmin(leaps))], leap_us
-
-
-def _pictures_back(picture: Packets, step_us: int) -> Iterator[tuple[int, int]]:
-    """Pictures at which the clock goes back, and by how much."""
-    shown, decoded = picture.shown_us, picture.decoded_us
-    if picture.key.mean() < MOSTLY:
-        # Whatever comes before a keyframe in the file is shown before it.
-        latest = np.maximum.accumulate(shown)
-        for at in np.flatnonzero(picture.key[1:] & (shown[1:] <= latest[:-1]) & (shown[1:] != UNKNOWN)) + 1:
-            before = shown[max(0, at - AROUND) : at].max()
-            yield int(at), int(shown[at] - before - step_us)
-    for at in np.flatnonzero(np.diff(decoded) < 0) + 1:
-        around = decoded[at - NEAR : at + NEAR]
-        # Behind a restart libav takes what is shown when for what is decoded when: that goes back all the time.
-        once = at >= NEAR and len(around) == 2 * NEAR and UNKNOWN not in around and (np.diff(around) < 0).sum() == 1
-        if once:
-            yield int(at), _leap(around, step_us)
-
-
-def _leap(times: Times, step_us: int) -> int:
-    """By how much the second half of even times is off what the first half says."""
-    offsets = times - step_us * np.arange(len(times))
-    return int(np.median(offsets[NEAR:]) - np.median(offsets[:NEAR]))
 
 
 def _placed(picture: Packets, sound: Packets, boundaries: list[tuple[int, int]], step_us: int) -> tuple[Part, ...]:
@@ -268,14 +123,14 @@ def _placed(picture: Packets, sound: Packets, boundaries: list[tuple[int, int]],
         return (Part(0, 0, 0),)
     starts = [(0, 0), *boundaries, (len(picture), len(sound))]
     if any(one[1] > other[1] for one, other in pairwise(starts)):
-        raise _broken("its picture and its sound begin anew in different orders")
+        raise broken("its picture and its sound begin anew in different orders")
     parts, end_us = list[Part](), EVERYWHERE[0]
     for (first, first_heard), (last, last_heard) in pairwise(starts):
-        seen, heard = _known(picture.shown_us[first:last]), _known(sound.shown_us[first_heard:last_heard])
+        seen, heard = known(picture.shown_us[first:last]), known(sound.shown_us[first_heard:last_heard])
         if not len(seen):
-            raise _broken("a part of it has no stamp")
+            raise broken("a part of it has no stamp")
         if parts and len(heard) and not -APART_US <= heard[0] - seen.min() <= max(APART_US, np.ptp(seen)):
-            raise _broken("in a part of it picture and sound have no clock in common")
+            raise broken("in a part of it picture and sound have no clock in common")
         shift_us = end_us - _first_us(picture, first, last, step_us) if parts else 0
         unstamped = int((picture.shown_us[first:last][::-1] != UNKNOWN).argmax())
         begins_us, end_us = end_us, int(seen.max()) + (1 + unstamped) * step_us + shift_us
@@ -283,28 +138,6 @@ def _placed(picture: Packets, sound: Packets, boundaries: list[tuple[int, int]],
     last_part = parts[-1]
     parts[-1] = Part(last_part.picture, last_part.sound, last_part.shift_us, (last_part.within_us[0], EVERYWHERE[1]))
     return tuple(parts)
-
-
-def _without_strays(track: Packets) -> tuple[Packets, frozenset[int]]:
-    """The same without stamps that leap away and come back at once, and whose those are."""
-    times = np.where(track.decoded_us != UNKNOWN, track.decoded_us, track.shown_us)
-    known = np.flatnonzero(times != UNKNOWN)
-    if len(known) < 2 * NEAR:
-        return track, frozenset()
-    leaps = np.diff(times[known])
-    away = np.abs(leaps) > UNORDERED_BACK_US
-    # A part may begin or end beside it.
-    back = np.abs(leaps[:-1] + leaps[1:]) < np.maximum(BACK_US, np.abs(leaps[:-1]) // 10)
-    alone = np.zeros(len(known), bool)
-    alone[1:-1] = away[:-1] & away[1:] & back
-    # No recording is one packet long.
-    alone[[0, -1]] = np.abs(leaps[[0, -1]]) > AHEAD_US
-    if not alone.any():
-        return track, frozenset()
-    stray = known[alone]
-    shown, decoded = track.shown_us.copy(), track.decoded_us.copy()
-    shown[stray] = decoded[stray] = UNKNOWN
-    return Packets(shown, decoded, track.place, track.key), frozenset(map(int, stray))
 
 
 def _moved(track: Packets, parts: tuple[Part, ...], firsts: list[int]) -> Times:
@@ -324,7 +157,7 @@ def _first_us(picture: Packets, first: int, last: int, step_us: int) -> int:
     # What is decoded behind the first stamped one, and yet shown before it, is there within the reach of B-frames.
     begin = int(stamped[0])
     reach = shown_us[begin : begin + AROUND] if picture.key.mean() < MOSTLY else shown_us[begin : begin + 1]
-    return int(_known(reach).min()) - (begin + _unstamped(reach)) * step_us
+    return int(known(reach).min()) - (begin + _unstamped(reach)) * step_us
 
 
 def _unstamped(shown_us: Times) -> int:
@@ -332,12 +165,6 @@ def _unstamped(shown_us: Times) -> int:
     missing = np.cumsum(np.where(shown_us == UNKNOWN, 1, -1))
     last = len(missing) - int(missing[::-1].argmax()) if missing.max() >= 0 else 0
     return int((shown_us[:last] == UNKNOWN).sum())
-
-
-def _usual_step(picture: Packets, firsts: list[int]) -> int:
-    """How far pictures usually lie apart, part by part."""
-    steps = np.concatenate([np.diff(np.unique(_known(part))) for part in np.split(picture.shown_us, firsts)])
-    return max(1, int(np.median(steps))) if len(steps) else USUAL_US
 
 
 def _lost(shown_us: Times, sound_us: Times, step_us: int, *, leaning: int) -> tuple[int, ...]:
@@ -358,18 +185,9 @@ def _lost(shown_us: Times, sound_us: Times, step_us: int, *, leaning: int) -> tu
 
 def _sound_holes(sound_us: Times) -> tuple[Times, Times]:
     """Begin and end of the distances between packets of sound that are no wobble."""
-    heard = np.sort(_known(sound_us))
+    heard = np.sort(known(sound_us))
     if len(heard) < 2:
         return heard[:0], heard[:0]
     steps = np.diff(heard)
     holes = np.flatnonzero(steps > max(SOUND_HOLE_US, 2 * int(np.quantile(steps, 0.99))))
     return heard[holes], heard[holes + 1]
-
-
-def _known(times: Times) -> Times:
-    known: Times = times[times != UNKNOWN]
-    return known
-
-
-def _broken(why: str) -> MediaFailure:
-    return MediaFailure(Outcome.BROKEN_CLOCK, why)

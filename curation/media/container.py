@@ -7,16 +7,17 @@ protocol, and which decoders it may open: those that web video needs, and none o
 
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from curation.media.failures import MediaFailure
 from curation.media.geometry import Sight
 from curation.media.settings import AnalysisSettings
-from curation.media.streams import PICTURE_CODECS, SOUND_CODECS, choose
+from curation.media.streams import MAX_BROKEN_PACKETS, PICTURE_CODECS, SOUND_CODECS, choose, limit
 from curation.outcomes import Outcome
 
 OPTIONS = {
@@ -98,10 +99,9 @@ def open_media(path: Path, settings: AnalysisSettings | None = None) -> Iterator
     settings, demuxer = settings or AnalysisSettings(), _demuxer(path)
     with _opened(path, demuxer) as container:
         (video, audio), notes = _chosen(container, ("video", "audio"), path, demuxer, settings)
-        # One worker a core scales better than threads inside a decoder.
-        video.codec_context.thread_count = 1
-        # The header is checked below; a frame may say otherwise.
-        video.codec_context.options = {"max_pixels": str(settings.max_pixels)}
+        said = video.codec_context.width, video.codec_context.height
+        if limit(video.codec_context, settings.max_pixels) and not _has_picture(path, demuxer, video.index, settings):
+            raise _too_large(said[0] * said[1], "max_pixels", "pixels a frame", settings)
         _check_size(video, audio, settings)
         _check_whole(container, (video, audio))
         yield OpenMedia(container, video, audio, Sight(video), notes)
@@ -206,8 +206,28 @@ def _check_size(video: Any, audio: Any, settings: AnalysisSettings) -> None:
         (audio.codec_context.channels, "max_channels", "channels"),
         (audio.codec_context.sample_rate, "max_sound_hz", "samples a second"),
     ):
-        if found > (most := getattr(settings, setting)):
-            raise MediaFailure(Outcome.TOO_LARGE, f"{found:.0f} {words}, where `analysis.{setting}` is {most:.0f}")
+        if found > getattr(settings, setting):
+            raise _too_large(found, setting, words, settings)
+
+
+def _too_large(found: int, setting: str, words: str, settings: AnalysisSettings) -> MediaFailure:
+    most = getattr(settings, setting)
+    return MediaFailure(Outcome.TOO_LARGE, f"{found:.0f} {words}, where `analysis.{setting}` is {most:.0f}")
+
+
+def _has_picture(path: Path, demuxer: str, index: int, settings: AnalysisSettings) -> bool:
+    """Whether one of a track's first packets holds a picture that is not too large, whatever the header says."""
+    import av
+
+    with _opened(path, demuxer) as container:
+        stream = container.streams[index]
+        limit(stream.codec_context, settings.max_pixels)
+        with suppress(av.error.EOFError):
+            for packet in islice(container.demux(stream), MAX_BROKEN_PACKETS):
+                with suppress(av.error.InvalidDataError, av.error.ArgumentError):
+                    if packet.decode():
+                        return True
+    return False
 
 
 def _check_whole(container: Any, streams: tuple[Any, ...]) -> None:

@@ -61,6 +61,7 @@ class CutClip:
         frozen_us: how long pictures stand still because the next ones are not there.
         smeared_us: how long pictures are shown that lean on others which are lost or damaged.
         wobble_us: how far the stamps of the sound lie off from where it was put, if that is more than a millisecond.
+        jitter_us: how far the stamps of pictures lie off even ones, by which they are shown, if that is more.
     """
 
     mp4: bytes
@@ -75,6 +76,7 @@ class CutClip:
     frozen_us: int = 0
     smeared_us: int = 0
     wobble_us: int = 0
+    jitter_us: int = 0
 
 
 def cut(
@@ -153,6 +155,7 @@ def _clip(path: Path, writer: Mp4Writer, made: "_Sound", seen: Missing, *, origi
         frozen_us=seen.frozen_us(end_us),
         smeared_us=seen.smeared_us(end_us),
         wobble_us=made.wobble_us if made.wobble_us > TOLD_WOBBLE_US else 0,
+        jitter_us=seen.jitter_us(),
     )
 
 

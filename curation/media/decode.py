@@ -106,9 +106,22 @@ def seek(media: OpenMedia, target_us: int) -> bool:
     return True
 
 
-def frame_time_us(frame: Any) -> int | None:
-    """A frame's presentation time in whole microseconds on the container's clock; None if it carries none."""
-    return None if frame.pts is None else time_us(frame.pts, frame.time_base)
+def frame_time_us(frame: Any, *, by_turn: bool = False) -> int | None:
+    """A frame's presentation time in whole microseconds on the container's clock; None if it carries none.
+
+    With `by_turn` it is shown when the packet that made the decoder give it has its turn.
+    """
+    at = frame.dts if by_turn else frame.pts
+    return None if at is None else time_us(at, frame.time_base)
+
+
+def counts_turns(media: OpenMedia) -> bool:
+    """Whether a file numbers its pictures as they are decoded, and says nothing of when they are shown: AVI.
+
+    Then libav makes up presentation times, and players show each picture when the decoder gives it, which is a picture
+    or two after its own packet where there are B-frames.
+    """
+    return bool(media.container.format.name == "avi")
 
 
 def time_us(pts: int, time_base: Fraction) -> int:
@@ -137,7 +150,7 @@ def packets(media: OpenMedia) -> Iterator[tuple[Kind, Any]]:
     import av
 
     found, video = media.container.demux(media.video, media.audio), media.video.index
-    unsigned = "matroska" in media.container.format.name
+    unsigned, by_turn = "matroska" in media.container.format.name, counts_turns(media)
     while True:
         try:
             packet = next(found, None)
@@ -149,4 +162,6 @@ def packets(media: OpenMedia) -> Iterator[tuple[Kind, Any]]:
         kind = Kind.PICTURE if packet.stream.index == video else Kind.SOUND
         if unsigned and packet.pts is not None and time_us(packet.pts, packet.time_base) < GUESSED_US[kind]:
             packet.pts = packet.dts = None
+        if by_turn and kind is Kind.PICTURE:
+            packet.pts = packet.dts
         yield kind, packet

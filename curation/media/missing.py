@@ -1,4 +1,4 @@
-"""What a span of pictures lacks: how long one stands for want of the next, and how long damaged ones are shown."""
+"""What a span of pictures lacks: how long one stands for want of the next, or damaged ones are shown; its jitter."""
 
 from itertools import pairwise
 
@@ -7,6 +7,15 @@ from numpy.typing import NDArray
 
 STILL_US = 250_000
 """A picture that stands for longer, and for twice as long as usual, waits for one that is missing [ours]."""
+
+EVEN = 0.05
+"""Pictures lie evenly, but for jitter, where their mean and median distances differ by no more [ours]."""
+
+FEWEST = 8
+"""Of fewer pictures nobody can say [ours]."""
+
+TOLD_JITTER_US = 1_000
+"""Containers round stamps to a millisecond."""
 
 
 class Missing:
@@ -31,6 +40,18 @@ class Missing:
         """How long damaged pictures are shown."""
         shown = pairwise([*self._at_us, end_us])
         return sum(after - at for (at, after), smeared in zip(shown, self._smeared, strict=True) if smeared)
+
+    def jitter_us(self) -> int:
+        """How far stamps lie off even ones at most; 0 where rates vary, or it is what rounding does."""
+        at = np.array(self._at_us, np.float64)
+        if len(at) < FEWEST:
+            return 0
+        usual_us, numbers = float(np.median(np.diff(at))), np.arange(len(at))
+        if abs((at[-1] - at[0]) / (len(at) - 1) - usual_us) > EVEN * usual_us:
+            return 0
+        off_us = at - np.polynomial.Polynomial.fit(numbers, at, 1)(numbers)
+        most_us = round(float(np.abs(off_us).max()))
+        return most_us if most_us > TOLD_JITTER_US else 0
 
 
 def standing_us(stood_us: NDArray[np.int64], step_us: int) -> NDArray[np.int64]:

@@ -28,6 +28,9 @@ SOUND_CODECS = frozenset(
     | {"adpcm_ms", "adpcm_ima_wav", "adpcm_swf"}
 )
 
+SIZED_OUTSIDE = frozenset({"msmpeg4v2", "msmpeg4", "msmpeg4v3", "wmv1", "wmv2", "wmv3", "vc1"})
+"""Codecs whose pictures do not say, or not always, how large they are."""
+
 MAX_BROKEN_PACKETS = 25
 """So many undecodable packets of one track in a row, and the decoder is taken to have given up [ours]."""
 
@@ -74,6 +77,20 @@ def choose(
             trials = _tried([again.streams[one.index] for one in several], max_pixels=max_pixels)
     best = [_best(streams, trials) for streams in offered.values()]
     return Choice(tuple(stream for stream, _ in best), tuple(note for _, notes in best for note in notes))
+
+
+def limit(context: Any, max_pixels: int) -> bool:
+    """Have a picture decoder refuse larger pictures; whether a header that promises such was put aside.
+
+    It is where pictures say themselves how large they are.
+    """
+    # One worker a core scales better than threads inside a decoder.
+    context.thread_count = 1
+    context.options = {"max_pixels": str(max_pixels)}
+    aside = context.width * context.height > max_pixels and context.name not in SIZED_OUTSIDE
+    if aside:
+        context.width = context.height = 0
+    return bool(aside)
 
 
 class _Trial:
@@ -155,7 +172,7 @@ def _tried(streams: list[Any], *, max_pixels: int) -> dict[int, _Trial]:
     for stream in streams:
         stream.codec_context.thread_count = 1
         if stream.type == "video":
-            stream.codec_context.options = {"max_pixels": str(max_pixels)}
+            limit(stream.codec_context, max_pixels)
     packets = streams[0].container.demux(streams)
     for _ in range(WAITED_PACKETS):
         try:

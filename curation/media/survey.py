@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from curation.media.clock import UNKNOWN, Clock, Packets, clock_of
+from curation.media.clock import Clock, clock_of
 from curation.media.container import open_media
 from curation.media.decode import Kind, packets, time_us
 from curation.media.failures import MediaFailure
 from curation.media.settings import AnalysisSettings
+from curation.media.stamps import UNKNOWN, Packets
 from curation.media.timed import timed
 from curation.outcomes import Outcome
 

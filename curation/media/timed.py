@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from curation.media.clock import EVERYWHERE, Clock
 from curation.media.container import OpenMedia
-from curation.media.decode import Decoder, Kind, frame_time_us, packets
+from curation.media.decode import Decoder, Kind, counts_turns, frame_time_us, packets
 
 REORDERED = 16
 """Pictures that a codec may hold back (H.264, A.3.1: 16 frames), so no stamp lies further off."""
@@ -109,7 +109,7 @@ class _Sounds:
 
 class _Pictures:
     def __init__(self, media: OpenMedia, clock: Clock, *, from_start: bool) -> None:
-        self._clock, self._sight = clock, media.sight
+        self._clock, self._sight, self._by_turn = clock, media.sight, counts_turns(media)
         self._moved = _Moved(clock, Kind.PICTURE)
         self._filled = _Filled(clock, from_start=from_start)
         self._sorted = _Sorted(clock, by_codec=bool(media.video.codec_context.has_b_frames))
@@ -128,7 +128,7 @@ class _Pictures:
             self._sight.see(frame)
             self._damaged &= not frame.key_frame
             seen = _Seen(frame, self._damaged or frame.is_corrupt)
-            yield from self._placed(self._filled.put(seen, frame_time_us(frame)))
+            yield from self._placed(self._filled.put(seen, frame_time_us(frame, by_turn=self._by_turn)))
 
     def rest(self) -> Iterator[Timed]:
         yield from self._placed(self._filled.rest())
@@ -143,7 +143,8 @@ class _Pictures:
             if self._last_us is not None and at_us <= self._last_us:
                 continue
             while self._lost and at_us > self._lost[0]:
-                self._holed |= self._last_us is not None and self._last_us <= self._lost[0]
+                # Also where the decoder gives nothing of what comes before: whatever leans on that is not whole.
+                self._holed = True
                 self._lost.popleft()
             self._holed &= not seen.frame.key_frame
             self._last_us = at_us

@@ -9,10 +9,11 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from curation.media.container import HEAD_BYTES
 from curation.outcomes import Outcome
 from curation.sources.base import Read, RowFault, SourceRow, printable
 from curation.sources.settings import SourceSettings
-from curation.sources.suffixes import ARCHIVES, HEAD_BYTES, SUFFIXES, UNFINISHED, begins_as_media
+from curation.sources.suffixes import ARCHIVES, SUFFIXES, UNFINISHED, begins_as_media
 
 Wrong = tuple[Outcome, str]
 

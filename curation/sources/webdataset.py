@@ -10,12 +10,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
+from curation.media.container import HEAD_BYTES
 from curation.outcomes import Outcome
 from curation.sources.base import Read, RowFault, SourceRow, printable
 from curation.sources.rows import NAMES, columns_of, row_of
 from curation.sources.samples import paired
 from curation.sources.settings import SourceSettings
-from curation.sources.suffixes import HEAD_BYTES, SUFFIXES, begins_as_media
+from curation.sources.suffixes import SUFFIXES, begins_as_media
 from curation.sources.text import decode_text
 from curation.tars import BadTar, Kind, Member, members, read_member
 

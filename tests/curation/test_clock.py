@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.media.clock import AHEAD_US, BACK_US, UNKNOWN, Packets, clock_of
+from curation.media.clock import clock_of
 from curation.media.failures import MediaFailure
+from curation.media.stamps import AHEAD_US, BACK_US, UNKNOWN, Packets
 from curation.outcomes import Outcome
 
 PICTURE_US, SOUND_US = 40_000, 20_000

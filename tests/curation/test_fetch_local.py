@@ -41,6 +41,13 @@ def test_length_and_first_bytes_are_looked_at_first(huge):
     assert refused(huge(SECRET), max_bytes=1 << 50).outcome is Outcome.NOT_A_VIDEO
 
 
+@pytest.mark.parametrize("before", [0, 4])
+def test_transport_streams_of_camcorders_are_taken(tmp_path, before):
+    """As they stand in a folder; packets of 192 bytes are told by eight of them."""
+    (tmp_path / "00000.mts").write_bytes((bytes(before) + b"\x47" + bytes(187)) * 9)
+    assert take_local(tmp_path / "00000.mts", FetchSettings())
+
+
 def test_reading_a_file_through_has_a_deadline(huge):
     assert refused(huge(HEAD), max_bytes=1 << 50, deadline_s=0.1).outcome is Outcome.TIMED_OUT
 

@@ -16,6 +16,7 @@ from curation.media.analyse import analyse
 from curation.media.cut import cut
 from curation.media.failures import MediaFailure
 from curation.media.look import look
+from curation.media.missing import Missing
 from curation.media.recheck import recheck
 from curation.media.settings import AnalysisSettings
 from curation.media.shots import find_shots
@@ -53,6 +54,21 @@ def test_recordings_that_were_joined_follow_each_other_and_are_cut_there(folder,
     assert line.frame_us[line.seams].tolist() == [1_000_000, 3_000_000]
     assert {1_000_000, 3_000_000} <= {end for _, end in find_shots(line)}
     assert read(clip).apart_ms.max() <= 0.5 and clip.silent_us == 0
+
+
+@pytest.mark.parametrize(
+    ("faults", "seams_us"),
+    [
+        (Faults(parts_ms=(-864, 0, 0)), {1_000_000, 3_000_000}),  # three pictures of the first have stamps
+        (Faults(parts_ms=(-899, 0, 0), codec="libvpx"), {1_000_000, 3_000_000}),  # two
+        (Faults(parts_ms=(-822, 0, 17, 0)), {1_000_000, 2_000_000, 3_000_000}),  # stamps of parts lie between others'
+        (Faults(parts_ms=(0, 0, 0, 0), lost="both", hole=(11, 22)), {440_000, 1_120_000, 2_120_000}),
+    ],
+)
+def test_parts_that_go_back_by_little_are_parts(folder, faults, seams_us):
+    line, clip = whole(faults, folder)
+    assert set(line.frame_us[line.seams]) == seams_us
+    assert clip.frames == len(line.frame_us) and read(clip).apart_ms.max() <= 0.5
 
 
 def test_a_look_into_the_second_recording_sees_it(folder):
@@ -134,6 +150,14 @@ def test_pictures_that_lean_on_lost_ones_are_smeared(folder, codec, smeared_us):
     assert found["smeared_s"] == clip.smeared_us / 1e6
 
 
+@pytest.mark.parametrize("count", [7, 17, 23])
+def test_pictures_that_lean_on_a_first_one_that_no_decoder_gives_are_smeared(folder, count):
+    line, clip = whole(Faults(codec="libx264", lost="both", hole=(1, count)), folder)
+    seen = read(clip).seen_ms
+    foreign = seen[line.smeared == 0] - line.frame_us[line.smeared == 0] / 1000
+    assert line.smeared.any() and len(set(foreign)) == 1 and clip.smeared_us
+
+
 def test_pictures_in_wrong_places_are_put_in_order(folder):
     line, clip = whole(Faults(swapped=(8, 20, 80)), folder)
     assert len(line.frame_us) == 100 and (np.diff(read(clip).seen_ms) == STEP_MS).all()
@@ -151,6 +175,24 @@ def test_a_header_that_lies_about_rate_and_length_changes_nothing(folder, fps_to
     honest, plain = whole(Faults(), folder)
     assert line.duration_us == honest.duration_us == 4_000_000
     assert (clip.mp4, clip.flac) == (plain.mp4, plain.flac)
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libx264"])
+def test_a_header_that_lies_about_size_changes_nothing(folder, codec):
+    line, clip = whole(Faults(codec=codec, size_told=8_192), folder)
+    assert (line.width_px, line.height_px) == (clip.width_px, clip.height_px) == (64, 32)
+    assert clip.frames == 100
+
+
+@pytest.mark.parametrize("codec", ["libvpx", "libx264"])
+@pytest.mark.parametrize("size_told", [0, 8_192])
+def test_pictures_that_are_too_large_are_refused_whatever_the_header_says(folder, codec, size_told):
+    with pytest.raises(MediaFailure) as caught:
+        analyse(
+            write(Faults(codec=codec, size_told=size_told), folder / "film.mkv"),
+            settings=AnalysisSettings(max_pixels=2_000),
+        )
+    assert caught.value.outcome is Outcome.TOO_LARGE and "max_pixels" in caught.value.detail
 
 
 def test_limits_hold_for_what_is_measured(folder):
@@ -193,12 +235,46 @@ def test_joined_transport_streams_have_no_foreign_sound(tmp_path):
     assert set(tones_hz(first)) == {500} and set(tones_hz(second)) == {2000}
 
 
-def test_an_avi_file_stamped_in_the_order_of_decoding_keeps_all_its_pictures(tmp_path):
-    options = ("-bf", "2", "-x264-params", "b-adapt=0", "-c:a", "libmp3lame")
-    path = film(tmp_path / "film.avi", tone_hz=500, options=options)
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [
+        ("libx264", ("-bf", "0")),
+        ("libx264", ("-bf", "2", "-x264-params", "b-adapt=0:b-pyramid=none")),
+        ("libx264", ("-bf", "3", "-x264-params", "b-adapt=0")),
+        ("mpeg4", ("-bf", "2")),
+    ],
+)
+def test_an_avi_file_shows_its_pictures_as_players_do_and_keeps_all(tmp_path, codec, options):
+    path = film(tmp_path / "film.avi", tone_hz=500, options=(*options, "-c:a", "libmp3lame"), codec=codec)
     line = analyse(path, thumbnails=False)
-    assert len(line.frame_us) == 75 and set(np.diff(line.frame_us)) == {40_000}
-    clip = cut(path, start_us=0, end_us=3_000_000)
-    with av.open(io.BytesIO(clip.mp4)) as container:
-        bars = [frame.to_ndarray(format="gray")[24].argmax() for frame in container.decode(video=0)]
+    command = [ffmpeg_binary(), "-v", "error", "-i", path, "-map", "0:v", "-fps_mode", "passthrough"]
+    played = subprocess.run([*command, "-f", "framecrc", "-"], capture_output=True, text=True, check=True, timeout=60)
+    ticks = [int(one.split(",")[2]) for one in played.stdout.splitlines() if not one.startswith("#")]
+    assert len(ticks) == 75 and (line.frame_us - line.audio_start_us).tolist() == [40_000 * tick for tick in ticks]
+    bars = shown(cut(path, start_us=0, end_us=line.duration_us))
     assert len(bars) == 75 and (np.diff(bars) >= 0).all()
+    # What is looked for in the file, not counted from its beginning, is the same.
+    late = shown(cut(path, start_us=int(line.frame_us[50]), end_us=line.duration_us))
+    assert len(late) == 25 and np.abs(np.array(late) - bars[50:]).max() <= 1
+
+
+def shown(clip):
+    """Where the bar stands in each picture."""
+    with av.open(io.BytesIO(clip.mp4)) as container:
+        return [frame.to_ndarray(format="gray")[24].argmax() for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("jitter_us", [0, 400, 15_000])
+def test_how_uneven_pictures_are_is_told_unless_it_is_rounding(jitter_us):
+    seen, chance = Missing(40_000), np.random.default_rng(0)
+    off_us = chance.integers(-jitter_us, jitter_us, 75, endpoint=True)
+    for number in range(75):
+        seen.add(number * 40_000 + int(off_us[number]), smeared=False)
+    assert abs(seen.jitter_us() - (jitter_us if jitter_us > 1_000 else 0)) < 1_500
+
+
+def test_a_rate_that_varies_is_no_jitter():
+    seen = Missing(40_000)
+    for number in range(75):
+        seen.add(number * 40_000 + max(0, number - 40) * 40_000, smeared=False)
+    assert seen.jitter_us() == 0
