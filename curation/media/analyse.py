@@ -1,6 +1,7 @@
 """One decode pass over picture and sound: everything that scores and shot detection look at, and nothing twice."""
 
 import math
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,8 @@ class _Curves:
         self._cells: list[Any] = []
         self._cell_motion: list[Any] = []
         self._smeared: list[bool] = []
-        self._usual_us = self._last_us = frame_us
+        self._usual_us = frame_us
+        self._duration, self._time_base = 0, Fraction(1)
         self.origin_us = 0
         self.times_us: list[int] = []
         self.odd = False
@@ -98,10 +100,11 @@ class _Curves:
     @property
     def duration_us(self) -> int:
         """To the end of the last frame, which lasts as long as it says, if another does too, or as most do."""
-        longest_us = max((after - at for at, after in pairwise(self.times_us)), default=self._last_us)
+        last_us = time_us(self._duration, self._time_base) if self._duration else self._usual_us
+        longest_us = max((after - at for at, after in pairwise(self.times_us)), default=last_us)
         # Some containers give every frame the length that a wrong rate in the header says.
-        believed = self._usual_us < 2 * self._last_us <= 2 * max(longest_us, self._usual_us) + self._usual_us
-        return self.times_us[-1] + (self._last_us if believed else self._usual_us)
+        believed = self._usual_us < 2 * last_us <= 2 * max(longest_us, self._usual_us) + self._usual_us
+        return self.times_us[-1] + (last_us if believed else self._usual_us)
 
     def add(self, one: Timed) -> None:
         """Take one frame, in presentation order."""
@@ -109,7 +112,9 @@ class _Curves:
         self._check(frame, at)
         self.times_us.append(at)
         self._smeared.append(one.smeared)
-        self._last_us = time_us(frame.duration, frame.time_base) if frame.duration else self._usual_us
+        self._duration = frame.duration
+        if len(self.times_us) == 1:
+            self._time_base = frame.time_base
         shown = self._noted(frame)
         planes = self._lens.look(frame)
         motion, moved, change = self._difference(planes)

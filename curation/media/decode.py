@@ -151,6 +151,9 @@ def packets(media: OpenMedia) -> Iterator[tuple[Kind, Any]]:
 
     found, video = media.container.demux(media.video, media.audio), media.video.index
     unsigned, by_turn = "matroska" in media.container.format.name, counts_turns(media)
+    # In the track's ticks: asking each packet for its clock costs as much as a demuxer does.
+    bases = {Kind.PICTURE: media.video.time_base, Kind.SOUND: media.audio.time_base}
+    guessed = {kind: GUESSED_US[kind] / 1_000_000 / base for kind, base in bases.items()}
     while True:
         try:
             packet = next(found, None)
@@ -160,7 +163,7 @@ def packets(media: OpenMedia) -> Iterator[tuple[Kind, Any]]:
             return
         # The empty packet that drains a decoder has 0 for `stream_index`, whichever its track is.
         kind = Kind.PICTURE if packet.stream.index == video else Kind.SOUND
-        if unsigned and packet.pts is not None and time_us(packet.pts, packet.time_base) < GUESSED_US[kind]:
+        if unsigned and packet.pts is not None and packet.pts < guessed[kind]:
             packet.pts = packet.dts = None
         if by_turn and kind is Kind.PICTURE:
             packet.pts = packet.dts

@@ -131,8 +131,8 @@ class _Strand:
         self._chunks = list[Samples]()
 
     def add(self, frame: Any) -> None:
-        stamped = frame.pts is not None
-        at_s = frame.pts * frame.time_base.numerator / frame.time_base.denominator if stamped else math.nan
+        base = frame.time_base
+        at_s = frame.pts * base.numerator / base.denominator if frame.pts is not None else math.nan
         self._starts.append(self._taken)
         self._stamps_s.append(at_s)
         self._taken += frame.samples
