@@ -104,7 +104,7 @@ def fetch_video(
                 video = session.get_one(Video, video_id)
                 if is_taken_down(session, video_id):
                     return Outcome.TAKEN_DOWN
-                if _is_here(video):
+                if not video.local and _is_here(video):
                     return Outcome.OK
                 asked = _asked(session, video, sources)
             got = _got(

@@ -37,9 +37,10 @@ def videos_published_as(session: Session, name: str) -> list[str]:
     """Ids of the local files that published records call so."""
     ends = Video.link.endswith(f"/{name}", autoescape=True)
     rows = (
-        select(Video, SourceEntry.table_name)
+        select(Video.id, SourceEntry.table_name)
         .join(SourceEntry, SourceEntry.video_id == Video.id)
         .where(Video.local, ends)
         .distinct()
     )
-    return sorted({video.id for video, table in session.execute(rows) if published_name(video, table) == name})
+    named = session.execute(rows).tuples().all()
+    return sorted({one for one, table in named if published_name(session.get_one(Video, one), table) == name})
