@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from shards.demands import Demand, TakenDown, demanded, finish, log, note, results
-from shards.errors import SnapshotError
+from shards.errors import SnapshotError, Unavailable
 from shards.files import write_atomic
 from shards.publishing import Published, Shared, Terms, write_snapshot
 from shards.reader import ClipReader
@@ -74,11 +74,13 @@ def give_up(snapshot: Snapshot, *, reason: str, successor: str | None = None) ->
 def _retried(root: Path, name: str, work: Callable[[], None]) -> None:
     """Do it anew while others change the versions of a name under our feet."""
     for attempt in range(ATTEMPTS):
-        before = _seen(root, name)
+        before = None
         try:
+            before = _seen(root, name)
             return work()
-        except (OSError, SnapshotError):
-            if attempt + 1 == ATTEMPTS or _seen(root, name) == before:
+        except (OSError, SnapshotError, Unavailable):
+            # A store says of what went away while it was read that it cannot be used.
+            if attempt + 1 == ATTEMPTS or (before is not None and _seen(root, name) == before):
                 raise
     return None
 
