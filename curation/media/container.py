@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from curation.media.boxes import boxes
 from curation.media.failures import MediaFailure
 from curation.media.geometry import Sight
 from curation.media.settings import AnalysisSettings
@@ -101,7 +102,7 @@ def open_media(path: Path, settings: AnalysisSettings | None = None) -> Iterator
         (video, audio), notes = _chosen(container, ("video", "audio"), path, demuxer, settings)
         said = video.codec_context.width, video.codec_context.height
         if limit(video.codec_context, settings.max_pixels) and not _has_picture(path, demuxer, video.index, settings):
-            raise _too_large(said[0] * said[1], "max_pixels", "pixels a frame", settings)
+            raise too_large(said[0] * said[1], "max_pixels", "pixels a frame", settings)
         _check_size(video, audio, settings)
         _check_whole(container, (video, audio))
         yield OpenMedia(container, video, audio, Sight(video), notes)
@@ -169,21 +170,8 @@ def _id3_bytes(head: bytes) -> int:
 
 def _has_index(path: Path) -> bool:
     """Whether an MP4 file has a whole `moov` box at its top level."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        at = 0
-        while at + 8 <= size:
-            file.seek(at)
-            header = file.read(16)
-            length, kind = int.from_bytes(header[:4]), header[4:8]
-            if length == 1:
-                length = int.from_bytes(header[8:16])
-            if kind == b"moov":
-                return at + length <= size
-            if length < 8:
-                return False
-            at += length
-    return False
+    index = next((box for box in boxes(path) if box.kind == b"moov"), None)
+    return index is not None and index.is_whole
 
 
 def _chosen(
@@ -207,10 +195,11 @@ def _check_size(video: Any, audio: Any, settings: AnalysisSettings) -> None:
         (audio.codec_context.sample_rate, "max_sound_hz", "samples a second"),
     ):
         if found > getattr(settings, setting):
-            raise _too_large(found, setting, words, settings)
+            raise too_large(found, setting, words, settings)
 
 
-def _too_large(found: int, setting: str, words: str, settings: AnalysisSettings) -> MediaFailure:
+def too_large(found: float, setting: str, words: str, settings: AnalysisSettings) -> MediaFailure:
+    """What is refused because it is more than a setting allows."""
     most = getattr(settings, setting)
     return MediaFailure(Outcome.TOO_LARGE, f"{found:.0f} {words}, where `analysis.{setting}` is {most:.0f}")
 

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from curation.media.boxes import boxes
+
 MEASURED = ("mpegts", "mpeg", "ogg")
 """Demuxers that know no length but what they find at the file's end."""
 
@@ -15,29 +17,10 @@ def declared_us(stream: Any, path: Path) -> tuple[int, bool]:
     """
     demuxer = stream.container.format.name
     if "mp4" in demuxer and stream.duration:
-        listed = len(stream.index_entries) and not _has_box(path, b"moof")
+        listed = len(stream.index_entries) and all(box.kind != b"moof" for box in boxes(path))
         return 0 if listed else round(stream.duration * stream.time_base * 1_000_000), True
     whole = demuxer in MEASURED or _bytes_are_whole(path)
     return 0 if whole else stream.container.duration or 0, False
-
-
-def _has_box(path: Path, wanted: bytes) -> bool:
-    """Whether an MP4 file has a box of a kind at its top level."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        at = 0
-        while at + 8 <= size:
-            file.seek(at)
-            header = file.read(16)
-            length, kind = int.from_bytes(header[:4]), header[4:8]
-            if length == 1:
-                length = int.from_bytes(header[8:16])
-            if kind == wanted:
-                return True
-            if length < 8:
-                return False
-            at += length
-    return False
 
 
 def _bytes_are_whole(path: Path) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from curation.media.clock import Clock, clock_of
-from curation.media.container import open_media
+from curation.media.container import open_media, too_large
 from curation.media.decode import Kind, packets, time_us
 from curation.media.failures import MediaFailure
 from curation.media.settings import AnalysisSettings
@@ -129,7 +129,6 @@ class _Track:
 
 
 def _check(name: str, found: float, settings: AnalysisSettings) -> None:
-    most = getattr(settings, name)
-    if found > most:
+    if found > getattr(settings, name):
         words = {"max_duration_s": "seconds long", "max_fps": "frames a second"}[name]
-        raise MediaFailure(Outcome.TOO_LARGE, f"{found:.0f} {words}, where `analysis.{name}` is {most:.0f}")
+        raise too_large(found, name, words, settings)
