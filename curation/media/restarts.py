@@ -130,7 +130,8 @@ def back(picture: Packets) -> list[int]:
 
 def _leap(times: Times, at: int, step_us: int, *, fewest: int) -> int | None:
     """By how much `NEAR` even times from a packet on are off what those before it say; None if fewer are known."""
-    offsets = times - step_us * np.arange(len(times))
-    stamped = times != UNKNOWN
-    before, after = (offsets[part][stamped[part]] for part in (slice(max(0, at - NEAR), at), slice(at, at + NEAR)))
+    first = max(0, at - NEAR)
+    around = times[first : at + NEAR]
+    offsets, stamped = around - step_us * np.arange(len(around)), around != UNKNOWN
+    before, after = (offsets[part][stamped[part]] for part in (slice(at - first), slice(at - first, None)))
     return int(np.median(after) - np.median(before)) if min(len(before), len(after)) >= fewest else None
