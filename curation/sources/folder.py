@@ -17,6 +17,8 @@ from curation.sources.suffixes import ARCHIVES, SUFFIXES, UNFINISHED, begins_as_
 
 Wrong = tuple[Outcome, str]
 
+PACKED = "it is packed; unpack it, to a .tar or to the files themselves"
+
 
 def read_folder(folder: Path, settings: SourceSettings) -> Read:
     """Every media file below a folder, in order of path; the name of its own folder is its label.
@@ -37,7 +39,7 @@ def read_folder(folder: Path, settings: SourceSettings) -> Read:
 def read_file(file: Path) -> Read:
     """One media file."""
     if file.suffix.lower() in ARCHIVES and file.is_file() and not begins_as_media(_head(file)):
-        detail = f"{file}: it is packed; unpack it, to a .tar or to the files themselves"
+        detail = f"{file}: {PACKED}"
         yield RowFault(printable(str(file)), 1, Outcome.NOT_A_VIDEO, printable(detail))
         return
     yield _row(file, label="", table=str(file), number=1)
@@ -95,7 +97,7 @@ def _judged(path: Path, folder: Path, settings: SourceSettings) -> Iterator[tupl
     elif suffix == ".tar":
         yield path, (Outcome.NOT_A_VIDEO, "it is a tar; name it as a source of its own")
     elif suffix in ARCHIVES:
-        yield path, (Outcome.NOT_A_VIDEO, "it is packed; unpack it, to a .tar or to the files themselves")
+        yield path, (Outcome.NOT_A_VIDEO, PACKED)
     elif media and suffix in UNFINISHED:
         yield path, (Outcome.TRUNCATED, "its name says that it was not downloaded whole")
     elif media:

@@ -1,6 +1,6 @@
 """Endings of files that hold picture and sound, and what a file's first bytes say where its ending is none of them."""
 
-from curation.media.container import HEAD_BYTES, sniff
+from curation.media.container import sniff
 
 SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mp4v", ".mov", ".qt", ".f4v", ".f4p", ".ismv", ".3gp", ".3gpp", ".3g2", ".3gp2"}
@@ -21,11 +21,8 @@ _PICTURES = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"m
 """Brands of still pictures in the container of MP4 (ISO 23008-12, "brands")."""
 
 
-__all__ = ["ARCHIVES", "HEAD_BYTES", "SUFFIXES", "UNFINISHED", "begins_as_media"]
-
-
 def begins_as_media(head: bytes) -> bool:
-    """Whether a file that begins with `head` (`HEAD_BYTES` of it) is a container of moving pictures."""
+    """Whether a file that begins with `head` (`container.HEAD_BYTES` of it) is a container of moving pictures."""
     if head[4:8] == b"ftyp" and head[8:12] in _PICTURES:
         return False
     return sniff(head) is not None
