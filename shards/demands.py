@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from shards.files import append_line, is_alive
-from shards.snapshot import reaching
+from shards.snapshot import is_remote, reaching
 
 LOG, LINES = "takedowns.jsonl", ".takedowns"
 
@@ -138,7 +138,7 @@ def _taken(line: dict[str, Any]) -> TakenDown:
 def _lines(root: Path) -> Iterator[dict[str, Any]]:
     with reaching(root):
         texts = (root / LOG).read_text(encoding="utf-8").splitlines() if (root / LOG).is_file() else []
-        if _is_store(root) and (root / LINES).is_dir():
+        if is_remote(root) and (root / LINES).is_dir():
             texts += [path.read_text(encoding="utf-8") for path in sorted((root / LINES).iterdir(), key=str)]
     for text in texts:
         # Half a line is left where a machine failed while it was written, and nothing had been done about it yet.
@@ -151,13 +151,9 @@ def _lines(root: Path) -> Iterator[dict[str, Any]]:
 def _add(root: Path, line: dict[str, Any]) -> None:
     data = json.dumps(line).encode()
     with reaching(root):
-        if _is_store(root):
+        if is_remote(root):
             (root / LINES / f"{time.time_ns():020d}-{uuid.uuid4().hex}.json").write_bytes(data)
             root.fs.invalidate_cache()  # type: ignore[attr-defined]
         else:
             root.mkdir(parents=True, exist_ok=True)
             append_line(root / LOG, data)
-
-
-def _is_store(root: Path) -> bool:
-    return "://" in str(root)

@@ -109,6 +109,11 @@ def place(root: str | Path) -> Path:
         ) from error
 
 
+def is_remote(path: Path) -> bool:
+    """Whether it lies in an object store, not in a folder."""
+    return "://" in str(path)
+
+
 @contextmanager
 def reaching(path: Path) -> Iterator[None]:
     """Say what a store's own errors mean: it cannot be reached, or refuses us. Folders speak for themselves.
@@ -124,7 +129,7 @@ def reaching(path: Path) -> Iterator[None]:
     except ImportError as error:
         raise _lacks_package(path, error) from error
     except Exception as error:  # each kind of store has errors of its own, most of them no OSError
-        if "://" not in str(path):
+        if not is_remote(path):
             raise
         said = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise Unavailable(

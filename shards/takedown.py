@@ -18,7 +18,7 @@ from shards.files import write_atomic
 from shards.publishing import Published, Shared, Terms, write_snapshot
 from shards.reader import ClipReader
 from shards.schema import Blob, ClipRecord, Sample
-from shards.snapshot import MANIFEST, WITHDRAWN, Snapshot, names, next_version, versions
+from shards.snapshot import MANIFEST, WITHDRAWN, Snapshot, is_remote, names, next_version, versions
 from shards.verifying import checked_index
 
 __all__ = ["TakenDown", "give_up", "log", "take_down", "withdraw"]
@@ -64,7 +64,7 @@ def give_up(snapshot: Snapshot, *, reason: str, successor: str | None = None) ->
     """Let a version be seen no more, and leave a note of where to go; its files stay until a take-down sweeps them."""
     told = json.dumps({"id": snapshot.id, "reason": reason, "successor": successor}, indent=2) + "\n"
     path = snapshot.path / WITHDRAWN
-    if "://" in str(path):
+    if is_remote(path):
         path.write_bytes(told.encode())  # a store shows it whole or not at all
     else:
         write_atomic(path, told.encode())
