@@ -189,8 +189,7 @@ class _Cage:
             except (WireError, OSError) as error:
                 self.end()
                 nonsense = isinstance(error, WireError) and not isinstance(error, Gone)
-                code = self._process.code
-                raise _why(code, errand, late=late.is_set(), nonsense=nonsense, told=str(error)) from error
+                raise _why(self._process, errand, late=late.is_set(), nonsense=nonsense, told=str(error)) from error
             except BaseException:
                 # What it asked is not answered: it cannot be asked anything else.
                 self.end()
@@ -248,7 +247,7 @@ def _heard(errand: Errand, hearing: Hearing, head: Head) -> Head | None:
         return {"refused": failure.outcome, "detail": failure.detail}
 
 
-def _why(code: int, errand: Errand, *, late: bool, nonsense: bool, told: str) -> FetchFailure:
+def _why(process: Confined, errand: Errand, *, late: bool, nonsense: bool, told: str) -> FetchFailure:
     if errand.refused:
         return errand.refused
     if nonsense:
@@ -256,9 +255,8 @@ def _why(code: int, errand: Errand, *, late: bool, nonsense: bool, told: str) ->
     if late:
         words = f"it was not done after {errand.settings.deadline_s:g} s, and was ended"
         return FetchFailure(Outcome.TIMED_OUT, words)
-    if code == -signal.SIGXCPU:
+    if process.code == -signal.SIGXCPU:
         return FetchFailure(Outcome.TIMED_OUT, f"it used {errand.settings.cpu_s:g} s of processor time")
-    if code == -signal.SIGKILL:
+    if process.code == -signal.SIGKILL:
         return FetchFailure(Outcome.TOO_MUCH_MEMORY, "the system killed its process")
-    name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-    return FetchFailure(Outcome.FETCH_FAILED, f"its process ended ({name}; {told})")
+    return FetchFailure(Outcome.FETCH_FAILED, f"its process ended ({process.ending}; {told})")

@@ -68,6 +68,15 @@ class Confined:
         """How it ended: its exit code, or minus the signal; to be asked once it has."""
         return self._process.returncode
 
+    @property
+    def ending(self) -> str:
+        """The same in words."""
+        return signal.Signals(-self.code).name if self.code < 0 else f"exit code {self.code}"
+
+    def wait(self) -> int:
+        """Until it ends by itself; returns its `code`."""
+        return self._process.wait()
+
     @contextmanager
     def killed_after(self, seconds: float) -> Iterator[threading.Event]:
         """Within it the process is killed when the time is up; the event tells whether that happened."""

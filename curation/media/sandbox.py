@@ -217,7 +217,7 @@ class _Worker:
                 self.end()
                 if isinstance(error, WireError) and not isinstance(error, Gone):
                     raise MediaFailure(Outcome.TOO_MUCH_MEMORY, f"what it made of the file: {error}") from error
-                raise self._why(process.code, late=late.is_set(), told=str(error)) from error
+                raise self._why(late=late.is_set(), told=str(error)) from error
             except BaseException:
                 # Ctrl-C between question and answer: the next borrower must not read an answer to another's question.
                 self.end()
@@ -227,15 +227,15 @@ class _Worker:
             self.end()
         return answer
 
-    def _why(self, code: int, *, late: bool, told: str) -> MediaFailure:
+    def _why(self, *, late: bool, told: str) -> MediaFailure:
+        code = self._process.code
         if late:
             return MediaFailure(Outcome.DECODE_TIMED_OUT, f"it was not done after {self._settings.deadline_s:g} s")
         if code == -signal.SIGXCPU:
             return MediaFailure(Outcome.DECODE_TIMED_OUT, f"it used {self._settings.cpu_s:g} s of processor time")
         if code == -signal.SIGKILL:
             return MediaFailure(Outcome.TOO_MUCH_MEMORY, "the system killed its process")
-        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        return MediaFailure(Outcome.DECODER_CRASHED, f"{name}; {told}")
+        return MediaFailure(Outcome.DECODER_CRASHED, f"{self._process.ending}; {told}")
 
     def _limits(self) -> tuple[str, str]:
         return str(int(self._settings.memory_gib * GIB)), str(int(self._settings.file_gib * GIB))

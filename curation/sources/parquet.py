@@ -5,15 +5,12 @@ A few kilobytes of parquet can unpack to gigabytes, so another process, which ma
 """
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from curation.media.process import Confined
 from curation.outcomes import Outcome
 from curation.sources.base import Read, RowFault, printable
 from curation.sources.rows import columns_of, row_of
@@ -45,31 +42,18 @@ def read_parquet(file: Path, settings: SourceSettings) -> Read:
 @contextmanager
 def _unpacked(file: Path, wanted: list[str], leading: list[str]) -> Iterator[Iterator[dict[str, Any]]]:
     """What the worker says about a file."""
-    command = [sys.executable, "-P", "-m", "curation.sources.parquet_worker", str(file), json.dumps([wanted, leading])]
-    worker = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=_environment()
-    )
+    worker = Confined("curation.sources.parquet_worker", (str(file), json.dumps([wanted, leading])))
     try:
         yield _told(worker)
     finally:
-        worker.kill()
-        worker.communicate()
+        worker.end()
 
 
-def _environment() -> dict[str, str]:
-    """Nothing of ours but what Python needs."""
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "LD_LIBRARY_PATH") if name in os.environ}
-    # Arrow's other allocators reserve address space that they never use, which is what is limited.
-    return kept | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "ARROW_DEFAULT_MEMORY_POOL": "system"}
-
-
-def _told(worker: "subprocess.Popen[bytes]") -> Iterator[dict[str, Any]]:
-    assert worker.stdout
-    while line := worker.stdout.readline(MAX_ROW_BYTES):
+def _told(worker: Confined) -> Iterator[dict[str, Any]]:
+    while line := worker.answers.readline(MAX_ROW_BYTES):
         if not line.endswith(b"\n"):
             yield {"fault": f"a row has more than {MAX_ROW_BYTES} bytes"}
             return
         yield json.loads(line)
-    if code := worker.wait():
-        name = signal.Signals(-code).name if code < 0 else f"exit code {code}"
-        yield {"fault": f"what unpacked it ended with {name}"}
+    if worker.wait():
+        yield {"fault": f"what unpacked it ended with {worker.ending}"}

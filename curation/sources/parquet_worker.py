@@ -1,15 +1,16 @@
 """The other side of `parquet.py`: confines itself, unpacks a file, and writes a line of JSON for each row.
 
-Run as `python -m curation.sources.parquet_worker FILE [WANTED, LEADING]`: the columns to read, and those of which one
-must be there, in lower case.
+Run as `python -m curation.sources.parquet_worker FILE [WANTED, LEADING] LIFELINE`: the columns to read, and those of
+which one must be there, in lower case; and the number of the pipe that ends with whoever started it.
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
 
-from curation.media.confine import allow_cpu, leave_network, limit
+from curation.media.confine import allow_cpu, end_with, leave_network, limit
 from curation.sources.cells import by_column
 
 MEMORY_BYTES = 2 << 30
@@ -26,8 +27,11 @@ MAX_GROUP_BYTES = 512 << 20
 
 def main() -> None:
     """Entry point."""
-    path, (wanted, leading) = sys.argv[1], json.loads(sys.argv[2])
+    path, (wanted, leading), lifeline = sys.argv[1], json.loads(sys.argv[2]), int(sys.argv[3])
+    # Arrow's other allocators reserve address space that they never use, which is what is limited.
+    os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"
     leave_network()
+    end_with(lifeline, folder=os.environ["TMPDIR"])
     limit(memory_bytes=MEMORY_BYTES, file_bytes=0)
     allow_cpu(CPU_S)
     for told in _read(path, set(wanted), set(leading)):
