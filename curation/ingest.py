@@ -1,6 +1,5 @@
 """Source rows into the ledger, and videos onto the disk; each row and each link once."""
 
-import errno
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,12 +27,10 @@ from curation.sources.base import RowFault, SourceRow, split_member
 from curation.sources.identity import without_fragment
 from curation.sources.settings import SourceSettings
 from curation.takedown import TakenDownMeanwhile, downloads, is_taken_down, unless_taken_down
+from shards.files import FULL
 
 ROWS_AT_ONCE = 5_000
 """Rows in a transaction of `register`."""
-
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""What the system says of a disk, or of what a user may have of it, that is used up."""
 
 
 def register(ledger: Ledger, rows: Iterable[SourceRow | RowFault], *, sources: SourceSettings | None = None) -> int:

@@ -11,6 +11,9 @@ from shards.errors import BadInput
 
 CHUNK = 1 << 20
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says of a disk, or of what a user may have of it, that is used up."""
+
 TROUBLE = {
     errno.ENOSPC: ("there is no room left", "free some space, then run the same command again"),
     errno.EDQUOT: ("no more may be written", "free some space, then run the same command again"),

@@ -15,6 +15,7 @@ from curation.fetch.failures import FetchFailure
 from curation.fetch.manifest import PageTooLarge
 from curation.fetch.wording import BOT_WALL, BY_WORDS
 from curation.outcomes import Outcome
+from shards.files import FULL
 
 BY_STATUS = {
     401: Outcome.LOGIN_REQUIRED,
@@ -104,7 +105,7 @@ def _by_type(error: BaseException) -> Outcome | None:
         return error.outcome
     if isinstance(error, HTTPError):
         return _by_status(error.status)
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if isinstance(error, OSError) and error.errno in FULL:
         return Outcome.DISK_FULL
     if isinstance(error, OSError) and error.errno == errno.EFBIG:
         return Outcome.TOO_LARGE

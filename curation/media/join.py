@@ -16,6 +16,7 @@ from curation.media.declared import declared_us
 from curation.media.decode import check_reached, time_us
 from curation.media.failures import MediaFailure
 from curation.outcomes import Outcome
+from shards.files import FULL
 
 CLOCKLESS = frozenset({"mp3", "aac", "flac", "wav"})
 """Bare sound has no clock; it begins with the picture."""
@@ -147,6 +148,6 @@ def _place(packet: Any, origin: int, last: int) -> int:
 
 def _why(error: Exception) -> Outcome:
     number = getattr(error, "errno", None)
-    if number in (errno.ENOSPC, errno.EDQUOT):
+    if number in FULL:
         return Outcome.DISK_FULL
     return Outcome.TOO_LARGE if number == errno.EFBIG else Outcome.DECODE_FAILED

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shards.errors import TrainingError
+from shards.files import FULL
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL = {*FULL, errno.EFBIG}
 _BYTES_PER_WEIGHT = 16
 """In a checkpoint: a weight, its average and two moments of float32."""
 
@@ -37,10 +38,15 @@ def check_room(run_dir: Path, *, weights: int, keep: int) -> None:
     Raises:
         TrainingError: they will not.
     """
-    place = next(folder for folder in (run_dir, *run_dir.parents) if folder.exists())
-    wanted, free = weights * _BYTES_PER_WEIGHT * (keep + 1), shutil.disk_usage(place).free
+    wanted, (place, free) = weights * _BYTES_PER_WEIGHT * (keep + 1), free_at(run_dir)
     if free < wanted:
         raise TrainingError(
             f"checkpoints will take {wanted / 2**30:.2f} GiB, and {place} has {free / 2**30:.2f} GiB free",
             remedy="free some, or keep fewer: --set keep=1",
         )
+
+
+def free_at(folder: Path) -> tuple[Path, int]:
+    """Bytes that are free where a folder lies or would, and the nearest one above that is there."""
+    place = next(one for one in (folder, *folder.absolute().parents) if one.exists())
+    return place, shutil.disk_usage(place).free

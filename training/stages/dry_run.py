@@ -1,7 +1,6 @@
 """What a run would be, before anything is loaded: settings, parameters, operations, memory, cache, time."""
 
 import math
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,11 @@ from shards.errors import SnapshotError, Unavailable
 from shards.snapshot import open_snapshot
 from shards.verifying import check_sizes
 from training.adapter.budget import trainable_share
-from training.backbones import Backbone, open_backbone, shape_of
+from training.backbones import NOTICES, Backbone, open_backbone, shape_of
 from training.cache.build import plan_windows
 from training.cache.encoding import parts_of
 from training.encoders import open_encoder
+from training.loop.disk import free_at
 from training.loop.profile import DENSE_BF16_FLOPS, StepCost, step_cost
 from training.settings.config import TrainConfig
 from training.stages.fitting import fitted_config
@@ -74,7 +74,7 @@ def _warnings(
     config: TrainConfig, backbone: Backbone, snapshots_root: Path | None, runs_root: Path | None
 ) -> list[str]:
     """What would break a run, or that a user should know of the backbone."""
-    found = [backbone.notice] if backbone.notice else []
+    found = [NOTICES[config.backbone]] if config.backbone in NOTICES else []
     for check in (backbone.weights_dir, *(open_encoder(one).check_weights for one in config.encoders)):
         try:
             check()
@@ -94,8 +94,7 @@ def _data_warnings(config: TrainConfig, backbone: Backbone, snapshots_root: Path
     except SnapshotError as error:
         return [f"{error.message}: {error.remedy}"]
     wanted = len(windows) * _cached_bytes(config, backbone) if config.cache else 0
-    place = next(folder for folder in (runs_root, *runs_root.absolute().parents) if folder.exists())
-    free = shutil.disk_usage(place).free
+    place, free = free_at(runs_root)
     if wanted <= free:
         return []
     return [
