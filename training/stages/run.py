@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ from training.progress import Progress
 from training.settings.config import TrainConfig
 from training.stages.extras import extras_of
 from training.stages.fitting import fresh_adapter
-from training.stages.lock import alone_in
 from training.stages.result import StageResult, relative, save_result
 
 
@@ -63,34 +61,6 @@ def run_stage(
     progress: Progress | None,
 ) -> StageResult:
     """Cache, backbone, loop, adapter, probe; see `stage.train_stage`."""
-    # torchrun may have started another number of processes than the config says.
-    world.slice(range(config.batch))
-    with alone_in(run_dir) if world.leads else nullcontext():
-        # Whoever cannot have the folder ends here, and with it all ranks.
-        world.wait()
-        return _run(
-            config,
-            snapshot,
-            parent=parent,
-            run_dir=run_dir,
-            runs_root=runs_root,
-            snapshots_root=snapshots_root,
-            world=world,
-            progress=progress,
-        )
-
-
-def _run(
-    config: TrainConfig,
-    snapshot: Snapshot,
-    *,
-    parent: Path | None,
-    run_dir: Path,
-    runs_root: Path,
-    snapshots_root: Path,
-    world: World,
-    progress: Progress | None,
-) -> StageResult:
     # A tracker that does not start is said now, not after hours of encoding.
     with open_trackers(config.trackers if world.leads else (), run_dir, config.model_dump(mode="json")) as trackers:
         ready = _prepared(config, snapshot, parent, runs_root, snapshots_root, world, progress)

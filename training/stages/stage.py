@@ -10,6 +10,7 @@ backbone, with a fresh optimiser [paper: two stages; ours: the rest].
 
 import hashlib
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,9 +55,15 @@ def train_stage(
             launch(Act.TRAIN, config, snapshots_root=snapshots_root, runs_root=runs_root, progress=progress)
         )
     from training.parallel import chosen_device, join
+    from training.stages.lock import alone_in
     from training.stages.run import run_stage
 
-    with disk_to_spare(runs_root):
+    world = join(chosen_device(config.device))
+    # torchrun may have started another number of processes than the config says.
+    world.slice(range(config.batch))
+    with disk_to_spare(runs_root), alone_in(run_dir) if world.leads else nullcontext():
+        # Whoever cannot have the folder ends here, and with it all ranks.
+        world.wait()
         return run_stage(
             config,
             snapshot,
@@ -64,7 +71,7 @@ def train_stage(
             run_dir=run_dir,
             runs_root=runs_root,
             snapshots_root=snapshots_root,
-            world=join(chosen_device(config.device)),
+            world=world,
             progress=progress,
         )
 
