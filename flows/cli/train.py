@@ -77,6 +77,7 @@ def train(
     `two:` for that stage alone.
     """
     from flows.cli.show import print_json
+    from training.backbones import NOTICES
 
     if stage is None and snapshot is not None:
         raise BadInput(
@@ -90,16 +91,9 @@ def train(
     if job is not None:
         _write_job(job, configs, home_of(home))
         return
-    _warn(_notice_of(configs[0]))
+    _warn(NOTICES.get(configs[0].backbone, ""))
     for summary in _trained(configs, home_of(home)):
         print_json(summary.model_dump(mode="json")) if json else _show(summary)
-
-
-def _notice_of(config: "TrainConfig") -> str:
-    """What a user should know of the backbone."""
-    from training.backbones import open_backbone
-
-    return open_backbone(config.backbone, config.options()).notice
 
 
 def _trained(configs: "Sequence[TrainConfig]", home: "Home") -> "Sequence[TrainSummary]":
@@ -149,13 +143,14 @@ def animate(
     home: HomeOption = None,
 ) -> None:
     """Animate an image in time with a sound."""
-    from training.adapter.files import load_adapter
-    from training.animate.sample import SampleSettings, adapter_folder, backbone_of
+    from training.adapter.files import read_notes
+    from training.animate.sample import SampleSettings, adapter_folder
     from training.animate.sample import animate as make
+    from training.backbones import NOTICES
     from training.stages.result import newest_run
 
     chosen = run or newest_run(home_of(home).training)
-    _warn(backbone_of(load_adapter(adapter_folder(chosen))).notice)
+    _warn(NOTICES.get(str(read_notes(adapter_folder(chosen))["backbone"]), ""))
     settings = SampleSettings(audio_guidance_scale=guidance, seed=seed)
     typer.echo(str(make(chosen, image=image, sound=sound, out=out, caption=caption, settings=settings, device=device)))
 

@@ -34,6 +34,12 @@ def save_adapter(folder: Path, config: AdapterConfig, weights: dict[str, Tensor]
     write_atomic(folder / DESCRIPTION, json.dumps(description, indent=2, sort_keys=True).encode())
 
 
+def read_notes(folder: Path) -> dict[str, Any]:
+    """What was noted with an adapter, without its weights."""
+    notes: dict[str, Any] = _description(folder)["notes"]
+    return notes
+
+
 def load_adapter(folder: Path) -> SavedAdapter:
     """Read an adapter.
 
@@ -42,7 +48,7 @@ def load_adapter(folder: Path) -> SavedAdapter:
     """
     if not (folder / DESCRIPTION).is_file() or not (folder / WEIGHTS).is_file():
         raise BadInput(f"{folder} holds no adapter", remedy="name a run's folder; `clapboard train` makes one")
-    description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    description = _description(folder)
     adapter = AudioAdapter(AdapterConfig.from_json(json.dumps(description["config"])))
     try:
         adapter.load_state_dict(safetensors.torch.load_file(folder / WEIGHTS))
@@ -51,3 +57,7 @@ def load_adapter(folder: Path) -> SavedAdapter:
             f"the weights in {folder} do not fit their description", remedy="train again; the files were changed"
         ) from error
     return SavedAdapter(adapter, description["notes"])
+
+
+def _description(folder: Path) -> Any:
+    return json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))

@@ -41,6 +41,19 @@ BACKBONES: dict[str, Callable[[BackboneOptions], Backbone]] = {
 }
 
 
+NOTICES = {
+    "wan2.1-1.3b": (
+        "wan2.1-1.3b makes videos from words and has never learned to go on from an image; to animate images take "
+        "wan2.2-ti2v-5b"
+    ),
+    "animatediff": (
+        "animatediff is experimental: it has never learned to go on from an image, and frozen it only sees one as a "
+        "clean first frame; to animate images take wan2.2-ti2v-5b"
+    ),
+}
+"""What a user should know before choosing a backbone."""
+
+
 def open_backbone(name: str, options: BackboneOptions | None = None) -> Backbone:
     """The backbone of this name. It can be measured without weights; each part is loaded when it is first asked.
 
@@ -54,6 +67,7 @@ def open_backbone(name: str, options: BackboneOptions | None = None) -> Backbone
 
 __all__ = [
     "BACKBONES",
+    "NOTICES",
     "Backbone",
     "BackboneOptions",
     "BackboneShape",

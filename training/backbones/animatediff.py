@@ -37,10 +37,6 @@ class AnimateDiff(FolderOfParts, FrozenNetwork, NoiseSchedule):
     name = "animatediff"
     text_tokens = _TEXT_TOKENS
     usual_steps, usual_guidance = 25, 7.5
-    notice = (
-        "animatediff is experimental: it has never learned to go on from an image, and frozen it only sees one as a "
-        "clean first frame; to animate images take wan2.2-ti2v-5b"
-    )
     remedy = "name a folder with unet, motion_adapter, vae, text_encoder, tokenizer: --set weights=FOLDER"
 
     def __init__(self, options: BackboneOptions) -> None:

@@ -37,7 +37,6 @@ class Backbone(Protocol):
         usual_steps, usual_guidance: how one samples from it: steps, and guidance by words.
         clean_first: whether the given image stands as the clean first latent frame; False where it enters by
             `encode_condition` alone, and all latent frames are noise.
-        notice: what a user should know before choosing it; mostly empty.
     """
 
     name: str
@@ -47,7 +46,6 @@ class Backbone(Protocol):
     usual_steps: int
     usual_guidance: float
     clean_first: bool
-    notice: str
 
     @property
     def codec_version(self) -> str:

@@ -16,11 +16,10 @@ class FrozenNetwork:
     """A generator: nothing in it learns, and it is there or said to be missing.
 
     Attributes:
-        clean_first, notice: as of `Backbone`.
+        clean_first: as of `Backbone`.
     """
 
     clean_first = True
-    notice = ""
     _network: Any = None
 
     @property

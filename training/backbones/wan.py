@@ -73,7 +73,6 @@ class WanPreset:
     own_times: bool
     space_ratio: int
     sees_image: bool = False
-    notice: str = ""
 
     @property
     def kind(self) -> WanKind:
@@ -101,8 +100,6 @@ PRESETS = {
             time_shift=3.0,
             own_times=False,
             space_ratio=8,
-            notice="wan2.1-1.3b makes videos from words and has never learned to go on from an image; to animate "
-            "images take wan2.2-ti2v-5b",
         ),
         WanPreset(
             "wan2.1-i2v-14b",
@@ -140,7 +137,7 @@ class WanBackbone(FolderOfParts, WanFlow):
         self.name, self.folder, self.half, self.device = preset.name, folder, options.half, options.device
         self.video = options.video(preset.video)
         self.size_px = options.size(preset.size_px, step_px=space * architecture["patch_size"][1])
-        self.time_shift, self.own_times, self.notice = preset.time_shift, preset.own_times, preset.notice
+        self.time_shift, self.own_times = preset.time_shift, preset.own_times
         self.remedy = f"clapboard weights fetch {preset.name}, or name a folder: --set weights=FOLDER"
         self._space = space
 
