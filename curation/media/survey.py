@@ -57,6 +57,12 @@ def survey(path: Path, settings: AnalysisSettings | None = None) -> Clock:
     return clock
 
 
+def forget() -> None:
+    """Read the packets of every file anew when it is asked for next."""
+    _clocks.clear()
+    _origins.clear()
+
+
 def first_picture_us(path: Path, clock: Clock, settings: AnalysisSettings | None = None) -> int:
     """The presentation time of a file's first picture: zero of every span.
 

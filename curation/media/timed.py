@@ -126,9 +126,15 @@ class _Pictures:
         self._damaged |= packet.is_corrupt or frames is None
         for frame in frames or ():
             self._sight.see(frame)
-            self._damaged &= not frame.key_frame
+            self._damaged = self._damaged and not frame.key_frame
             seen = _Seen(frame, self._damaged or frame.is_corrupt)
-            yield from self._placed(self._filled.put(seen, frame_time_us(frame, by_turn=self._by_turn)))
+            at_us = frame_time_us(frame, by_turn=self._by_turn)
+            if at_us is not None and not self._sorted.sorts and self._filled.stands(at_us):
+                # Nearly all pictures of nearly all files; the longer way costs as much as looking at a small one.
+                if one := self._in_turn(seen, at_us):
+                    yield one
+            else:
+                yield from self._placed(self._filled.put(seen, at_us))
 
     def rest(self) -> Iterator[Timed]:
         yield from self._placed(self._filled.rest())
@@ -139,16 +145,19 @@ class _Pictures:
             yield from self._later(self._sorted.put(seen, at_us))
 
     def _later(self, pictures: "list[_Placed]") -> Iterator[Timed]:
-        for seen, at_us in pictures:
-            if self._last_us is not None and at_us <= self._last_us:
-                continue
-            while self._lost and at_us > self._lost[0]:
-                # Also where the decoder gives nothing of what comes before: whatever leans on that is not whole.
-                self._holed = True
-                self._lost.popleft()
-            self._holed &= not seen.frame.key_frame
-            self._last_us = at_us
-            yield Timed(Kind.PICTURE, seen.frame, at_us, EVERYWHERE, seen.damaged or self._holed)
+        yield from filter(None, (self._in_turn(seen, at_us) for seen, at_us in pictures))
+
+    def _in_turn(self, seen: "_Seen", at_us: int) -> Timed | None:
+        """A picture, if it is later than the one before it."""
+        if self._last_us is not None and at_us <= self._last_us:
+            return None
+        while self._lost and at_us > self._lost[0]:
+            # Also where the decoder gives nothing of what comes before: whatever leans on that is not whole.
+            self._holed = True
+            self._lost.popleft()
+        self._holed = self._holed and not seen.frame.key_frame
+        self._last_us = at_us
+        return Timed(Kind.PICTURE, seen.frame, at_us, EVERYWHERE, seen.damaged or self._holed)
 
 
 class _Seen(NamedTuple):
@@ -169,9 +178,15 @@ class _Filled:
         self._last_us = clock.first_us - clock.step_us if from_start else None
         self._waiting = list[_Seen]()
 
+    def stands(self, at_us: int) -> bool:
+        """Whether a stamp is the picture's time, since none before it waits for one."""
+        if self._waiting:
+            return False
+        self._last_us = at_us
+        return True
+
     def put(self, frame: _Seen, at_us: int | None) -> list[_Placed]:
-        if at_us is not None and not self._waiting:
-            self._last_us = at_us
+        if at_us is not None and self.stands(at_us):
             return [(frame, at_us)]
         if self._last_us is None:
             return []
@@ -201,13 +216,13 @@ class _Sorted:
     def __init__(self, clock: Clock, *, by_codec: bool) -> None:
         self._by_codec = by_codec
         # Stamps in the order of decoding may be those of a container that knows no other: it can be told from neither.
-        self._sorts = clock.uneven or not clock.unordered if by_codec else clock.unordered
+        self.sorts = clock.uneven or not clock.unordered if by_codec else clock.unordered
         self._frames = deque[_Seen]()
         self._stamps = list[tuple[int, int, _Seen]]()
         self._count = 0
 
     def put(self, frame: _Seen, at_us: int) -> list[_Placed]:
-        if not self._sorts:
+        if not self.sorts:
             return [(frame, at_us)]
         self._count += 1
         self._frames.append(frame)
