@@ -94,9 +94,16 @@ def cell_sums(plane: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np
     """
     if min(plane.shape) < CELLS:
         plane = np.repeat(np.repeat(plane, CELLS, axis=0), CELLS, axis=1)
-    rows, columns = (_members(size) for size in plane.shape)
+    rows, columns, areas = _grid(*plane.shape)
     sums: NDArray[np.float32] = rows @ plane.astype(np.float32) @ columns.T
-    return sums, np.outer(rows.sum(axis=1), columns.sum(axis=1))
+    return sums, areas
+
+
+@cache
+def _grid(height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """See `_members` for rows and columns; and (12, 12) how many pixels each cell has."""
+    rows, columns = _members(height), _members(width)
+    return rows, columns, np.outer(rows.sum(axis=1), columns.sum(axis=1))
 
 
 @cache

@@ -7,6 +7,7 @@ import re
 from array import array
 from collections import OrderedDict
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -93,8 +94,9 @@ def _identity(path: Path) -> tuple[str, int, int]:
 
 def _read(path: Path, settings: AnalysisSettings) -> tuple[Packets, Packets, int]:
     """The packets of picture and sound, and where in the file the last of them ends."""
-    tracks, end = {kind: _Track(settings.max_duration_s) for kind in Kind}, 0
+    end = 0
     with open_media(path, settings) as media:
+        tracks = {Kind.PICTURE: _Track(media.video.time_base), Kind.SOUND: _Track(media.audio.time_base)}
         for place, (kind, packet) in enumerate(packets(media)):
             if packet.size:
                 tracks[kind].add(packet, place)
@@ -118,14 +120,13 @@ def _unread_bytes(path: Path, end: int) -> int:
 class _Track:
     """The stamps of one track, as they come."""
 
-    def __init__(self, most_s: float) -> None:
-        self._most_s = most_s
+    def __init__(self, base: Fraction) -> None:
+        self._base = base
         self._shown, self._decoded, self._place, self._key = array("q"), array("q"), array("q"), array("b")
 
     def add(self, packet: Any, place: int) -> None:
-        base = packet.time_base
-        self._shown.append(UNKNOWN if packet.pts is None else time_us(packet.pts, base))
-        self._decoded.append(UNKNOWN if packet.dts is None else time_us(packet.dts, base))
+        self._shown.append(UNKNOWN if packet.pts is None else time_us(packet.pts, self._base))
+        self._decoded.append(UNKNOWN if packet.dts is None else time_us(packet.dts, self._base))
         self._place.append(place)
         self._key.append(packet.is_keyframe)
 
