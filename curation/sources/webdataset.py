@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
+from curation.fetch.tars import BadTar, Kind, Member, members, read_member
 from curation.media.container import HEAD_BYTES
 from curation.outcomes import Outcome
 from curation.sources.base import Read, RowFault, SourceRow, printable
@@ -18,7 +19,6 @@ from curation.sources.samples import paired
 from curation.sources.settings import SourceSettings
 from curation.sources.suffixes import SUFFIXES, begins_as_media
 from curation.sources.text import decode_text
-from curation.tars import BadTar, Kind, Member, members, read_member
 
 MAX_TEXT_BYTES = 1 << 20
 WORDS = (".txt", ".json")
