@@ -19,7 +19,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from bench.result import Goal, Result, Row
-from curation.home import Home
+from curation.home.folder import Home
 from curation.ledger.tables import ClipRow, DecisionRow, FingerprintRow, ScoreRow, SourceEntry, Video, WindowRow
 
 TABLES = (SourceEntry, Video, WindowRow, ScoreRow, DecisionRow, ClipRow, FingerprintRow)
@@ -114,13 +114,13 @@ def victim() -> None:
     from curation.decide.apply import decide_all
     from curation.dedup.ledger import mark_duplicates
     from curation.fetch.settings import FetchSettings
-    from curation.ingest import fetch_video, register, videos_to_fetch
-    from curation.measure import measure_video, videos_to_measure
     from curation.media.sandbox import MediaWorkers
-    from curation.publish import Selection, publish_selection
-    from curation.recipe import Recipe
     from curation.scores.registry import build
+    from curation.settings.recipe import Recipe
     from curation.sources.read import iter_sources
+    from curation.steps.ingest import fetch_video, register, videos_to_fetch
+    from curation.steps.measure import measure_video, videos_to_measure
+    from curation.steps.publish import Selection, publish_selection
 
     home, table = Home(Path(sys.argv[1])), sys.argv[2]
     recipe = Recipe(fetch=FetchSettings(allow_loopback=True, retries=0))

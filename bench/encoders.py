@@ -18,17 +18,17 @@ from pathlib import Path
 import numpy as np
 
 from bench.result import Goal, Result, Row, device_name
-from curation.embeddings import EmbeddingStore
 from curation.encoders.base import best_device, half_on_gpu
 from curation.encoders.laion_clap import BATCH as SOUND_BATCH
 from curation.encoders.laion_clap import VOCABULARY, LaionClapEncoder
 from curation.encoders.open_clip import BATCH as PICTURE_BATCH
 from curation.encoders.open_clip import MODEL, OpenClipEncoder
 from curation.encoders.semantics import Semantics
+from curation.media.embeddings import EmbeddingStore
 from curation.media.settings import AnalysisSettings
 from curation.media.timeline import Timeline
 from curation.scores.base import Need
-from curation.tracks import TrackMaker
+from curation.steps.tracks import TrackMaker
 
 RATE_HZ = 16_000
 THUMBS_A_SECOND = 4

@@ -16,17 +16,17 @@ from typing import Any
 from sqlalchemy import insert
 
 from bench.result import Goal, Result, Row
+from curation.accounting.explain import explain
+from curation.accounting.funnel import funnel
 from curation.clips import clip_id
 from curation.decide.apply import decide_all
 from curation.decide.policy import Policy
-from curation.explain import explain
-from curation.funnel import funnel
 from curation.ledger.open import Ledger, open_ledger
 from curation.ledger.tables import ScoreRow, SourceEntry, Video, WindowRow
-from curation.measure import videos_to_measure
 from curation.outcomes import Outcome
-from curation.recipe import Recipe
 from curation.scores.registry import build
+from curation.settings.recipe import Recipe
+from curation.steps.measure import videos_to_measure
 
 WINDOWS_PER_VIDEO = 50
 DECIDE_GOAL_S = 60.0

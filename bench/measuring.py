@@ -18,18 +18,18 @@ from bench.analysis import bare_decode
 from bench.result import Goal, Result, Row
 from curation.clips import propose
 from curation.dedup.fingerprint import fingerprint
-from curation.home import Home
-from curation.ingest import fetch_video, register, videos_to_fetch
-from curation.measure import measure_video
+from curation.home.folder import Home
 from curation.media.analyse import analyse
 from curation.media.sandbox import MediaWorkers
 from curation.media.shots import find_shots
 from curation.media.timeline import Timeline, Window
 from curation.outcomes import Outcome
-from curation.recipe import Recipe
 from curation.scores.base import Score
 from curation.scores.registry import build
+from curation.settings.recipe import Recipe
 from curation.sources.read import iter_sources
+from curation.steps.ingest import fetch_video, register, videos_to_fetch
+from curation.steps.measure import measure_video
 from shards.errors import Unavailable
 from training.world import FilmSpec, draw, write_film
 

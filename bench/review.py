@@ -24,7 +24,7 @@ from sqlalchemy import func, insert, select
 from bench.postgres import binaries, postgres_server
 from bench.result import Goal, Result, Row
 from curation.decide.policy import Band
-from curation.home import Home
+from curation.home.folder import Home
 from curation.ledger.open import Ledger, open_ledger
 from curation.ledger.tables import ClipRow, SourceEntry, VerdictRow, Video
 from curation.media.sandbox import MediaWorkers
@@ -33,7 +33,7 @@ from curation.review.access import Accounts, add_account
 from curation.review.app import create_app
 from curation.review.media import CutMedia
 from curation.review.queue import enrol
-from curation.review.settings import ReviewSettings
+from curation.settings.review import ReviewSettings
 
 CLASSES = 20
 WANTED_MS = 50.0

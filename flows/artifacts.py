@@ -13,19 +13,19 @@ from prefect.artifacts import (
     create_table_artifact,
 )
 
+from curation.accounting.funnel import Stage
 from curation.decide.policy import Policy
-from curation.funnel import Stage
-from curation.home import Home
+from curation.home.folder import Home
 from curation.ledger.open import Ledger
 from curation.media.settings import CutSettings
 from curation.outcomes import remedy_of
 from curation.review.progress import Progress
 from curation.review.words import ENOUGH, share_between
-from curation.secrets import redacted
 from flows.report.cards import sheets
 from flows.report.data import Curve, GapCurve
 from flows.report.gather import cards, histograms
 from flows.report.picture import as_link, contact_sheet, score_picture, training_picture
+from flows.secrets import redacted
 from flows.summary import DroppedClip, NotRun
 
 MAX_ROWS = 500

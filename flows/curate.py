@@ -17,6 +17,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
+from curation.accounting.funnel import funnel
+from curation.accounting.networks import World, note, world_of
 from curation.decide.apply import Decided, decide_all
 from curation.decide.policy import Band, Policy
 from curation.decide.quota import clips_by_band, fill_classes
@@ -26,23 +28,21 @@ from curation.encoders.semantics import Semantics
 from curation.fetch.cage import CAGES
 from curation.fetch.failures import Stopped
 from curation.fetch.governor import Governor
-from curation.funnel import funnel
-from curation.home import Home, default_home
-from curation.ingest import fetch_video, register, videos_to_fetch
+from curation.home.folder import Home, default_home
 from curation.ledger.open import Ledger
-from curation.measure import measure_video, videos_to_measure
 from curation.media.sandbox import MediaWorkers
 from curation.outcomes import Outcome
-from curation.politeness import governor_of, lists_to_read_again, seconds_to_next_try
-from curation.publish import NothingToPublish, Publication, Selection, publish_selection
-from curation.published import World, note, world_of
-from curation.recipe import Recipe
 from curation.review.progress import progress
 from curation.review.queue import enrol
 from curation.scores.base import Score
 from curation.scores.registry import build
+from curation.settings.recipe import Recipe
 from curation.sources.read import iter_sources
-from curation.tracks import TrackMaker
+from curation.steps.ingest import fetch_video, register, videos_to_fetch
+from curation.steps.measure import measure_video, videos_to_measure
+from curation.steps.politeness import governor_of, lists_to_read_again, seconds_to_next_try
+from curation.steps.publish import NothingToPublish, Publication, Selection, publish_selection
+from curation.steps.tracks import TrackMaker
 from flows.artifacts import leave_cost, leave_funnel, leave_not_run, leave_queue, leave_scores, leave_sheet
 from flows.events import tell_target_reached
 from flows.parameters import Sources

@@ -11,7 +11,7 @@ from importlib.metadata import version as installed_version
 from importlib.util import find_spec
 from pathlib import Path
 
-from curation.home import Home, file_of
+from curation.home.folder import Home, file_of
 from shards.errors import ClapboardError, Unavailable
 
 LOW_DISK_GB = 5
@@ -143,7 +143,7 @@ def _server(home: Home) -> Finding:
 
 
 def _networks() -> Finding:
-    from curation.published import NETWORKS, lacks
+    from curation.accounting.networks import NETWORKS, lacks
 
     found = lacks()
     if not found:

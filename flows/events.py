@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping
 
-from curation.home import Home
+from curation.home.folder import Home
 from curation.review.progress import Progress
 from flows.server import known_server
 

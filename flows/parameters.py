@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import PlainSerializer
 
-from curation.secrets import redacted
+from flows.secrets import redacted
 
 
 def _redacted(sources: list[str]) -> list[str]:

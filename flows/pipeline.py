@@ -9,9 +9,9 @@ from pathlib import Path
 from prefect import flow
 from pydantic import BaseModel, ConfigDict, Field
 
-from curation.home import Home, default_home
-from curation.publish import Selection, clips_to_publish
-from curation.recipe import Recipe
+from curation.home.folder import Home, default_home
+from curation.settings.recipe import Recipe
+from curation.steps.publish import Selection, clips_to_publish
 from flows.curate import CurateParams, curate
 from flows.parameters import Sources
 from flows.presets import default_recipe

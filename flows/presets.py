@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from curation.published import lacks
-from curation.recipe import Recipe, load_recipe
+from curation.accounting.networks import lacks
+from curation.settings.recipe import Recipe, load_recipe
 from shards.errors import BadInput
 
 _HERE = Path(__file__).resolve().parent

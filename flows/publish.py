@@ -5,11 +5,11 @@ from pathlib import Path
 from prefect import flow
 from pydantic import BaseModel, ConfigDict, Field
 
-from curation.home import Home, default_home
+from curation.home.folder import Home, default_home
 from curation.media.sandbox import MediaWorkers
-from curation.publish import Selection, publish_selection
-from curation.recipe import Recipe
 from curation.review.progress import progress
+from curation.settings.recipe import Recipe
+from curation.steps.publish import Selection, publish_selection
 from flows.artifacts import leave_dropped, leave_queue
 from flows.events import tell_published
 from flows.presets import default_recipe

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from curation.home import Home
-from curation.recipe import Recipe
+from curation.home.folder import Home
+from curation.settings.recipe import Recipe
 from curation.sources.read import is_path
 from flows.cli.show import bars
 from flows.progress import listening

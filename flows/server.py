@@ -18,7 +18,7 @@ from functools import partial
 from http.client import HTTPException
 from pathlib import Path
 
-from curation.home import Home
+from curation.home.folder import Home
 from flows.keeper import kept
 from shards.errors import BadInput, ClapboardError, Unavailable
 from shards.files import write_atomic

@@ -7,7 +7,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
-from curation.home import Home, default_home
+from curation.home.folder import Home, default_home
 from flows.artifacts import leave_curves, leave_probe
 from flows.progress import Step
 from flows.report.data import Curve, GapCurve

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from bench.page import benchmarks
 from curation.outcomes import Outcome
-from curation.recipe import Recipe
+from curation.settings.recipe import Recipe
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 

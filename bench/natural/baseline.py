@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.natural.frames import decoded
 from curation.media.container import open_media
-from curation.media.decode import Kind, decoded, frame_time_us
+from curation.media.decode import Kind, frame_time_us
 
 WIDTH, HEIGHT, CELLS_X, CELLS_Y = 96, 54, 8, 6
 CLOCK_HZ, LAGS, NEAR = 50, 50, 3

@@ -25,8 +25,8 @@ from curation.media.failures import MediaFailure
 from curation.media.look import look
 from curation.media.shots import find_shots
 from curation.media.timeline import Timeline, Window
-from curation.recipe import Recipe
 from curation.scores.registry import build
+from curation.settings.recipe import Recipe
 
 GOAL_COLUMN = "p_in_sync"
 """The column that the goals are about."""

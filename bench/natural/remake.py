@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.natural.frames import decoded
 from bench.natural.remux import Extent, Track, extent, own_picture, own_sound, write
 from curation.media.analyse import analyse
 from curation.media.container import open_media
-from curation.media.decode import Kind, decoded, frame_time_us
+from curation.media.decode import Kind, frame_time_us
 from curation.media.settings import AnalysisSettings
 
 RATE_HZ = 48_000

@@ -21,11 +21,11 @@ from curation.clips import Span
 from curation.decide.correction import constant_offset_s, corrected
 from curation.decide.merging import Judged, clips_of
 from curation.decide.policy import Band, Policy, decide
-from curation.judged import answered_spans, keep_as_judged
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, DecisionRow, ScoreRow, SourceEntry, Video, WindowRow
 from curation.ledger.upsert import append, upsert
 from curation.outcomes import Outcome
+from curation.verdicts.judged import answered_spans, keep_as_judged
 
 # Whole-ledger reads take plain rows: mapped objects would cost several times as much as all the rest.
 WINDOW, SCORE, SOURCE = WindowRow.__table__, ScoreRow.__table__, SourceEntry.__table__

@@ -6,7 +6,7 @@ from curation.decide.policy import Band
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, ReviewRow, SourceEntry, VerdictRow
 from curation.outcomes import Outcome
-from curation.review.verdicts import Verdict
+from curation.verdicts.answers import Verdict
 
 
 def fill_classes(ledger: Ledger, *, most: int) -> int:

@@ -14,10 +14,10 @@ from curation.decide.odds import Odds, probability
 from curation.decide.policy import IGNORED, Policy, Wanted
 from curation.ledger.open import Ledger
 from curation.ledger.tables import CalibrationRow, ClipRow, JudgedRow, ReviewRow, SourceEntry, VerdictRow
-from curation.review.verdicts import Verdict
 from curation.scores.base import Evidence
 from curation.scores.synchrony.posterior import IN_SYNC_S
 from curation.scores.trends import columns_of, trends, versions
+from curation.verdicts.answers import Verdict
 from shards.errors import BadInput
 
 FITTED = frozenset(Odds.model_fields)

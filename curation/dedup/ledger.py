@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 from curation.dedup.fingerprint import VERSION, Fingerprint, fingerprint
 from curation.dedup.groups import Item, copies
 from curation.dedup.match import DedupSettings
-from curation.judged import accepted, left_out
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, FingerprintRow, Video
 from curation.ledger.upsert import upsert
 from curation.media.failures import MediaFailure
 from curation.media.timeline import Timeline
 from curation.sources.base import video_id as id_of
+from curation.verdicts.judged import accepted, left_out
 
 SOURCE = "source"
 PIECE_US = 3_000_000

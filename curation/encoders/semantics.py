@@ -10,9 +10,9 @@ from importlib.util import find_spec
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.embeddings import Track
 from curation.encoders.base import AudioTextEncoder, Embeddings, ImageTextEncoder
 from curation.encoders.settings import ImageModel, SemanticSettings, SoundModel
+from curation.media.embeddings import Track
 from curation.media.timeline import Timeline
 from shards.errors import Unavailable
 from shards.weights import noted_digest, require

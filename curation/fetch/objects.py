@@ -12,9 +12,9 @@ from curation.fetch.classify import classify
 from curation.fetch.failures import FetchFailure
 from curation.fetch.settings import FetchSettings
 from curation.fetch.site import Fetched, SiteFacts, fetched
+from curation.fetch.tars import BadTar, Kind, Member, members
 from curation.fetch.watch import check_media
 from curation.outcomes import Outcome
-from curation.tars import BadTar, Kind, Member, members
 from shards.errors import Unavailable
 
 STORES = {"s3": "clapboard[s3]", "gs": "gcsfs", "az": "adlfs"}

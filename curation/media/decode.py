@@ -66,26 +66,6 @@ class Decoder:
         return frames
 
 
-def decoded(media: OpenMedia, *, one_picture: bool = False) -> Iterator[tuple[Kind, Any]]:
-    """Every frame of both tracks with its own stamp, as the decoders give them; `timed` puts them on one clock.
-
-    With `one_picture`, the sound and the first picture alone: the other pictures are read, but not decoded.
-
-    Raises:
-        MediaFailure: the container breaks off (TRUNCATED) or a decoder gives up (DECODE_FAILED).
-    """
-    decoder, seen = Decoder(), False
-    for kind, packet in packets(media):
-        if kind is Kind.PICTURE and seen:
-            continue
-        frames = decoder.frames(kind, packet) or []
-        for frame in frames:
-            if kind is Kind.PICTURE:
-                media.sight.see(frame)
-            yield kind, frame
-        seen = one_picture and (seen or (kind is Kind.PICTURE and bool(frames)))
-
-
 def frame_rate(media: OpenMedia, clock: Clock) -> Fraction:
     """Pictures a second: what the header says if the stamps do not say otherwise, which are coarser, but true."""
     said = media.video.average_rate or media.video.guessed_rate

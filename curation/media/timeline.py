@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.embeddings import Track
+from curation.media.embeddings import Track
 
 if TYPE_CHECKING:
     from curation.media.look import Frames

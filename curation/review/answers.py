@@ -11,9 +11,9 @@ from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, ReviewRow, VerdictRow
 from curation.review.clock import now_in_ms
 from curation.review.queue import take
-from curation.review.settings import ReviewSettings
 from curation.review.standings import add_verdict, hold_row, review_row, row_of
-from curation.review.verdicts import Answer, Edits, NotYours, RejectReason, Role, State, UnknownClip, Verdict
+from curation.settings.review import ReviewSettings
+from curation.verdicts.answers import Answer, Edits, NotYours, RejectReason, Role, State, UnknownClip, Verdict
 from shards.errors import BadInput
 from shards.words import printable
 

@@ -31,8 +31,8 @@ from curation.review.messages import (
 )
 from curation.review.progress import Enough, Progress, progress
 from curation.review.queue import claim, hold, items, let_go
-from curation.review.settings import ReviewSettings
-from curation.review.verdicts import UnknownClip, Verdict
+from curation.settings.review import ReviewSettings
+from curation.verdicts.answers import UnknownClip, Verdict
 
 MOST_AT_ONCE = 8
 LONG_QUEUE, STALE_S = 2000, 1.0

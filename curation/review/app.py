@@ -27,8 +27,8 @@ from curation.review.numbers import numbers
 from curation.review.plots import daily_svg, share_svg
 from curation.review.progress import Progress
 from curation.review.security import ENTER_PATH, SIGN_IN_PATH, let_in, locked, problem, protect
-from curation.review.settings import ReviewSettings
-from curation.review.verdicts import NotYours, UnknownClip
+from curation.settings.review import ReviewSettings
+from curation.verdicts.answers import NotYours, UnknownClip
 from shards.errors import BadInput
 
 MEDIA_ANSWERS: dict[int | str, dict[str, Any]] = PROBLEMS | {

@@ -19,8 +19,8 @@ from curation.ledger.tables import ClipRow, VerdictRow
 from curation.review.label_studio_results import CHOICE, LABEL_CONFIG, Said, choice, results, said
 from curation.review.queue import Item, flagged
 from curation.review.records import Record, record_of, sentence, take_in
-from curation.review.settings import ReviewSettings
-from curation.review.verdicts import DECIDING, Given, RejectReason, Role, Verdict, still_said
+from curation.settings.review import ReviewSettings
+from curation.verdicts.answers import DECIDING, Given, RejectReason, Role, Verdict, still_said
 from shards.errors import BadInput
 from shards.files import write_atomic
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from curation.review.media import REACH_US
-from curation.review.verdicts import RejectReason, Verdict
+from curation.verdicts.answers import RejectReason, Verdict
 
 CHOICE, REASON, CLASS, CAPTION, PARTS, LATE = "verdict", "reason", "label", "caption", "parts", "sound_late_ms"
 KEEP = "keep"

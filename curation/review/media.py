@@ -10,8 +10,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
 
-from curation.cutting import Span, cut_files, cut_span
-from curation.home import Home
+from curation.home.cutting import Span, cut_files, cut_span
+from curation.home.folder import Home
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, Video
 from curation.media.failures import MediaFailure

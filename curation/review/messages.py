@@ -9,8 +9,8 @@ from curation.review import words
 from curation.review.media import REACH_US
 from curation.review.progress import Progress
 from curation.review.queue import Item
-from curation.review.verdicts import Answer, Edits, RejectReason, State, Verdict
 from curation.review.where import where_of
+from curation.verdicts.answers import Answer, Edits, RejectReason, State, Verdict
 
 LONGEST_WORDS = 400
 MOST_PARTS = 8

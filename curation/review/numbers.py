@@ -10,13 +10,13 @@ from statistics import median
 import numpy as np
 from sqlalchemy import select
 
+from curation.accounting.funnel import Stage, funnel
 from curation.decide.calibrate import Interval, wilson
-from curation.funnel import Stage, funnel
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ReviewRow, VerdictRow
 from curation.review.progress import Progress, progress
-from curation.review.settings import ReviewSettings
-from curation.review.verdicts import DECIDING, Given, RejectReason, Role, Verdict, still_said
+from curation.settings.review import ReviewSettings
+from curation.verdicts.answers import DECIDING, Given, RejectReason, Role, Verdict, still_said
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from sqlalchemy import Select, func, select
 
 from curation.decide.calibrate import Interval, wilson
 from curation.decide.policy import Band
-from curation.judged import left_out
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, ReviewRow, SourceEntry, VerdictRow, Video
-from curation.review.settings import ReviewSettings
-from curation.review.verdicts import OPEN, State, Verdict
+from curation.settings.review import ReviewSettings
+from curation.verdicts.answers import OPEN, State, Verdict
+from curation.verdicts.judged import left_out
 
 
 class Enough(StrEnum):

@@ -19,9 +19,9 @@ from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, ReviewRow, SourceEntry, VerdictRow, Video
 from curation.outcomes import Outcome
 from curation.review.clock import now_in_ms
-from curation.review.settings import LONGEST_LEASE_S, ReviewSettings
 from curation.review.targets import deficits, reorder
-from curation.review.verdicts import DECIDING, OPEN, State, UnknownClip, Verdict
+from curation.settings.review import LONGEST_LEASE_S, ReviewSettings
+from curation.verdicts.answers import DECIDING, OPEN, State, UnknownClip, Verdict
 
 CANDIDATES = 16
 

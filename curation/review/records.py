@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, VerdictRow
 from curation.review.answers import check, check_parts
-from curation.review.settings import ReviewSettings
 from curation.review.standings import add_verdict, review_row
-from curation.review.verdicts import Answer, Edits, RejectReason, Role, Verdict
+from curation.settings.review import ReviewSettings
+from curation.verdicts.answers import Answer, Edits, RejectReason, Role, Verdict
 from shards.errors import BadInput
 
 

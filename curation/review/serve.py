@@ -12,10 +12,9 @@ from urllib.parse import urlencode
 import uvicorn
 from fastapi import FastAPI
 
-from curation.home import Home
+from curation.home.folder import Home
 from curation.ledger.open import Ledger
 from curation.media.sandbox import MediaWorkers
-from curation.recipe import Recipe
 from curation.review.access import Access, Accounts, OneTimeLink, TrustedProxy, account_names
 from curation.review.app import NEXT_COMMANDS, create_app
 from curation.review.hosts import LOOPBACK_NAMES, host_of, names_of_this_machine
@@ -23,6 +22,7 @@ from curation.review.media import CutMedia
 from curation.review.progress import Progress
 from curation.review.queue import enrol
 from curation.review.security import ENTER_PATH
+from curation.settings.recipe import Recipe
 from shards.errors import BadInput
 
 LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")

@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 
 from curation.ledger.tables import ClipRow, ReviewRow, SourceEntry, VerdictRow
 from curation.review.queue import lot_of
-from curation.review.settings import ReviewSettings
 from curation.review.targets import deficit, reorder, value_of_row
-from curation.review.verdicts import Answer, Given, Role, State, Verdict, standing
+from curation.settings.review import ReviewSettings
+from curation.verdicts.answers import Answer, Given, Role, State, Verdict, standing
 
 DISPUTE_VALUE = 10.0
 """Above all values there are: a disagreement is settled before anything else is asked."""

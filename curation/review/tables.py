@@ -13,8 +13,8 @@ from sqlalchemy import select
 from curation.ledger.open import Ledger
 from curation.ledger.tables import VerdictRow
 from curation.review.records import COLUMNS, Record, record_of, sentence, take_in
-from curation.review.settings import ReviewSettings
 from curation.review.spreadsheets import bare, guarded, number, read_as_saved
+from curation.settings.review import ReviewSettings
 from shards.errors import BadInput
 from shards.files import write_atomic
 

@@ -6,10 +6,10 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from curation.decide.asking import combined
-from curation.judged import accepted, left_out
 from curation.ledger.tables import ReviewRow
-from curation.review.settings import ReviewSettings
-from curation.review.verdicts import State
+from curation.settings.review import ReviewSettings
+from curation.verdicts.answers import State
+from curation.verdicts.judged import accepted, left_out
 
 DEFICIT_STEP = 0.05
 """A class is put into a new order only when what it lacks has changed by so much."""

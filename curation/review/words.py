@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from curation.outcomes import Outcome
 from curation.review.progress import Enough
-from curation.review.verdicts import RejectReason
 from curation.review.where import COLUMNS, Where, where_of
+from curation.verdicts.answers import RejectReason
 
 WHY: dict[Outcome, str] = {
     Outcome.WEAK_SYNC: "Sound and motion agree, but not surely.",

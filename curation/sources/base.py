@@ -100,6 +100,6 @@ def is_web(link: str) -> bool:
     return link.lower().startswith(WEB)
 
 
-def printable(text: str) -> str:
+def surrogates_escaped(text: str) -> str:
     """Text that can be stored and shown: bytes that were no UTF-8 as escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

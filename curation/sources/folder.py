@@ -11,7 +11,7 @@ from pathlib import Path
 
 from curation.media.container import HEAD_BYTES
 from curation.outcomes import Outcome
-from curation.sources.base import Read, RowFault, SourceRow, printable
+from curation.sources.base import Read, RowFault, SourceRow, surrogates_escaped
 from curation.sources.settings import SourceSettings
 from curation.sources.suffixes import ARCHIVES, SUFFIXES, UNFINISHED, begins_as_media
 
@@ -29,7 +29,7 @@ def read_folder(folder: Path, settings: SourceSettings) -> Read:
     for path, wrong in sorted(_found(folder, settings), key=lambda one: one[0]):
         number += 1
         if wrong:
-            yield RowFault(printable(str(folder)), number, wrong[0], printable(f"{path}: {wrong[1]}"))
+            yield RowFault(surrogates_escaped(str(folder)), number, wrong[0], surrogates_escaped(f"{path}: {wrong[1]}"))
         else:
             yield _row(path, label=path.parent.name if path.parent != folder else "", table=str(folder), number=number)
     if not number:
@@ -40,7 +40,7 @@ def read_file(file: Path) -> Read:
     """One media file."""
     if file.suffix.lower() in ARCHIVES and file.is_file() and not begins_as_media(_head(file)):
         detail = f"{file}: {PACKED}"
-        yield RowFault(printable(str(file)), 1, Outcome.NOT_A_VIDEO, printable(detail))
+        yield RowFault(surrogates_escaped(str(file)), 1, Outcome.NOT_A_VIDEO, surrogates_escaped(detail))
         return
     yield _row(file, label="", table=str(file), number=1)
 
@@ -110,8 +110,9 @@ def _head(path: Path) -> bytes:
 
 
 def _row(path: Path, *, label: str, table: str, number: int) -> SourceRow | RowFault:
-    if str(path) != (shown := printable(str(path))):
-        return RowFault(printable(table), number, Outcome.BAD_ENCODING, f"the file's name is not UTF-8: {shown}")
+    if str(path) != (shown := surrogates_escaped(str(path))):
+        detail = f"the file's name is not UTF-8: {shown}"
+        return RowFault(surrogates_escaped(table), number, Outcome.BAD_ENCODING, detail)
     return SourceRow(
         link=None,
         path=path.resolve(),

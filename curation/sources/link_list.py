@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from curation.outcomes import Outcome
-from curation.sources.base import Read, RowFault, is_web, printable
+from curation.sources.base import Read, RowFault, is_web, surrogates_escaped
 from curation.sources.identity import YOUTUBE_ID, youtube_link
 from curation.sources.rows import row_of
 from curation.sources.settings import SourceSettings
@@ -39,6 +39,6 @@ def _fields(said: str, file: Path) -> dict[str, str]:
     if "://" in said:
         return {"url": _COMMENT.sub("", said)}
     # A file of such a name comes first: it is what whoever wrote the list sees beside it.
-    if YOUTUBE_ID.fullmatch(said) and not (file.parent / printable(said)).exists():
+    if YOUTUBE_ID.fullmatch(said) and not (file.parent / surrogates_escaped(said)).exists():
         return {"url": youtube_link(said)}
     return {"path": said}

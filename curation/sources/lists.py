@@ -9,7 +9,7 @@ from curation.fetch.failures import FetchFailure
 from curation.fetch.governor import Governor
 from curation.fetch.listing import SEARCH, entries, files_at
 from curation.fetch.settings import FetchSettings
-from curation.sources.base import Read, RowFault, SourceRow, printable
+from curation.sources.base import Read, RowFault, SourceRow, surrogates_escaped
 from curation.sources.identity import without_fragment
 from curation.sources.suffixes import SUFFIXES
 
@@ -83,14 +83,14 @@ def _row(
     try:
         check_link(link, allow_loopback=fetch.allow_loopback)
     except FetchFailure as failure:
-        return RowFault(table, number, failure.outcome, printable(f"{link}: {failure.detail}"))
+        return RowFault(table, number, failure.outcome, surrogates_escaped(f"{link}: {failure.detail}"))
     return SourceRow(
         link=without_fragment(link),
         path=None,
         start_us=None,
         end_us=None,
-        caption=printable(caption),
-        label=printable(label),
+        caption=surrogates_escaped(caption),
+        label=surrogates_escaped(label),
         licence="",
         table=table,
         row=number,

@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 from curation.fetch.objects import STORES, is_object, store
 from curation.outcomes import Outcome
-from curation.sources.base import Read, RowFault, SourceRow, printable
+from curation.sources.base import Read, RowFault, SourceRow, surrogates_escaped
 from curation.sources.lists import folder_of
 from curation.sources.suffixes import SUFFIXES
 
@@ -38,7 +38,7 @@ def read_objects(prefix: str, *, most: int) -> Read:
             start_us=None,
             end_us=None,
             caption="",
-            label=printable(folder_of(name, place)),
+            label=surrogates_escaped(folder_of(name, place)),
             licence="",
             table=prefix,
             row=number,

@@ -12,7 +12,7 @@ from typing import Any
 
 from curation.media.process import Confined
 from curation.outcomes import Outcome
-from curation.sources.base import Read, RowFault, printable
+from curation.sources.base import Read, RowFault, surrogates_escaped
 from curation.sources.rows import columns_of, row_of
 from curation.sources.settings import SourceSettings
 
@@ -32,10 +32,10 @@ def read_parquet(file: Path, settings: SourceSettings) -> Read:
                 yield row_of(one["row"], file, number, names)
             elif "columns" in one:
                 detail = f"its columns are: {', '.join(one['columns'])}"
-                yield RowFault(str(file), 0, Outcome.MISSING_COLUMN, printable(detail)[:500])
+                yield RowFault(str(file), 0, Outcome.MISSING_COLUMN, surrogates_escaped(detail)[:500])
             else:
                 what = "it breaks off" if number else "it is no parquet file that can be read"
-                detail = printable(f"{what}: {one['fault']}")[:300]
+                detail = surrogates_escaped(f"{what}: {one['fault']}")[:300]
                 yield RowFault(str(file), number + bool(number), Outcome.BAD_LINE, detail)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.outcomes import Outcome
-from curation.sources.base import RowFault, SourceRow, is_web, printable
+from curation.sources.base import RowFault, SourceRow, is_web, surrogates_escaped
 from curation.sources.cells import CellError, first_filled, text_of
 from curation.sources.identity import without_fragment
 
@@ -49,7 +49,7 @@ def row_of(
     """The row of a line's fields, by lower-case column name; paths are relative to the folder of `file`."""
 
     def fault(outcome: Outcome, detail: str) -> RowFault:
-        return RowFault(str(file), number, outcome, printable(detail))
+        return RowFault(str(file), number, outcome, surrogates_escaped(detail))
 
     try:
         text, notes = _texts(fields, names)

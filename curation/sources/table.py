@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from curation.outcomes import Outcome
-from curation.sources.base import Read, RowFault, SourceRow, printable
+from curation.sources.base import Read, RowFault, SourceRow, surrogates_escaped
 from curation.sources.cells import by_column
 from curation.sources.records import BadRecord, Cells, Record, records
 from curation.sources.rows import columns_of, has_undecoded, row_of
@@ -58,7 +58,7 @@ def read_csv(file: Path, settings: SourceSettings) -> Read:
         # UTF-16 without a mark is UTF-8 with a NUL behind every letter.
         outcome = Outcome.BAD_ENCODING if has_undecoded(said) or "\0" in said else Outcome.MISSING_COLUMN
         yield RowFault(
-            str(file), 0, outcome, printable(f"its columns are: {', '.join(header.columns) or 'none'}")[:500]
+            str(file), 0, outcome, surrogates_escaped(f"its columns are: {', '.join(header.columns) or 'none'}")[:500]
         )
         return
     with open_text(file) as text:

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
+from curation.fetch.tars import BadTar, Kind, Member, members, read_member
 from curation.media.container import HEAD_BYTES
 from curation.outcomes import Outcome
-from curation.sources.base import Read, RowFault, SourceRow, printable
+from curation.sources.base import Read, RowFault, SourceRow, surrogates_escaped
 from curation.sources.rows import NAMES, columns_of, row_of
 from curation.sources.samples import paired
 from curation.sources.settings import SourceSettings
 from curation.sources.suffixes import SUFFIXES, begins_as_media
 from curation.sources.text import decode_text
-from curation.tars import BadTar, Kind, Member, members, read_member
 
 MAX_TEXT_BYTES = 1 << 20
 WORDS = (".txt", ".json")
@@ -37,7 +37,7 @@ def read_webdataset(file: Path, settings: SourceSettings) -> Read:
             yield _row(tar, [words[one] for one in pairs[name]], video, file, names)
     if found.videos:
         for name in alone:
-            detail = f"no video of this tar goes with {printable(name)}"
+            detail = f"no video of this tar goes with {surrogates_escaped(name)}"
             yield RowFault(str(file), words[name].number, Outcome.FILE_MISSING, detail)
     elif not found.broken:
         yield RowFault(str(file), 0, Outcome.FILE_MISSING, "no sample of it holds a video")
@@ -60,11 +60,11 @@ class _Contents:
                 place = tar.tell()
                 if wrong := self._take(tar, member):
                     outcome, detail = wrong
-                    yield RowFault(table, number, outcome, printable(f"{member.name}: {detail}"))
+                    yield RowFault(table, number, outcome, surrogates_escaped(f"{member.name}: {detail}"))
                 tar.seek(place)
         except (BadTar, OSError) as error:
             self.broken = True
-            yield RowFault(table, number + 1, Outcome.BAD_LINE, printable(f"it is no whole tar: {error}"))
+            yield RowFault(table, number + 1, Outcome.BAD_LINE, surrogates_escaped(f"it is no whole tar: {error}"))
 
     def _take(self, tar: BinaryIO, member: Member) -> tuple[Outcome, str] | None:
         suffix = _suffix(member.name)
@@ -88,8 +88,8 @@ class _Contents:
 def _row(
     tar: BinaryIO, words: Iterable[Member], video: Member, file: Path, names: dict[str, tuple[str, ...]]
 ) -> SourceRow | RowFault:
-    if printable(video.name) != video.name:
-        detail = f"its name is not UTF-8: {printable(video.name)}"
+    if surrogates_escaped(video.name) != video.name:
+        detail = f"its name is not UTF-8: {surrogates_escaped(video.name)}"
         return RowFault(str(file), video.number, Outcome.BAD_ENCODING, detail)
     told, notes = _told(tar, words)
     # Where the video was found once is not where it is fetched from now.
@@ -98,7 +98,7 @@ def _row(
     row = row_of(fields | {NAMES["path"][0]: file.name}, file, video.number, names | {"path": NAMES["path"]})
     if isinstance(row, RowFault):
         return row
-    return replace(row, member=video.name, note="; ".join(filter(None, [row.note, *map(printable, notes)])))
+    return replace(row, member=video.name, note="; ".join(filter(None, [row.note, *map(surrogates_escaped, notes)])))
 
 
 def _told(tar: BinaryIO, words: Iterable[Member]) -> tuple[dict[str, Any], list[str]]:

@@ -9,7 +9,7 @@ import typer
 from flows.cli.options import HomeOption, JsonOption, RecipeOption, home_of, recipe_of
 
 if TYPE_CHECKING:
-    from curation.home import Home
+    from curation.home.folder import Home
     from flows.summary import CurateSummary, DroppedClip
 
 
@@ -81,7 +81,7 @@ def score(
     json: JsonOption = False,
 ) -> None:
     """Score whole files: how much they move, how loud they are, how well sound and motion agree."""
-    from curation.score_files import score_files
+    from curation.scores.files import score_files
     from flows.cli.scores import score_table
     from flows.cli.show import print_json, progress, table
 
@@ -107,8 +107,8 @@ def explain(
     """The full story of one item, from its link to its decision."""
     import yaml
 
-    from curation.explain import explain as story_of
-    from curation.explain import scores_of_clips
+    from curation.accounting.explain import explain as story_of
+    from curation.accounting.explain import scores_of_clips
     from flows.cli.scores import in_short
     from flows.cli.show import print_json
 
@@ -171,7 +171,7 @@ def takedown(
     """Remove a video for good: its files, its scores, its clips in every snapshot. It is never fetched again."""
     from dataclasses import asdict
 
-    from curation.takedown import take_down
+    from curation.home.takedown import take_down
     from flows.cli.show import print_json
 
     place = home_of(home)
@@ -205,7 +205,7 @@ def funnel(
         return
     from dataclasses import asdict
 
-    from curation.funnel import funnel as stages_of
+    from curation.accounting.funnel import funnel as stages_of
     from flows.cli.show import print_json
 
     with place.ledger(must_exist=True) as ledger:
@@ -216,7 +216,7 @@ def funnel(
 def _show_lines(home: "Home", *, json: bool) -> None:
     from dataclasses import asdict
 
-    from curation.told import told_lines
+    from curation.accounting.lines import told_lines
     from flows.cli.show import print_json, visible
 
     with home.ledger(must_exist=True) as ledger:
@@ -230,11 +230,11 @@ def _show_lines(home: "Home", *, json: bool) -> None:
 
 def show_funnel(home: Path) -> None:
     """Print a home's funnel with the remedy of each loss, and what decided."""
-    from curation.funnel import funnel as stages_of
-    from curation.home import Home
+    from curation.accounting.funnel import funnel as stages_of
+    from curation.accounting.lines import count_told
+    from curation.accounting.networks import noted
+    from curation.home.folder import Home
     from curation.outcomes import remedy_of
-    from curation.published import noted
-    from curation.told import count_told
     from flows.cli.show import table
 
     with Home(home).ledger(must_exist=True) as ledger:
@@ -255,7 +255,7 @@ def show_funnel(home: Path) -> None:
 
 def _say_default() -> None:
     """Which recipe it is that nobody named, where that depends on the machine."""
-    from curation.published import NETWORKS
+    from curation.accounting.networks import NETWORKS
     from flows.presets import default_preset
 
     if default_preset() == "published":

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from curation.home import Home
-    from curation.recipe import Recipe
+    from curation.home.folder import Home
+    from curation.settings.recipe import Recipe
 
 HomeOption = Annotated[
     Path | None,
@@ -24,14 +24,14 @@ RecipeOption = Annotated[
 
 def home_of(option: Path | None) -> "Home":
     """The home that was named, or the default one."""
-    from curation.home import Home, default_home
+    from curation.home.folder import Home, default_home
 
     return Home((option or default_home()).absolute())
 
 
 def recipe_of(option: str | None) -> "Recipe":
     """The recipe that was named (a file or a preset), or the default one."""
-    from curation.recipe import load_recipe
+    from curation.settings.recipe import load_recipe
     from flows.presets import default_recipe, preset_path
 
     if not option:

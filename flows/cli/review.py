@@ -11,7 +11,7 @@ import typer
 from flows.cli.options import HomeOption, JsonOption, RecipeOption, home_of, recipe_of
 
 if TYPE_CHECKING:
-    from curation.home import Home
+    from curation.home.folder import Home
     from curation.review.progress import Progress
 
 app = typer.Typer(no_args_is_help=True, help="Look at flagged clips and say yes or no.")
@@ -59,7 +59,7 @@ def list_(
 def accept(clips: ClipArgument, home: HomeOption = None, reviewer: ReviewerOption = "") -> None:
     """Say yes to clips: they go into the next `curated` snapshot."""
     from curation.review.answers import record
-    from curation.review.verdicts import Verdict
+    from curation.verdicts.answers import Verdict
 
     with home_of(home).ledger() as ledger:
         record(ledger, clips, Verdict.ACCEPT, reviewer=reviewer or getpass.getuser())
@@ -75,7 +75,7 @@ def reject(
 ) -> None:
     """Say no to clips, with a reason."""
     from curation.review.answers import record
-    from curation.review.verdicts import RejectReason, Verdict
+    from curation.verdicts.answers import RejectReason, Verdict
     from shards.errors import BadInput
 
     if reason not in set(RejectReason):

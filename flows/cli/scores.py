@@ -31,7 +31,7 @@ def in_short(story: Row, scores: Mapping[str, Row]) -> list[str]:
     """What a story of `clapboard explain` says of the timing: a line a clip, or a window where no clip came of it.
 
     Args:
-        story: as `curation.explain.explain` tells it.
+        story: as `curation.accounting.explain.explain` tells it.
         scores: those of its clips, by id.
     """
     clips = [one | {"scores": scores[one["id"]]} for one in story["clips"] if one["current"]]

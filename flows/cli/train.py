@@ -11,7 +11,7 @@ from shards.errors import BadInput
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from curation.home import Home
+    from curation.home.folder import Home
     from flows.summary import TrainSummary
     from training.settings.config import TrainConfig
 

@@ -13,7 +13,7 @@ from curation.ledger.tables import DecisionRow, SourceEntry, Video, WindowRow
 from curation.outcomes import Outcome
 from curation.review.answers import record
 from curation.review.queue import flagged
-from curation.review.verdicts import RejectReason, Verdict
+from curation.verdicts.answers import RejectReason, Verdict
 from flows.demo.cast import Defect
 from flows.demo.planted import Planted
 

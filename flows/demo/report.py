@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from curation.funnel import funnel
-from curation.home import Home
+from curation.accounting.funnel import funnel
+from curation.home.folder import Home
 from curation.outcomes import Outcome
-from curation.recipe import Recipe
+from curation.settings.recipe import Recipe
 from flows.demo.answers import Judged
 from flows.report.data import Curve, Output, ProbeRow, Report, Timing, TruthRow
 from flows.report.gather import cards, histograms, versions

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import typer
 
-from curation.home import Home
-from curation.recipe import Recipe, load_recipe
+from curation.home.folder import Home
+from curation.settings.recipe import Recipe, load_recipe
 from flows.demo.answers import Answered, Judged, answer_queue, judge, links_of
 from flows.demo.loopback import is_free, serve_folder
 from flows.demo.planted import Planted, plant, write_sources

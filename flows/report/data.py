@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from curation.accounting.funnel import Stage
 from curation.decide.policy import Band
-from curation.funnel import Stage
 from curation.outcomes import Outcome
-from curation.review.verdicts import Verdict
 from curation.review.where import Where, where_of
 from curation.review.words import synchrony
+from curation.verdicts.answers import Verdict
 from flows.summary import NotRun
 
 
@@ -151,7 +151,7 @@ class Report:
     Attributes:
         title, subtitle: the page's head.
         made_with: versions, by name.
-        funnel: the stages as `curation.funnel.funnel` gives them.
+        funnel: the stages as `curation.accounting.funnel.funnel` gives them.
         published: clips in the snapshot; None where nothing was published.
         decided: whether published networks or signal scores alone decided, in words.
         not_run: what this machine could not do, and the command that mends it.

@@ -8,9 +8,9 @@ from pathlib import Path
 from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session
 
-from curation.cutting import Span, cut_files
 from curation.decide.policy import Band, Policy
-from curation.home import Home
+from curation.home.cutting import Span, cut_files
+from curation.home.folder import Home
 from curation.ledger.open import Ledger
 from curation.ledger.tables import (
     ClipRow,
@@ -24,8 +24,8 @@ from curation.ledger.tables import (
 )
 from curation.media.settings import CutSettings
 from curation.outcomes import Outcome
-from curation.review.verdicts import Verdict
 from curation.review.where import COLUMNS as PLACE_COLUMNS
+from curation.verdicts.answers import Verdict
 from flows.report.data import ClipCard, Histogram, Threshold
 
 REJECTS_SHOWN = 12

@@ -12,8 +12,8 @@ from urllib.parse import quote
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from curation.accounting.funnel import Stage
 from curation.decide.policy import Band
-from curation.funnel import Stage
 from curation.review.where import COLUMNS as PLACE_COLUMNS
 from curation.review.words import web_link
 from flows.report import plots

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from curation.decide.policy import Band
-from curation.secrets import redacted
 from flows.report.cards import Card
 from flows.report.data import Curve, GapCurve, Histogram
 from flows.report.plots import HEIGHT, WIDTH, gap_curve, histogram, loss_curve
 from flows.report.words import words
+from flows.secrets import redacted
 
 _TITLE, _STRIP = 26, 300
 _STYLE = """

@@ -11,8 +11,8 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from curation.accounting.funnel import Stage
 from curation.decide.policy import Band
-from curation.funnel import Stage
 from flows.report.data import Curve, GapCurve, Histogram, ProbeRow, Threshold
 from flows.report.words import number, ordered, tone, words
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from markupsafe import Markup, escape
 
-from curation.funnel import Stage
+from curation.accounting.funnel import Stage
 from curation.outcomes import Outcome, remedy_of
 
 

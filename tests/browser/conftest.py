@@ -10,7 +10,7 @@ import pytest
 
 from curation.clips import clip_id
 from curation.decide.policy import Band
-from curation.home import Home
+from curation.home.folder import Home
 from curation.ledger.tables import ClipRow, SourceEntry, Video
 from training.world import FilmSpec, draw, write_film
 

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from bench.postgres import binaries, postgres_server
 from curation.decide.policy import Band
-from curation.home import Home
+from curation.home.folder import Home
 from curation.ledger.open import open_ledger
 from curation.ledger.tables import ClipRow, SourceEntry, Video
 from curation.media.sandbox import MediaWorkers
@@ -21,7 +21,7 @@ from curation.review.access import OneTimeLink
 from curation.review.app import create_app
 from curation.review.media import CutMedia
 from curation.review.queue import enrol
-from curation.review.settings import ReviewSettings
+from curation.settings.review import ReviewSettings
 
 TOKEN = "a-token-of-this-test"
 BASE = "http://127.0.0.1"

@@ -18,10 +18,10 @@ from curation.ledger.tables import ClipRow, SourceEntry, Video
 from curation.outcomes import Outcome
 from curation.review.answers import answer, record
 from curation.review.queue import enrol
-from curation.review.settings import ReviewSettings
-from curation.review.verdicts import Answer, Edits, RejectReason, Verdict
 from curation.scores.sync import SyncScore
 from curation.scores.trends import versions
+from curation.settings.review import ReviewSettings
+from curation.verdicts.answers import Answer, Edits, RejectReason, Verdict
 from shards.errors import BadInput
 
 TRENDS = {"sync": 1, "noise": 1, "speech": -1}

@@ -5,10 +5,10 @@ import random
 from sqlalchemy import select
 
 from bench.ledger import fill
+from curation.accounting.explain import explain
+from curation.accounting.funnel import funnel
 from curation.decide.apply import decide_all
 from curation.decide.policy import Band, Policy, decide
-from curation.explain import explain
-from curation.funnel import funnel
 from curation.ledger.tables import ClipRow, DecisionRow, ScoreRow, WindowRow
 
 

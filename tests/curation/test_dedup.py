@@ -20,17 +20,17 @@ from curation.dedup.groups import Item, copies
 from curation.dedup.ledger import add_benchmark, mark_duplicates
 from curation.dedup.match import DedupSettings, compare
 from curation.fetch.settings import FetchSettings
-from curation.home import Home
-from curation.ingest import fetch_video, register, videos_to_fetch
+from curation.home.folder import Home
 from curation.ledger.tables import ClipRow, Video
-from curation.measure import measure_video
 from curation.media.analyse import analyse
-from curation.publish import Selection, clips_to_publish
-from curation.recipe import Recipe
 from curation.review.answers import record
-from curation.review.verdicts import Verdict
 from curation.scores.registry import build
+from curation.settings.recipe import Recipe
 from curation.sources.read import iter_sources
+from curation.steps.ingest import fetch_video, register, videos_to_fetch
+from curation.steps.measure import measure_video
+from curation.steps.publish import Selection, clips_to_publish
+from curation.verdicts.answers import Verdict
 from training.world import FilmSpec, draw, write_film
 
 SETTINGS = DedupSettings()

@@ -15,7 +15,6 @@ import torch
 from pydantic import ValidationError
 from scipy.signal import resample_poly
 
-from curation.embeddings import EmbeddingStore, Track
 from curation.encoders.batching import Batcher
 from curation.encoders.clap_common import load_tokenizer
 from curation.encoders.laion_clap import LaionClapEncoder, load_weights, read_checkpoint
@@ -23,6 +22,7 @@ from curation.encoders.open_clip import OpenClipEncoder
 from curation.encoders.semantics import Semantics
 from curation.encoders.settings import SemanticSettings, SoundModel
 from curation.encoders.transformers_clap import TransformersClapEncoder
+from curation.media.embeddings import EmbeddingStore, Track
 from curation.media.timeline import Timeline, Window, undecoded
 from curation.scores.agreement import AgreementScore, softmax
 from curation.scores.clap import ClapScore

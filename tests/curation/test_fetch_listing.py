@@ -12,13 +12,13 @@ from curation.fetch.failures import FetchFailure
 from curation.fetch.governor import Governor
 from curation.fetch.listing import entries, files_at
 from curation.fetch.settings import FetchSettings
-from curation.ingest import register
 from curation.ledger.tables import SourceEntry
 from curation.outcomes import Outcome
-from curation.politeness import governor_of, lists_to_read_again, seconds_to_next_try
 from curation.sources.base import RowFault
 from curation.sources.lists import place_of
 from curation.sources.read import iter_sources
+from curation.steps.ingest import register
+from curation.steps.politeness import governor_of, lists_to_read_again, seconds_to_next_try
 
 spec = importlib.util.spec_from_file_location("fetch_server", Path(__file__).with_name("fetch_server.py"))
 web = importlib.util.module_from_spec(spec)

@@ -7,10 +7,10 @@ import pytest
 from curation.fetch.failures import FetchFailure, Stopped
 from curation.fetch.local import take_local
 from curation.fetch.settings import FetchSettings
-from curation.home import Home
-from curation.ingest import fetch_video, register, videos_to_fetch
+from curation.home.folder import Home
 from curation.outcomes import Outcome
 from curation.sources.read import iter_sources
+from curation.steps.ingest import fetch_video, register, videos_to_fetch
 
 HEAD = b"\0\0\0\x18ftypmp42"
 SECRET = b"sheep-in-the-meadow"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from curation.home import Home, file_of
+from curation.home.folder import Home, file_of
 from shards.errors import BadInput
 
 
@@ -49,6 +49,6 @@ def test_a_ledger_on_a_server_or_in_memory_has_no_file(url):
 def test_a_ledger_on_a_server_is_asked_whatever_lies_in_the_home(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setenv("CLAPBOARD_LEDGER", "postgresql://host/name")
-    monkeypatch.setattr("curation.home.open_ledger", asked.append)
+    monkeypatch.setattr("curation.home.folder.open_ledger", asked.append)
     Home(tmp_path / "typo").ledger(must_exist=True)
     assert asked == ["postgresql://host/name"]

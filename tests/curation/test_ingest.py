@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, update
 
-import curation.ingest as ingest
-from curation.explain import explain
+import curation.steps.ingest as ingest
+from curation.accounting.explain import explain
 from curation.fetch.settings import FetchSettings
-from curation.home import Home
-from curation.ingest import fetch_video, register, videos_to_fetch
+from curation.home.folder import Home
 from curation.ledger.tables import SourceEntry, TakedownRow, Video
 from curation.outcomes import Outcome
-from curation.politeness import seconds_to_next_try
 from curation.sources.base import RowFault, SourceRow
 from curation.sources.read import iter_sources
 from curation.sources.settings import SourceSettings
+from curation.steps.ingest import fetch_video, register, videos_to_fetch
+from curation.steps.politeness import seconds_to_next_try
 
 spec = importlib.util.spec_from_file_location("fetch_server", Path(__file__).with_name("fetch_server.py"))
 web = importlib.util.module_from_spec(spec)

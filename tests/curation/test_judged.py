@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select, update
 
 from bench.ledger import fill
+from curation.accounting.funnel import UNTRIED, funnel
 from curation.decide.apply import decide_all
 from curation.decide.calibrate import wilson
 from curation.decide.merging import Judged, clips_of
 from curation.decide.policy import Band, Decision, Policy
-from curation.funnel import UNTRIED, funnel
 from curation.ledger.tables import ClipRow, DecisionRow, JudgedRow, ReviewRow, SourceEntry, Video, WindowRow
 from curation.outcomes import Outcome
-from curation.publish import Selection, clips_to_publish
 from curation.review.answers import record, undo
 from curation.review.progress import progress
 from curation.review.queue import enrol, flagged
-from curation.review.settings import ReviewSettings
-from curation.review.verdicts import RejectReason, Verdict
+from curation.settings.review import ReviewSettings
+from curation.steps.publish import Selection, clips_to_publish
+from curation.verdicts.answers import RejectReason, Verdict
 
 SETTINGS = ReviewSettings(double_share=0, audit_mix=0, golden_mix=0)
 BEFORE, AFTER = Policy(accept_at=0.8, review_at=0.3), Policy(accept_at=0.6, review_at=0.1)

@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 from sqlalchemy import delete, select, update
 
-from curation.embeddings import EmbeddingStore
 from curation.encoders.semantics import Semantics
 from curation.encoders.settings import SemanticSettings
 from curation.fetch.settings import FetchSettings
-from curation.home import Home
-from curation.ingest import fetch_video, register, videos_to_fetch
+from curation.home.folder import Home
 from curation.ledger.tables import ScoreRow, Video, WindowRow
-from curation.measure import measure_video, videos_to_measure
 from curation.media.analyse import analyse
+from curation.media.embeddings import EmbeddingStore
 from curation.outcomes import Outcome
-from curation.recipe import Recipe
 from curation.scores.loudness import LoudnessScore
 from curation.scores.registry import build
+from curation.settings.recipe import Recipe
 from curation.sources.read import iter_sources
-from curation.tracks import TrackMaker
+from curation.steps.ingest import fetch_video, register, videos_to_fetch
+from curation.steps.measure import measure_video, videos_to_measure
+from curation.steps.tracks import TrackMaker
 from training.world import FilmSpec, draw, write_film
 
 

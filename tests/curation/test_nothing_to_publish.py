@@ -2,9 +2,9 @@
 
 import pytest
 
-from curation.home import Home
-from curation.publish import NothingToPublish, Selection, publish_selection
-from curation.recipe import Recipe
+from curation.home.folder import Home
+from curation.settings.recipe import Recipe
+from curation.steps.publish import NothingToPublish, Selection, publish_selection
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from curation.encoders.semantics import Semantics
 from curation.encoders.settings import ImageModel, SemanticSettings
 from curation.media.analyse import analyse
 from curation.media.timeline import Window
-from curation.recipe import load_recipe
 from curation.scores.clip import ClipScore
+from curation.settings.recipe import load_recipe
 from flows.presets import preset_path
 
 

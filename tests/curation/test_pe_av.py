@@ -14,8 +14,8 @@ from curation.encoders.settings import PairModel, SemanticSettings
 from curation.media.analyse import analyse
 from curation.media.look import look
 from curation.media.timeline import Window, undecoded
-from curation.score_files import score_files
 from curation.scores.base import Evidence
+from curation.scores.files import score_files
 from curation.scores.pe_av import MOST, PeAvScore, ticks
 from curation.scores.registry import build
 from curation.scores.sounds import sound_of

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from curation.decide.odds import Odds, probability
 from curation.decide.policy import PRIOR, Band, Policy, Wanted, decide
 from curation.outcomes import REMEDIES, Outcome, remedy_of
-from curation.recipe import load_recipe
+from curation.settings.recipe import load_recipe
 from flows.presets import preset_path
 
 GOOD = {

@@ -9,17 +9,17 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import update
 
+from curation.accounting.funnel import UNTRIED, funnel
 from curation.clips import clip_id
 from curation.decide.apply import decide_all
 from curation.decide.policy import Band, Policy
-from curation.funnel import UNTRIED, funnel
-from curation.home import Home
+from curation.home.folder import Home
 from curation.ledger.tables import ClipRow, SourceEntry, Video
 from curation.outcomes import Outcome
-from curation.publish import NothingToPublish, Selection, publish_selection
-from curation.recipe import Recipe
 from curation.review.answers import Answer, Edits, answer, record, undo
-from curation.review.verdicts import RejectReason, Verdict
+from curation.settings.recipe import Recipe
+from curation.steps.publish import NothingToPublish, Selection, publish_selection
+from curation.verdicts.answers import RejectReason, Verdict
 
 FIRST, SECOND = "a" * 40, "b" * 40
 RATE_HZ = 16_000

@@ -5,10 +5,10 @@ from importlib.util import find_spec
 
 import pytest
 
+from curation.accounting.networks import NETWORKS, World, lacks, note, noted, world_of
 from curation.decide.odds import Odds
 from curation.decide.policy import Policy
 from curation.encoders.settings import ImageModel, SemanticSettings
-from curation.published import NETWORKS, World, lacks, note, noted, world_of
 from shards.weights import add_local, known
 
 EVERY = ("CLIP", "CLAP", "PE-AV", "Synchformer")

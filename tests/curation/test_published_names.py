@@ -6,18 +6,18 @@ import tarfile
 import pyarrow.parquet as pq
 import pytest
 
+from curation.accounting.explain import explain
 from curation.decide.apply import decide_all
-from curation.explain import explain
 from curation.fetch.settings import FetchSettings
-from curation.home import Home
-from curation.ingest import fetch_video, register, videos_to_fetch
+from curation.home.folder import Home
+from curation.home.names import published_name
+from curation.home.takedown import take_down, videos_of
 from curation.ledger.tables import Video
-from curation.measure import measure_video
-from curation.names import published_name
-from curation.publish import Selection, publish_selection
-from curation.recipe import Policy, Recipe
+from curation.settings.recipe import Policy, Recipe
 from curation.sources.read import iter_sources
-from curation.takedown import take_down, videos_of
+from curation.steps.ingest import fetch_video, register, videos_to_fetch
+from curation.steps.measure import measure_video
+from curation.steps.publish import Selection, publish_selection
 from shards.errors import BadInput
 from shards.snapshot import open_snapshot
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from curation.recipe import Recipe, load_recipe
+from curation.settings.recipe import Recipe, load_recipe
 from shards.errors import BadInput
 
 
@@ -33,5 +33,5 @@ def test_an_empty_recipe_is_the_default_one(tmp_path):
 
 def test_another_way_to_find_shots_measures_videos_anew(monkeypatch):
     before = Recipe().measuring_key()
-    monkeypatch.setattr("curation.recipe.SHOTS_VERSION", 0)
+    monkeypatch.setattr("curation.settings.recipe.SHOTS_VERSION", 0)
     assert Recipe().measuring_key() != before

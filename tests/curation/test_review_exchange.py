@@ -9,15 +9,15 @@ from xml.etree import ElementTree
 import pytest
 from sqlalchemy import select, update
 
-from curation.home import Home
+from curation.home.folder import Home
 from curation.ledger.tables import ReviewRow, VerdictRow
 from curation.review.answers import Answer, Edits, answer, make_golden, record, undo
 from curation.review.label_studio import export_tasks, import_tasks
 from curation.review.progress import progress
 from curation.review.queue import enrol
-from curation.review.settings import ReviewSettings
 from curation.review.tables import export_answers, import_answers
-from curation.review.verdicts import RejectReason, Verdict
+from curation.settings.review import ReviewSettings
+from curation.verdicts.answers import RejectReason, Verdict
 from shards.errors import BadInput
 
 FIRST, SECOND = "a" * 40, "b" * 40

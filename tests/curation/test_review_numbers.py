@@ -9,8 +9,8 @@ from curation.ledger.tables import ClipRow, SourceEntry, Video
 from curation.review.answers import Answer, answer, make_golden, record, undo
 from curation.review.numbers import alpha, kappa, numbers
 from curation.review.queue import enrol
-from curation.review.settings import ReviewSettings
-from curation.review.verdicts import RejectReason, Verdict
+from curation.settings.review import ReviewSettings
+from curation.verdicts.answers import RejectReason, Verdict
 
 YES, NO, SKIP = Verdict.ACCEPT, Verdict.REJECT, Verdict.SKIP
 SETTINGS = ReviewSettings(double_share=1, audit_mix=0, golden_mix=0, per_class=3)

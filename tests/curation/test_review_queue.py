@@ -16,8 +16,8 @@ from curation.review.answers import Answer, Edits, answer, make_golden, record, 
 from curation.review.clock import now_in_ms
 from curation.review.progress import Enough, progress
 from curation.review.queue import claim, enrol, flagged, hold, items, let_go
-from curation.review.settings import ReviewSettings
-from curation.review.verdicts import NotYours, RejectReason, State, UnknownClip, Verdict
+from curation.settings.review import ReviewSettings
+from curation.verdicts.answers import NotYours, RejectReason, State, UnknownClip, Verdict
 from shards.errors import BadInput
 
 PLAIN = ReviewSettings(audit_mix=0, golden_mix=0, double_share=0, lease_s=60)

@@ -11,23 +11,23 @@ import av
 import numpy as np
 import pytest
 
-from curation.home import Home
+from curation.home.folder import Home
+from curation.home.takedown import take_down
 from curation.ledger.tables import ClipRow
 from curation.media.analyse import analyse
 from curation.media.settings import CutSettings
-from curation.recipe import Recipe
 from curation.review.access import add_account
 from curation.review.media import CutMedia
 from curation.review.serve import Place, entry_path, link, serve
-from curation.takedown import take_down
+from curation.settings.recipe import Recipe
 from shards.errors import BadInput
 
 FIRST, SECOND = "a" * 40, "b" * 40
 SERVE = """
 import sys
 from pathlib import Path
-from curation.home import Home
-from curation.recipe import Recipe
+from curation.home.folder import Home
+from curation.settings.recipe import Recipe
 from curation.review.serve import Place, serve
 announce = lambda link: print(link, flush=True)
 serve(Home(Path(sys.argv[1])), reviewer="ada", recipe=Recipe(), announce=announce, place=Place(port=0))

@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 
-from curation.home import Home
-from curation.recipe import Recipe
+from curation.home.folder import Home
 from curation.review.serve import Place, serve
+from curation.settings.recipe import Recipe
 from shards.errors import BadInput
 
 

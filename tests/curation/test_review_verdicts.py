@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.review.verdicts import Given, Role, State, Verdict, standing
+from curation.verdicts.answers import Given, Role, State, Verdict, standing
 
 YES, NO, SKIP, UNDO = Verdict.ACCEPT, Verdict.REJECT, Verdict.SKIP, Verdict.UNDO
 

@@ -4,7 +4,6 @@ import pytest
 
 from curation.outcomes import Outcome
 from curation.review.progress import Enough
-from curation.review.verdicts import RejectReason
 from curation.review.where import Where, where_of
 from curation.review.words import (
     ENOUGH,
@@ -20,6 +19,7 @@ from curation.review.words import (
     web_link,
     why,
 )
+from curation.verdicts.answers import RejectReason
 
 REGION = {"where_x": 0.0, "where_y": 0.75, "where_side": 1 / 6}
 

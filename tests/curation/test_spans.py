@@ -7,16 +7,16 @@ import tarfile
 import pytest
 from sqlalchemy import func, select
 
-from curation.explain import explain
+from curation.accounting.explain import explain
 from curation.fetch.settings import FetchSettings
-from curation.home import Home
-from curation.ingest import fetch_video, register, videos_to_fetch
+from curation.home.folder import Home
 from curation.ledger.tables import SourceEntry, Video, WindowRow
-from curation.measure import measure_video
 from curation.outcomes import Outcome
-from curation.recipe import Recipe
+from curation.settings.recipe import Recipe
 from curation.sources.read import iter_sources
-from curation.spans import TAKEN_WHOLE, span_of
+from curation.sources.spans import TAKEN_WHOLE, span_of
+from curation.steps.ingest import fetch_video, register, videos_to_fetch
+from curation.steps.measure import measure_video
 
 TAR, FILM = "/data/a.tar!/x.mp4", "/data/x.mp4"
 

@@ -7,10 +7,9 @@ import numpy as np
 import pytest
 
 from bench.matroska import Block, Track, matroska
-from curation.explain import explain
+from curation.accounting.explain import explain
 from curation.fetch.watch import check_media
 from curation.ledger.tables import SourceEntry, Video
-from curation.measure import measure_video
 from curation.media.analyse import analyse
 from curation.media.container import open_track, sniff
 from curation.media.cut import cut
@@ -18,7 +17,8 @@ from curation.media.failures import MediaFailure
 from curation.media.join import join
 from curation.media.look import look
 from curation.outcomes import Outcome
-from curation.recipe import Recipe
+from curation.settings.recipe import Recipe
+from curation.steps.measure import measure_video
 from tests.curation.odd_films import RATE_HZ, Picture, Sound, film, pitch_hz, tone
 from tests.curation.reading import read_sources
 

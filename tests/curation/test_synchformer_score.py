@@ -11,22 +11,22 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from curation.fetch.settings import FetchSettings
-from curation.home import Home
-from curation.ingest import fetch_video, register, videos_to_fetch
+from curation.home.folder import Home
 from curation.ledger.tables import ScoreRow, Video, WindowRow
-from curation.measure import measure_video, videos_to_measure
 from curation.media.analyse import analyse
 from curation.media.failures import MediaFailure
 from curation.media.look import look
 from curation.media.sandbox import MediaWorkers
 from curation.media.timeline import Window, undecoded
 from curation.outcomes import Outcome
-from curation.recipe import Recipe
-from curation.score_files import score_files
+from curation.scores.files import score_files
 from curation.scores.registry import build
 from curation.scores.synchformer import SynchformerScore, stretch
 from curation.scores.trends import trends
+from curation.settings.recipe import Recipe
 from curation.sources.read import iter_sources
+from curation.steps.ingest import fetch_video, register, videos_to_fetch
+from curation.steps.measure import measure_video, videos_to_measure
 from shards.errors import Unavailable
 from shards.weights import folder_of
 from tests.curation.synchformer_files import put, random_tensors, sure_of

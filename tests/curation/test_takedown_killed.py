@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from curation.home import Home
+from curation.home.folder import Home
+from curation.home.takedown import finish_open, take_down
 from curation.ledger.tables import ClipRow, SourceEntry, TakedownRow, Video
 from curation.outcomes import Outcome
-from curation.takedown import finish_open, take_down
 from shards.demands import demanded, open_demands
 from shards.publishing import publish
 from shards.snapshot import list_snapshots
@@ -30,10 +30,10 @@ COMMON = """
     from sqlalchemy.orm import Session
 
     import webdataset  # imported once
-    from curation.home import Home
+    from curation.home.folder import Home
     from curation.ledger.open import open_ledger
     from curation.ledger.tables import TakedownRow, Video
-    from curation.takedown import finish_open, take_down
+    from curation.home.takedown import finish_open, take_down
     from shards.demands import open_demands
     from shards.snapshot import list_snapshots
     from shards.takedown import log

@@ -7,26 +7,26 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select, update
 
-from curation.cutting import Span, cut_files, cut_span
 from curation.decide.apply import decide_all
 from curation.encoders.semantics import Semantics
 from curation.fetch.settings import FetchSettings
-from curation.home import Home
-from curation.ingest import fetch_video, register, videos_to_fetch
+from curation.home.cutting import Span, cut_files, cut_span
+from curation.home.folder import Home
+from curation.home.takedown import TakenDownMeanwhile, take_down, unless_taken_down, withdraw_late
 from curation.ledger.tables import ClipRow, FingerprintRow, ScoreRow, TakedownRow, Video, WindowRow
-from curation.measure import measure_video, videos_to_measure
 from curation.media.analyse import analyse
 from curation.media.cut import cut
 from curation.media.failures import MediaFailure
 from curation.media.settings import CutSettings
 from curation.outcomes import Outcome
-from curation.publish import Selection, publish_selection
-from curation.recipe import Policy, Recipe
 from curation.scores.loudness import LoudnessScore
 from curation.scores.registry import build
+from curation.settings.recipe import Policy, Recipe
 from curation.sources.read import iter_sources
-from curation.takedown import TakenDownMeanwhile, take_down, unless_taken_down, withdraw_late
-from curation.tracks import TrackMaker
+from curation.steps.ingest import fetch_video, register, videos_to_fetch
+from curation.steps.measure import measure_video, videos_to_measure
+from curation.steps.publish import Selection, publish_selection
+from curation.steps.tracks import TrackMaker
 from tests.curation import fetch_server as web
 from training.world import FilmSpec, draw, write_film
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from curation.claims import claimed
 from curation.fetch.download import fetch
 from curation.fetch.failures import FetchFailure
 from curation.fetch.settings import FetchSettings
-from curation.home import Home
-from curation.ingest import fetch_video, register, videos_to_fetch
+from curation.home.claims import claimed
+from curation.home.folder import Home
 from curation.ledger.tables import Video
 from curation.outcomes import Outcome
 from curation.sources.base import SourceRow
+from curation.steps.ingest import fetch_video, register, videos_to_fetch
 from tests.curation import fetch_server as web
 from tests.waiting import until
 
@@ -24,8 +24,8 @@ FETCH = """
 import sys
 from pathlib import Path
 from curation.fetch.settings import FetchSettings
-from curation.home import Home
-from curation.ingest import fetch_video
+from curation.home.folder import Home
+from curation.steps.ingest import fetch_video
 
 home = Home(Path(sys.argv[1]))
 with home.ledger() as ledger:

@@ -13,8 +13,8 @@ import pyarrow.parquet
 import pytest
 import webdataset
 
-from curation.funnel import funnel
-from curation.home import Home
+from curation.accounting.funnel import funnel
+from curation.home.folder import Home
 from flows.demo.answers import judge, links_of
 from flows.demo.loopback import serve_folder
 from flows.demo.planted import read_planted, write_sources

@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from curation.decide.policy import Band
-from curation.home import Home
+from curation.home.folder import Home
 from curation.ledger.tables import ClipRow, SourceEntry, Video
 from curation.review.answers import record
-from curation.review.verdicts import RejectReason, Verdict
+from curation.verdicts.answers import RejectReason, Verdict
 from flows.cli.app import app
 from shards.errors import BadInput
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from curation.home import Home
-from curation.ingest import register, videos_to_fetch
-from curation.politeness import governor_of
-from curation.recipe import Recipe
+from curation.home.folder import Home
+from curation.settings.recipe import Recipe
 from curation.sources.read import iter_sources
+from curation.steps.ingest import register, videos_to_fetch
+from curation.steps.politeness import governor_of
 from flows import curate as story
 from flows.progress import Step
 from shards.errors import BadInput, Unavailable

@@ -5,10 +5,10 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from curation.home import Home
-from curation.published import World, note
-from curation.recipe import Recipe, load_recipe
+from curation.accounting.networks import World, note
+from curation.home.folder import Home
 from curation.scores.registry import build
+from curation.settings.recipe import Recipe, load_recipe
 from flows.artifacts import leave_funnel
 from flows.cli.app import app
 from flows.cli.options import recipe_of
@@ -25,7 +25,7 @@ LACK = Unavailable("weights absent", remedy="clapboard weights fetch pe-av")
 @pytest.fixture(params=[[], [LACK]], ids=["all here", "one lacks"])
 def lacking(request, monkeypatch):
     monkeypatch.setattr("flows.presets.lacks", lambda: request.param)
-    monkeypatch.setattr("curation.published.lacks", lambda: request.param)
+    monkeypatch.setattr("curation.accounting.networks.lacks", lambda: request.param)
     return request.param
 
 

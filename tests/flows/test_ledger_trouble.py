@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from curation.home import Home
+from curation.home.folder import Home
 from curation.ledger.faults import LedgerError, LedgerFault
 from curation.ledger.open import open_ledger
 from curation.ledger.tables import ClipRow, ScoreRow, SourceEntry, Video, WindowRow
@@ -121,7 +121,7 @@ class TestADamagedPage:
         assert file_in(home).read_bytes() == before
 
     def test_stops_a_publication(self, home):
-        from curation.recipe import Recipe
+        from curation.settings.recipe import Recipe
         from flows.publish import PublishParams, publish_curated
 
         with pytest.raises(LedgerError) as caught:
@@ -223,9 +223,9 @@ def on_a_small_disk(tmp_path, script):
 
 FILL = """
 import os, sys
-from curation.home import Home, default_home
+from curation.home.folder import Home, default_home
 from curation.fetch.settings import FetchSettings
-from curation.ingest import fetch_video
+from curation.steps.ingest import fetch_video
 from curation.ledger.tables import Video
 from shards.errors import ClapboardError
 

@@ -23,13 +23,13 @@ from prefect import flow
 
 from bench.drawn import drawn_snapshot
 from curation.decide.policy import Band
-from curation.home import Home
+from curation.home.folder import Home
 from curation.ledger.tables import ClipRow, SourceEntry, Video
 from curation.review.answers import record
 from curation.review.progress import progress
 from curation.review.queue import enrol
-from curation.review.settings import ReviewSettings
-from curation.review.verdicts import Verdict
+from curation.settings.review import ReviewSettings
+from curation.verdicts.answers import Verdict
 from flows.artifacts import leave_queue
 from flows.events import CURATED_TARGET_REACHED, tell_published, tell_target_reached
 from flows.server import (

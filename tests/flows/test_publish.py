@@ -4,10 +4,10 @@ import httpx
 import pytest
 
 from curation.decide.policy import Band
-from curation.home import Home
+from curation.home.folder import Home
 from curation.ledger.tables import ClipRow, SourceEntry, Video
 from curation.review.answers import record
-from curation.review.verdicts import Verdict
+from curation.verdicts.answers import Verdict
 from flows.cli.curate import show_dropped
 from flows.publish import PublishParams, publish_curated
 from flows.server import prefect_server, running_server, send_what_waits

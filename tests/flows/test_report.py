@@ -15,12 +15,12 @@ import av
 import numpy as np
 import pytest
 
+from curation.accounting.funnel import Stage, funnel
 from curation.decide.policy import Band
-from curation.funnel import Stage, funnel
 from curation.ledger.open import open_ledger
 from curation.outcomes import Outcome
-from curation.review.verdicts import Verdict
 from curation.review.where import Where
+from curation.verdicts.answers import Verdict
 from flows.report import page
 from flows.report.cards import sheets
 from flows.report.data import ClipCard, Curve, Histogram, Output, ProbeRow, Report, Series, Threshold, Timing, TruthRow

@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
+from curation.accounting.funnel import Stage
 from curation.decide.policy import Band
-from curation.funnel import Stage
 from flows.report import plots, words
 from flows.report.data import Curve, Histogram, ProbeRow, Threshold
 

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from curation.home import Home
+from curation.home.folder import Home
 from flows.run import alone_in, as_given
 from shards.errors import ClapboardError
 
-HOLD = "import sys; from pathlib import Path; from curation.home import Home; from flows.run import alone_in\n"
+HOLD = "import sys; from pathlib import Path; from curation.home.folder import Home; from flows.run import alone_in\n"
 HOLD += "with alone_in(Home(Path(sys.argv[1]))): print('held', flush=True); sys.stdin.read()"
 
 

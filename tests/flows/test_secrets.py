@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from curation.recipe import Recipe
-from curation.secrets import redacted
+from curation.settings.recipe import Recipe
 from flows.curate import CurateParams, curate
 from flows.pipeline import PipelineParams, pipeline
+from flows.secrets import redacted
 
 SOURCES = [
     "https://ann:hunter2@example.org/list.csv",

@@ -10,7 +10,7 @@ import pytest
 from prefect import flow
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from curation.home import Home
+from curation.home.folder import Home
 from flows.server import NOTE, _check_port, free_port, prefect_server, running_server, start_server, stop_server
 from shards.errors import Unavailable
 from tests.waiting import alive, family, until

@@ -13,9 +13,9 @@ from threading import Thread
 
 import pytest
 
-from curation.home import Home
+from curation.home.folder import Home
 from curation.review.progress import Enough, progress
-from curation.review.settings import ReviewSettings
+from curation.settings.review import ReviewSettings
 from flows import server
 from flows.cli.review import _tell
 from flows.doctor import State, _server

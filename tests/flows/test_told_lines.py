@@ -6,9 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from curation.fetch.settings import FetchSettings
-from curation.home import Home
-from curation.ingest import fetch_video, register, videos_to_fetch
+from curation.home.folder import Home
 from curation.sources.read import iter_sources
+from curation.steps.ingest import fetch_video, register, videos_to_fetch
 from flows.cli.app import app
 
 

@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Set
 from dataclasses import dataclass
 
-from curation.embeddings import EmbeddingStore, Track
 from curation.encoders.semantics import Semantics
+from curation.media.embeddings import EmbeddingStore, Track
 from curation.media.settings import AnalysisSettings
 from curation.media.timeline import Timeline
 from curation.scores.base import Need

@@ -10,7 +10,6 @@ from sqlalchemy import String, case, cast, exists, func, select, true
 from sqlalchemy.orm import Session
 
 from curation.decide.policy import Band
-from curation.judged import accepted, left_out
 from curation.ledger.open import Ledger
 from curation.ledger.tables import (
     ClipRow,
@@ -23,7 +22,8 @@ from curation.ledger.tables import (
     WindowRow,
 )
 from curation.outcomes import Outcome
-from curation.review.verdicts import Verdict
+from curation.verdicts.answers import Verdict
+from curation.verdicts.judged import accepted, left_out
 
 UNTRIED = "not_tried_yet"
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from curation.home.names import videos_published_as
 from curation.ledger.open import Ledger
 from curation.ledger.tables import (
     ClipRow,
@@ -18,10 +19,9 @@ from curation.ledger.tables import (
     Video,
     WindowRow,
 )
-from curation.names import videos_published_as
 from curation.outcomes import Outcome
 from curation.sources.base import ids_of, path_from_here
-from curation.spans import TAKEN_WHOLE, is_cut_already
+from curation.sources.spans import TAKEN_WHOLE, is_cut_already
 from shards.errors import BadInput
 
 VERDICT_FACTS = (

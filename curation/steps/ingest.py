@@ -9,8 +9,6 @@ from pathlib import Path
 from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session
 
-from curation.claims import claimed
-from curation.entries import Reading
 from curation.fetch.download import fetch
 from curation.fetch.failures import PASSING, FetchFailure, Stopped
 from curation.fetch.governor import Governor
@@ -19,14 +17,16 @@ from curation.fetch.objects import fetch_object, is_object, take_member
 from curation.fetch.settings import FetchSettings
 from curation.fetch.site import Fetched
 from curation.fetch.ytdlp import Licensed
-from curation.home import Home
+from curation.home.claims import claimed
+from curation.home.folder import Home
+from curation.home.takedown import TakenDownMeanwhile, downloads, is_taken_down, unless_taken_down
 from curation.ledger.open import Ledger
 from curation.ledger.tables import SourceEntry, TakedownRow, Video
 from curation.outcomes import Outcome
 from curation.sources.base import RowFault, SourceRow, split_member
 from curation.sources.identity import without_fragment
 from curation.sources.settings import SourceSettings
-from curation.takedown import TakenDownMeanwhile, downloads, is_taken_down, unless_taken_down
+from curation.steps.entries import Reading
 from shards.files import FULL
 
 ROWS_AT_ONCE = 5_000

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from curation.home import Home
+from curation.home.folder import Home
+from curation.home.takedown import TakenDownMeanwhile, is_taken_down, unless_taken_down
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, Video
 from curation.media.cut import CutClip, cut
@@ -19,7 +20,6 @@ from curation.media.failures import MediaFailure
 from curation.media.sandbox import MediaWorkers
 from curation.media.settings import CutSettings
 from curation.outcomes import Outcome
-from curation.takedown import TakenDownMeanwhile, is_taken_down, unless_taken_down
 from shards.files import write_atomic
 
 Cutter = Callable[..., CutClip]

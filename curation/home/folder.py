@@ -7,8 +7,8 @@ from pathlib import Path
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from curation.embeddings import EmbeddingStore
 from curation.ledger.open import Ledger, open_ledger
+from curation.media.embeddings import EmbeddingStore
 from shards.errors import BadInput
 from shards.snapshot import place
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
-from curation.home import Home
+from curation.home.folder import Home
+from curation.home.names import videos_published_as
 from curation.ledger.open import Ledger
 from curation.ledger.tables import (
     ClipRow,
@@ -31,7 +32,6 @@ from curation.ledger.tables import (
     Video,
     WindowRow,
 )
-from curation.names import videos_published_as
 from curation.outcomes import Outcome
 from curation.sources.base import ids_of
 from shards.demands import Demand, TakenDown, demanded, finish, open_demands

@@ -11,7 +11,7 @@ from curation.dedup.match import DedupSettings
 from curation.encoders.settings import SemanticSettings
 from curation.fetch.settings import FetchSettings
 from curation.media.settings import SHOTS_VERSION, AnalysisSettings, CutSettings, SandboxSettings, ShotSettings
-from curation.review.settings import ReviewSettings
+from curation.settings.review import ReviewSettings
 from curation.sources.settings import SourceSettings
 from shards.errors import BadInput
 from shards.yaml_files import read_yaml

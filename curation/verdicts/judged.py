@@ -14,7 +14,7 @@ from curation.clips import Span
 from curation.ledger.tables import ClipRow, JudgedRow, ReviewRow, SourceEntry, VerdictRow, Video
 from curation.ledger.upsert import insert_missing
 from curation.outcomes import Outcome
-from curation.review.verdicts import Verdict
+from curation.verdicts.answers import Verdict
 
 
 def answered() -> ColumnElement[bool]:

@@ -16,18 +16,18 @@ from sqlalchemy import Select, false, func, select, update
 from sqlalchemy.orm import Session
 
 from curation.clips import clip_id
-from curation.cutting import CutFacts, Span, cut_files, cut_spans
 from curation.decide.policy import Band
 from curation.decide.verdicts import in_force
-from curation.home import Home
-from curation.judged import accepted, keep_as_judged, left_out
+from curation.home.cutting import CutFacts, Span, cut_files, cut_spans
+from curation.home.folder import Home
+from curation.home.names import published_name
+from curation.home.takedown import finish_open, withdraw_late
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, JudgedRow, ScoreRow, SnapshotRow, SourceEntry, VerdictRow, Video, WindowRow
 from curation.media.sandbox import MediaWorkers
-from curation.names import published_name
 from curation.outcomes import Outcome
-from curation.recipe import Recipe
-from curation.takedown import finish_open, withdraw_late
+from curation.settings.recipe import Recipe
+from curation.verdicts.judged import accepted, keep_as_judged, left_out
 from shards.errors import BadInput
 from shards.publishing import publish
 from shards.schema import Blob, ClipRecord, Sample

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from curation.clips import Span, clip_id, propose
 from curation.dedup.fingerprint import fingerprint
 from curation.dedup.ledger import remember
+from curation.home.takedown import TakenDownMeanwhile, is_taken_down, unless_taken_down
 from curation.ledger.open import Ledger
 from curation.ledger.tables import DecisionRow, ScoreRow, SourceEntry, Video, WindowRow
 from curation.ledger.upsert import upsert
@@ -27,11 +28,10 @@ from curation.media.look import Frames, look
 from curation.media.shots import find_shots
 from curation.media.timeline import Looker, Timeline, Window, undecoded
 from curation.outcomes import Outcome
-from curation.recipe import Recipe
 from curation.scores.base import Columns, Need, Score
-from curation.spans import span_of
-from curation.takedown import TakenDownMeanwhile, is_taken_down, unless_taken_down
-from curation.tracks import DECODED, TrackMaker, Tracks
+from curation.settings.recipe import Recipe
+from curation.sources.spans import span_of
+from curation.steps.tracks import DECODED, TrackMaker, Tracks
 
 Analyser = Callable[..., Timeline]
 """`curation.media.analyse.analyse`, or the same done elsewhere, such as in a sandboxed worker."""
