@@ -67,7 +67,7 @@ def _connects(port: int) -> bool:
     """Whether a connection can be made; Python would refuse it, so the C library is asked."""
     address = struct.pack("=H", socket.AF_INET) + struct.pack("!H", port) + socket.inet_aton("127.0.0.1") + bytes(8)
     with socket.socket() as tried:
-        return ctypes.CDLL(None).connect(tried.fileno(), address, len(address)) == 0
+        return bool(ctypes.CDLL(None).connect(tried.fileno(), address, len(address)) == 0)
 
 
 def _reads(file: str) -> bool:
