@@ -5,34 +5,16 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from importlib.metadata import version as installed_version
 from importlib.util import find_spec
 from pathlib import Path
 
 from curation.home.folder import Home, file_of
+from flows.doctor_cage import examine_cage
+from flows.findings import Finding, State
 from shards.errors import ClapboardError, Unavailable
 
 LOW_DISK_GB = 5
-
-
-class State(StrEnum):
-    """How a part is."""
-
-    OK = "ok"
-    LACKING = "lacking"
-    BLOCKED = "blocked"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One part of the machine: how it is, what was found, and what mends it."""
-
-    part: str
-    state: State
-    found: str
-    remedy: str = ""
 
 
 def examine(home: Home) -> list[Finding]:
@@ -48,7 +30,7 @@ def examine(home: Home) -> list[Finding]:
         lambda: _ledger(home),
         lambda: _server(home),
     ]
-    return [check() for check in checks] + [_networks(), *_weights()]
+    return [check() for check in checks] + [*examine_cage(home), _networks(), *_weights()]
 
 
 def _python() -> Finding:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from flows.doctor import Finding, State
+from flows.findings import Finding, State
 from shards.errors import BadInput, ClapboardError
 from shards.weights import known, status
 

@@ -2,11 +2,17 @@
 
 import random
 
-from bench.hostile import lists, manifests, pages
+from bench.hostile import families, lists, manifests, pages, ways
 from bench.hostile.case import Case
 
 
 def cases(seed: int) -> list[Case]:
     """The cases; equal seeds give equal ones."""
     chance = random.Random(seed)
-    return [*pages.cases(chance), *manifests.cases(chance), *lists.cases(chance)]
+    return [
+        *pages.cases(chance),
+        *manifests.cases(chance),
+        *lists.cases(chance),
+        *families.cases(chance),
+        *ways.cases(chance),
+    ]

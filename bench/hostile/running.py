@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, help="another one varies sizes, places and order")
     parser.add_argument("--share", type=float, default=1.0, help="the share of hostile answers that is drawn")
     parser.add_argument("--good", type=int, default=20, help="good videos between them")
+    parser.add_argument("--kind", default="", help="only answers whose kind holds this word")
     parser.add_argument("--workers", type=int, default=2, help="fetches at once")
     parser.add_argument("--deadline-s", type=float, default=5.0, help="of a hostile answer")
     parser.add_argument("--verbose", action="store_true", help="a line for each answer")
@@ -87,7 +88,11 @@ def _fetched(
     options: argparse.Namespace, hostile: Sequence[Case], links: Sequence[str], base: str, folder: Path
 ) -> list[Seen]:
     chance = random.Random(options.seed)
-    bad = [(number, case) for number, case in enumerate(hostile) if chance.random() < options.share]
+    bad = [
+        (number, case)
+        for number, case in enumerate(hostile)
+        if chance.random() < options.share and options.kind in case.kind
+    ]
     into = folder / "videos"
     into.mkdir()
     tasks = [lambda n=number, c=case: _hostile(c, f"{base}/{n}/{c.entry}", n, into, options) for number, case in bad]

@@ -19,13 +19,18 @@ _DIGITS = 6
 """A count of so many digits is more than `SEGMENTS`, a width of so many is no number's."""
 
 HEAD_BYTES = 2048
-"""Within so many bytes a manifest shows that it is one."""
+"""So many bytes of an answer that may be large are read to see whether it is a manifest."""
 
-_MARKS = (b"#EXTM3U", b"<MPD", b"<SmoothStreamingMedia", b"<manifest")
+_ROOTS = re.compile(rb"<(?:[\w.-]{1,99}:)?(?:MPD|SmoothStreamingMedia|manifest)\b", re.I)
 _REPEATS = re.compile(rb"""\s[rR]\s{0,9}=\s{0,9}["']\s{0,9}(\d{1,40})""")
 _WIDTH = re.compile(rb"\$(?:Number|Time|Bandwidth)%0?(\d{1,40})d\$")
-_CHOICES = (b"#EXT-X-STREAM-INF", b"#EXT-X-MEDIA:", b"<Representation", b"<QualityLevel", b"<AdaptationSet", b"<Period")
-_PIECES = (b"#EXTINF", b"<SegmentURL", b"<S ", b"<c ", b"<S\n", b"<c\n", b"<S/", b"<c/")
+_CHOICES = re.compile(
+    rb"#EXT-X-STREAM-INF|#EXT-X-MEDIA:|<(?:[\w.-]{1,99}:)?(?:Representation|QualityLevel|AdaptationSet|Period)\b"
+)
+_PIECES = re.compile(rb"#EXTINF|<(?:[\w.-]{1,99}:)?(?:SegmentURL|S|c)[\s/>]")
+_CHARACTERS = re.compile(rb"&#(?:x([0-9a-fA-F]{1,6})|([0-9]{1,7}));")
+_WIDE = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
+"""How XML begins whose characters have two bytes each, with and without a mark (XML 1.0, appendix F)."""
 
 
 class PageTooLarge(OSError):
@@ -38,22 +43,40 @@ def check_page(data: bytes, *, head: bytes = b"") -> bytes:
     Raises:
         PageTooLarge: it is not.
     """
-    text = head + data
-    if not any(mark in text[:HEAD_BYTES] for mark in _MARKS):
-        return data
-    _check_manifest(text)
+    text = _plainly(head + data)
+    if text.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"#EXTM3U") or _ROOTS.search(text):
+        _check_manifest(text)
     return data
+
+
+def _plainly(text: bytes) -> bytes:
+    """A manifest as a parser will read it: each character a byte, those that are written as numbers in their place."""
+    wide = next((name for mark, name in _WIDE if text.startswith(mark)), None)
+    if wide:
+        text = text.decode(wide, "replace").encode()
+    return _CHARACTERS.sub(_character, text) if _ROOTS.search(text) else text
+
+
+def _character(found: re.Match[bytes]) -> bytes:
+    number = int(found[1], 16) if found[1] else int(found[2])
+    return bytes([number]) if 0 < number < 128 else found[0]
 
 
 def _check_manifest(data: bytes) -> None:
     if len(data) > MANIFEST_BYTES:
         raise PageTooLarge(f"the manifest is larger than {MANIFEST_BYTES} bytes")
-    if (choices := sum(map(data.count, _CHOICES))) > VARIANTS:
+    if b"<!ENTITY" in data:
+        raise PageTooLarge("the manifest declares words that stand for others")
+    if (choices := _count(_CHOICES, data)) > VARIANTS:
         raise PageTooLarge(f"the manifest offers {choices} variants")
     if any(len(width) > 2 for width in _WIDTH.findall(data)):
         raise PageTooLarge("the manifest's names are longer than any name")
     repeats = [found.lstrip(b"0") or b"0" for found in _REPEATS.findall(data)]
     if any(len(one) > _DIGITS for one in repeats):
         raise PageTooLarge("the manifest repeats a segment millions of times")
-    if (pieces := sum(map(data.count, _PIECES)) + sum(map(int, repeats))) > SEGMENTS:
+    if (pieces := _count(_PIECES, data) + sum(map(int, repeats))) > SEGMENTS:
         raise PageTooLarge(f"the manifest names {pieces} segments")
+
+
+def _count(pattern: re.Pattern[bytes], data: bytes) -> int:
+    return sum(1 for _ in pattern.finditer(data))

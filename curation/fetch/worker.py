@@ -8,7 +8,7 @@ import shutil
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ STARTING = frozenset({"subprocess.Popen", "os.system", "os.exec", "os.posix_spaw
 
 DEVICES = (Path("/dev/null"), Path("/dev/full"))
 """What may be written besides a job's folders: a full disk is tried with the second one."""
+
+MODULES = frozenset({".py", ".so", ".pth", ".dist-info"})
+"""Endings of what Python reads in a folder on its path, besides packages."""
 
 NO_LIMIT = 1 << 62
 """Of a file's size, until a job says its own."""
@@ -59,7 +62,17 @@ def _readable() -> list[Path]:
     own = ssl.get_default_verify_paths()
     trusted = ("/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/dev/urandom", own.openssl_cafile, own.openssl_capath)
     system = ("/usr", "/lib", "/lib64", "/bin", "/opt", "/nix/store")
-    return [Path(one) for one in (*trusted, *system, sys.prefix, sys.base_prefix, *sys.path) if one]
+    python = (sys.prefix, sys.base_prefix)
+    return [*map(Path, (one for one in (*trusted, *system, *python) if one)), *_modules()]
+
+
+def _modules() -> Iterator[Path]:
+    """What lies on Python's path and can be imported: beside a source tree there may be a home, with its ledger."""
+    for place in map(Path, filter(None, sys.path)):
+        if place.name in ("site-packages", "dist-packages") or not place.is_dir():
+            yield place
+        elif not any(place.is_relative_to(one) for one in (sys.prefix, sys.base_prefix)):
+            yield from (one for one in place.iterdir() if one.suffix in MODULES or (one / "__init__.py").is_file())
 
 
 def _serve(replies: Any, sockets: socket.socket) -> None:
@@ -80,7 +93,7 @@ def _alone(job: dict[str, Any], cookies: bytes, line: Any) -> dict[str, Any]:
     folders = [Path(os.environ["TMPDIR"]), *([Path(job["into"])] if "into" in job else [])]
 
     def work() -> None:
-        only_files(read=_readable(), write=[*folders, *DEVICES])
+        only_files(read=_readable(), write=[*folders, *DEVICES], listed=map(Path, filter(None, sys.path)))
         made.append(_done(job, cookies, line))
 
     thread = threading.Thread(target=work, name="job")
@@ -143,7 +156,18 @@ def _files(job: dict[str, Any], settings: Any, cookies: str, line: Any) -> dict[
     return list_files(job["link"], settings, line=line, cookies=cookies, most=job["most"])
 
 
-JOBS: dict[str, Callable[..., dict[str, Any]]] = {"fetch": _fetch, "entries": _entries, "files": _files}
+def _ways_out(job: dict[str, Any], *_: Any) -> dict[str, Any]:
+    from curation.fetch.holding import ways_out
+
+    return dict(ways_out(job["file"], job["port"], job["memory_bytes"]))
+
+
+JOBS: dict[str, Callable[..., dict[str, Any]]] = {
+    "fetch": _fetch,
+    "entries": _entries,
+    "files": _files,
+    "ways out": _ways_out,
+}
 
 if __name__ == "__main__":
     main()

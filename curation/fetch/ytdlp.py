@@ -34,6 +34,9 @@ NATIVE = frozenset({"HttpFD", "HlsFD", "DashSegmentsFD", "IsmFD", "F4mFD"})
 NO_PROGRAM = Path("/dev/null")
 """What yt-dlp takes for ffmpeg."""
 
+GUESS = "Live HLS streams are not supported"
+"""yt-dlp says so of each playlist whose segments are not counted from 0, whatever goes wrong with it then."""
+
 LONGEST_BACKOFF_S = 60.0
 """Longest pause between two tries of one fetch [ours]."""
 
@@ -59,8 +62,9 @@ class Words:
         self.debug(text)
 
     def warning(self, text: str) -> None:
-        """Warnings explain most failures."""
-        self.said.append(plain(text))
+        """Warnings explain most failures; a guess is no explanation."""
+        if not plain(text).startswith(GUESS):
+            self.said.append(plain(text))
 
     def error(self, text: str) -> None:
         """Errors."""

@@ -28,8 +28,10 @@ WRITING = READ_FILE | READ_DIR | WRITE_FILE | REMOVE_FILE | REMOVE_DIR | MAKE_DI
 OF_FILES = EXECUTE | READ_FILE | WRITE_FILE | TRUNCATE
 
 
-def only_files(*, read: Iterable[Path], write: Iterable[Path]) -> bool:
+def only_files(*, read: Iterable[Path], write: Iterable[Path], listed: Iterable[Path] = ()) -> bool:
     """Let this thread open what lies in these folders, or is one of these files, and nothing else, from now on.
+
+    Of folders that may be `listed` it sees what lies in them by name alone.
 
     Returns False where the kernel cannot. `PR_SET_NO_NEW_PRIVS` must have been set.
     """
@@ -43,7 +45,7 @@ def only_files(*, read: Iterable[Path], write: Iterable[Path]) -> bool:
     if ruleset < 0:
         return False
     try:
-        for paths, access in ((read, READING), (write, WRITING)):
+        for paths, access in ((read, READING), (write, WRITING), (listed, READ_DIR)):
             for path in paths:
                 with suppress(FileNotFoundError):
                     _allow(libc, ruleset, path, access & handled)

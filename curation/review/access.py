@@ -170,13 +170,15 @@ class TrustedProxy:
     """A reverse proxy that signs people in and says who it was, in a header.
 
     It is believed from its own addresses alone, and only if it shows the secret that it shares with us: whatever else
-    runs at such an address, a page in a browser say, can send headers as well.
+    runs at such an address, a page in a browser say, can send headers as well. `by_socket`, connections come by a
+    Unix socket: the rights of its file are proof enough, and a secret is asked for only if there is one.
     """
 
     by_password = False
 
-    def __init__(self, header: str, proxies: tuple[str, ...], *, secret: str) -> None:
-        if len(secret) < SHORTEST_SECRET or not secret.isascii() or not secret.isprintable():
+    def __init__(self, header: str, proxies: tuple[str, ...] = (), *, secret: str, by_socket: bool = False) -> None:
+        needless = by_socket and not secret
+        if not needless and (len(secret) < SHORTEST_SECRET or not secret.isascii() or not secret.isprintable()):
             raise BadInput(
                 f"a proxy is believed only if it shows a secret of at least {SHORTEST_SECRET} printable characters",
                 remedy=f"make one (openssl rand -hex 32), give it as {PROXY_SECRET_SETTING}, and let the proxy send it "
@@ -188,9 +190,9 @@ class TrustedProxy:
             raise BadInput(
                 f"that is no address of a proxy: {error}", remedy="--proxy 10.0.0.2 or 10.0.0.0/24"
             ) from error
-        if not self._networks:
+        if not self._networks and not by_socket:
             raise BadInput("a header alone proves nothing", remedy="name the proxy's address: --proxy 10.0.0.2")
-        self._header, self._secret = header, secret.encode()
+        self._header, self._secret, self._by_socket = header, secret.encode(), by_socket
         self._sessions: dict[str, Session] = {}
         self._lock = Lock()
 
@@ -208,8 +210,11 @@ class TrustedProxy:
 
     def _trusts(self, connection: HTTPConnection) -> bool:
         shown = connection.headers.getlist(PROXY_SECRET)
-        if len(shown) != 1 or not secrets.compare_digest(shown[0].encode(), self._secret):
+        if self._secret and (len(shown) != 1 or not secrets.compare_digest(shown[0].encode(), self._secret)):
             return False
+        if self._by_socket:
+            # Who comes by a socket has no address.
+            return connection.client is None
         try:
             address = ip_address(connection.client.host if connection.client else "")
         except ValueError:
@@ -237,7 +242,7 @@ def _network(client: str) -> str:
 def cookie_name(connection: HTTPConnection) -> str:
     """The session cookie's name; the port is in it, so two servers on one machine do not lock each other out."""
     server = connection.scope.get("server") or ("", 0)
-    return f"clapboard_review_{server[1]}"
+    return f"clapboard_review_{server[1] or 0}"
 
 
 def hash_password(password: str) -> str:

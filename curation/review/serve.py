@@ -4,7 +4,7 @@ import secrets
 import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlencode
@@ -22,6 +22,7 @@ from curation.review.media import CutMedia
 from curation.review.progress import Progress
 from curation.review.queue import enrol
 from curation.review.security import ENTER_PATH
+from curation.review.unix_socket import listening_at
 from curation.settings.recipe import Recipe
 from shards.errors import BadInput
 
@@ -44,6 +45,8 @@ class Place:
         certificate, key: PEM files for https.
         proxy_secret: what the proxy shows with each request.
         names: under which names browsers ask for the page, beside this machine's own and its addresses.
+        socket: a file to listen at instead of an address: only who may write to it, a proxy, can connect.
+        socket_group: the group that may, beside the file's owner.
     """
 
     host: str = "127.0.0.1"
@@ -54,16 +57,18 @@ class Place:
     key: Path | None = None
     proxy_secret: str = field(default="", repr=False)
     names: tuple[str, ...] = ()
+    socket: Path | None = None
+    socket_group: str = ""
 
     @property
     def public(self) -> bool:
-        """Whether other machines can reach it."""
-        return self.host not in LOOPBACK_HOSTS
+        """Whether others than who sits at this machine are to reach it."""
+        return self.socket is not None or self.host not in LOOPBACK_HOSTS
 
     @property
     def in_the_open(self) -> bool:
         """Whether what is said to other machines can be read on the way."""
-        return self.public and self.certificate is None
+        return self.socket is None and self.public and self.certificate is None
 
 
 def serve(
@@ -90,10 +95,11 @@ def serve(
         on_enough: called when enough is known to stop; in the background, and again when it is known anew.
 
     Raises:
-        BadInput: the port is taken, the certificate or its key cannot be used, a proxy has no secret, or other machines
-            could reach the page and nobody would be asked who they are.
+        BadInput: the port or the socket is taken, the certificate or its key cannot be used, a proxy has no secret, or
+            others could reach the page and nobody would be asked who they are.
     """
     where = place or Place()
+    _check_socket(where)
     with home.ledger() as ledger:
         access, link_path = _way_in(where, ledger, reviewer)
         with (
@@ -115,7 +121,7 @@ def serve(
             config = _loaded(app, where)
             if where.in_the_open and isinstance(access, Accounts):
                 warn(IN_THE_OPEN)
-            announce(link(where, listener.getsockname()[1], link_path))
+            announce(_announced(where, listener, link_path))
             with suppress(KeyboardInterrupt):
                 uvicorn.Server(config).run(sockets=[listener])
 
@@ -124,6 +130,11 @@ def link(where: Place, port: int, path: str) -> str:
     """The address to open."""
     name = f"[{where.host}]" if ":" in where.host else where.host
     return f"{'https' if where.certificate else 'http'}://{name}:{port}{path}"
+
+
+def _announced(where: Place, listener: socket.socket, path: str) -> str:
+    """What to open, or in nginx's words what to pass on to."""
+    return f"unix:{where.socket}" if where.socket else link(where, listener.getsockname()[1], path)
 
 
 def entry_path(token: str) -> str:
@@ -143,14 +154,16 @@ def _names(where: Place, recipe: Recipe, access: Access) -> tuple[str, ...]:
 
 def _way_in(where: Place, ledger: Ledger, reviewer: str) -> tuple[Access, str]:
     if where.proxy_header:
-        return TrustedProxy(where.proxy_header, where.proxies, secret=where.proxy_secret), "/"
+        by_socket = where.socket is not None
+        return TrustedProxy(where.proxy_header, where.proxies, secret=where.proxy_secret, by_socket=by_socket), "/"
     if account_names(ledger):
         return Accounts(ledger), "/"
     if where.public:
         raise BadInput(
-            f"the review page is not served on {where.host} as it is: nobody would be asked who they are",
+            f"the review page is not served on {where.socket or where.host} as it is: "
+            "nobody would be asked who they are",
             remedy="add accounts (clapboard review account add NAME), name a proxy that signs people in "
-            "(--proxy-header, --proxy, --proxy-secret), "
+            "(--proxy-header with --socket, or with --proxy and --proxy-secret), "
             "or keep to this machine and use an SSH tunnel (ssh -L 8420:127.0.0.1:8420)",
         )
     token = secrets.token_urlsafe(32)
@@ -187,7 +200,21 @@ def _quiet(app: FastAPI, where: Place) -> uvicorn.Config:
     )
 
 
-def _listen(where: Place) -> socket.socket:
+def _check_socket(where: Place) -> None:
+    """A proxy that passes on to a socket speaks https itself, and has no address."""
+    if where.socket and (where.certificate or where.key or where.proxies or where.host not in LOOPBACK_HOSTS):
+        raise BadInput(
+            "--socket is not for --host, --proxy or --tls-certificate: who may write to its file may connect, "
+            "and the proxy in front speaks https",
+            remedy="leave them out, or leave out --socket",
+        )
+    if where.socket_group and not where.socket:
+        raise BadInput("--socket-group says who may write to a socket, and there is none", remedy="add --socket PATH")
+
+
+def _listen(where: Place) -> AbstractContextManager[socket.socket]:
+    if where.socket:
+        return listening_at(where.socket, group=where.socket_group)
     family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
     try:
         return socket.create_server((where.host, where.port), family=family)

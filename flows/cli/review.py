@@ -237,10 +237,22 @@ def serve(
     ] = None,
     certificate: Annotated[Path | None, typer.Option("--tls-certificate", help="A PEM file, for https.")] = None,
     key: Annotated[Path | None, typer.Option("--tls-key", help="Its key.")] = None,
+    socket: Annotated[
+        Path | None,
+        typer.Option(
+            "--socket",
+            help="Listen on a Unix socket, for a proxy on this machine, and at no port. Its file is yours alone, "
+            "which is proof enough that it is the proxy: --proxy-header needs no --proxy and no secret then.",
+        ),
+    ] = None,
+    socket_group: Annotated[
+        str, typer.Option("--socket-group", help="A group that may connect to the socket too, the proxy's.")
+    ] = "",
 ) -> None:
     """The review page in a browser. On this machine the printed link lets you in once; a team signs in.
 
-    Behind a proxy that signs people in: --proxy-header, --proxy, and a secret that the proxy shows (--proxy-secret).
+    Behind a proxy that signs people in: --proxy-header with --socket, or with --proxy and a secret that the proxy
+    shows (--proxy-secret).
     """
     from curation.review.serve import Place
     from curation.review.serve import serve as run_server
@@ -253,9 +265,20 @@ def serve(
         recipe=recipe_of(recipe),
         next_commands=[shlex.join(["clapboard", command, *where]) for command in ("publish", "calibrate")],
         on_enough=partial(_tell, place_of_work),
-        announce=lambda url: typer.echo(f"open {url}   (Ctrl-C stops)"),
+        announce=lambda url: typer.echo(f"{'a proxy passes on to' if socket else 'open'} {url}   (Ctrl-C stops)"),
         warn=partial(typer.echo, err=True),
-        place=Place(host, port, proxy_header, tuple(proxy or ()), certificate, key, proxy_secret, tuple(name or ())),
+        place=Place(
+            host,
+            port,
+            proxy_header,
+            tuple(proxy or ()),
+            certificate,
+            key,
+            proxy_secret,
+            tuple(name or ()),
+            socket=socket,
+            socket_group=socket_group,
+        ),
     )
 
 

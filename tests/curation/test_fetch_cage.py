@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -165,6 +166,15 @@ def test_a_manifest_of_some_hundred_bytes_costs_this_process_nothing(server, ref
         (b"<SmoothStreamingMedia><c r='0000000300000'/>", "names"),
         (b'<SmoothStreamingMedia><c t="0" r = "99999999999"/>', "millions"),
         (b"<?xml?><MPD>" + b"<Period></Period>" * 1001, "variants"),
+        # The same in other writings of XML, which a parser reads alike.
+        (b"<MPD><S r='&#53;&#x30;000000&#48;'/>", "millions"),
+        (b"<MPD><a media='&#36;Number%0&#57;99d&#x24;'/>", "longer than any name"),
+        ("\ufeff<?xml version='1.0' encoding='utf-16'?><MPD><S r='99999999'/>".encode("utf-16-le"), "millions"),
+        ("<MPD><S r='99999999'/>".encode("utf-16-be"), "millions"),
+        (b"<?xml?><!DOCTYPE MPD [<!ENTITY n '99999999'>]><MPD><S r='&n;'/>", "stand for others"),
+        (b"<?xml?><x:mpd xmlns:x='urn'><x:S r='99999999'/>", "millions"),
+        (b"<MPD>" + b"<x:SegmentURL/>" * 200_001, "segments"),
+        (b"<?xml?><!--" + b"x" * 3000 + b"--><MPD><S r='99999999'/>", "millions"),
     ],
 )
 def test_a_manifest_that_stands_for_more_than_a_video_has_is_refused(manifest, fault):
@@ -177,7 +187,26 @@ def test_a_manifest_that_stands_for_more_than_a_video_has_is_refused(manifest, f
 def test_a_page_and_a_long_manifest_are_as_they_are():
     day = b"#EXTM3U\n" + b"#EXTINF:2,\nsegment-00001.ts\n" * 43_200
     page = b"<html>" + b"<S r='99999999'>" * 1000
-    assert (check_page(day), check_page(page)) == (day, page)
+    written = b"<MPD mediaPresentationDuration='PT5S'><Title>caf&#xe9; &#38; bar</Title><S r='5'/>"
+    assert (check_page(day), check_page(page), check_page(written)) == (day, page, written)
+
+
+def test_a_playlist_that_does_not_count_from_zero_is_not_taken_for_a_live_one_when_it_is_broken(server, refused):
+    keyed = b'#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:7\n#EXT-X-KEY:METHOD=AES-128,URI="a.key"\n'
+    lines = keyed + b"#EXTINF:1,\nnoise.ts\n#EXT-X-ENDLIST\n"
+    server.link("/a.key", web.body(bytes(16)))
+    server.link("/noise.ts", web.body(bytes(17)))
+    failure = refused(server.link("/seven.m3u8", web.body(b"#EXTM3U\n" + lines, "application/x-mpegurl")))
+    assert failure.outcome is Outcome.FETCH_FAILED and "padded" in failure.detail
+
+
+@pytest.mark.parametrize(
+    "page", [b"<" * (4 * MIB), b"<x:" * MIB, b"<MPD>" + b"&#48;" * MIB, b"<a.<a" * MIB, b"<\0" * MIB]
+)
+def test_looking_at_a_page_takes_no_longer_than_reading_it(page):
+    begun = time.process_time()
+    check_page(page)
+    assert time.process_time() - begun < 5
 
 
 def test_metadata_of_megabytes_is_cut_down(server, film, get, growth_mib):

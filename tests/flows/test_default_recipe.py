@@ -13,7 +13,8 @@ from flows.artifacts import leave_funnel
 from flows.cli.app import app
 from flows.cli.options import recipe_of
 from flows.curate import CurateParams
-from flows.doctor import State, _networks
+from flows.doctor import _networks
+from flows.findings import State
 from flows.pipeline import PipelineParams
 from flows.presets import default_preset, preset_path
 from flows.publish import PublishParams

@@ -17,7 +17,8 @@ from curation.ledger.faults import LedgerError, LedgerFault
 from curation.ledger.open import open_ledger
 from curation.ledger.tables import ClipRow, ScoreRow, SourceEntry, Video, WindowRow
 from flows.cli.app import app
-from flows.doctor import State, _ledger
+from flows.doctor import _ledger
+from flows.findings import State
 from shards.errors import BadInput
 
 PAGE = 4096

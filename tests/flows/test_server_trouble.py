@@ -18,7 +18,8 @@ from curation.review.progress import Enough, progress
 from curation.settings.review import ReviewSettings
 from flows import server
 from flows.cli.review import _tell
-from flows.doctor import State, _server
+from flows.doctor import _server
+from flows.findings import State
 from flows.server import NOTE, free_port, known_server, running_server, start_server
 from shards.errors import BadInput, Unavailable
 
