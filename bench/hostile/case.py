@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Literal
 
-BLOCK = 1 << 16
+BLOCK, MIB = 1 << 16, 1 << 20
+
+HLS, DASH, SMOOTH = "application/x-mpegurl", "application/dash+xml", "application/vnd.ms-sstr+xml"
+"""Kinds of manifests."""
 
 Answer = Callable[[BaseHTTPRequestHandler, str], None]
 """Answers a request for a path below the case's own."""

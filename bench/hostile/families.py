@@ -5,10 +5,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from itertools import count
 
-from bench.hostile.case import Answer, Case, always, body, by_path
+from bench.hostile.case import DASH, HLS, MIB, SMOOTH, Answer, Case, always, body, by_path
 
-MIB = 1 << 20
-HLS, DASH, SMOOTH = "application/x-mpegurl", "application/dash+xml", "application/vnd.ms-sstr+xml"
 FILM = b"\x00\x00\x00\x20ftypisom" + bytes(5000)
 ELSEWHERE = ("http://012.0.0.1/a", "http://10.1/a", "http://169.254.169.254/a")
 PLAYLIST = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-VERSION:7\n"

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from itertools import count
 
-from bench.hostile.case import Answer, Case, always, body, by_path, endless, head
+from bench.hostile.case import DASH, MIB, Answer, Case, always, body, by_path, endless, head
 
-MIB = 1 << 20
 FEED = "application/rss+xml"
 
 ELSEWHERE = (
@@ -140,9 +139,7 @@ def _tracks(chance: random.Random) -> list[Case]:
         Case(
             "tracks apart",
             name,
-            by_path(
-                {"a.mpd": body(lambda: manifest, "application/dash+xml"), "video.mp4": answer, "audio.mp4": answer}
-            ),
+            by_path({"a.mpd": body(lambda: manifest, DASH), "video.mp4": answer, "audio.mp4": answer}),
             entry="a.mpd",
         )
         for name, answer in tracks.items()

@@ -3,12 +3,8 @@
 import random
 from collections.abc import Callable
 
-from bench.hostile.case import BLOCK, Answer, Case, always, body, by_path, endless, redirect
+from bench.hostile.case import BLOCK, DASH, HLS, MIB, SMOOTH, Answer, Case, always, body, by_path, endless, redirect
 
-MIB = 1 << 20
-HLS = "application/x-mpegurl"
-DASH = "application/dash+xml"
-SMOOTH = "application/vnd.ms-sstr+xml"
 FLASH = "application/f4m+xml"
 MEDIA = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n"
 

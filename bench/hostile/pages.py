@@ -5,9 +5,22 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 
-from bench.hostile.case import BLOCK, Answer, Case, always, body, by_path, endless, head, raw, redirect, status
-
-MIB = 1 << 20
+from bench.hostile.case import (
+    BLOCK,
+    DASH,
+    HLS,
+    MIB,
+    Answer,
+    Case,
+    always,
+    body,
+    by_path,
+    endless,
+    head,
+    raw,
+    redirect,
+    status,
+)
 
 SHAPES = (
     "<meta ", "<video ", "<script ", "jwplayer('a').setup({", '<iframe src="', "<source ", "<title>", "<embed ",
@@ -46,7 +59,7 @@ def _slow(chance: random.Random) -> list[Case]:
 def _huge(chance: random.Random) -> list[Case]:
     found = []
     for packing in ("", "gzip", "deflate"):
-        for kind in ("text/html", "application/x-mpegurl", "application/dash+xml"):
+        for kind in ("text/html", HLS, DASH):
             size = chance.randrange(20, 80) * MIB
             make = _bytes(b"<html>" if kind == "text/html" else b"#EXTM3U\n", size)
             found.append(Case("huge pages", f"{packing or 'plain'} {kind}", body(make, kind, packing=packing)))

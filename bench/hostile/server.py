@@ -10,9 +10,9 @@ from pathlib import Path
 from threading import Thread
 
 from bench.hostile.answers import cases
-from bench.hostile.case import head
+from bench.hostile.case import DASH, HLS, head
 
-KINDS = {".m3u8": "application/x-mpegurl", ".mpd": "application/dash+xml"}
+KINDS = {".m3u8": HLS, ".mpd": DASH}
 
 
 def main() -> None:

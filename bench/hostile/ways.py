@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler
 from itertools import count
 
-from bench.hostile.case import Answer, Case, always, body, by_path, head, redirect
-from bench.hostile.families import FILM, HLS, MIB, PLAYLIST
+from bench.hostile.case import HLS, MIB, Answer, Case, always, body, by_path, head, redirect
+from bench.hostile.families import FILM, PLAYLIST
 
 SPELLINGS = (
     "http://012.0.0.1/a", "http://10.1/a", "http://0xA000001/a", "http://167772161/a", "http://10。0。0。1/a",

@@ -19,12 +19,15 @@ from typing import Any, Protocol, Self
 
 from curation.fetch.egress import check_link
 from curation.fetch.failures import FetchFailure
-from curation.fetch.manifest import HEAD_BYTES, PageTooLarge, check_page
+from curation.fetch.manifest import PageTooLarge, check_page
 from curation.outcomes import Outcome
 
 PAGE_BYTES = 16 << 20
 """Most bytes of a page or manifest, which are read as a whole; videos are read in blocks and not bound by it. Pages of
 large video sites have two million [ours]."""
+
+HEAD_BYTES = 2048
+"""So many bytes of an answer that may be large are kept, to see whether it is a manifest."""
 
 WEB = ("http", "https")
 

@@ -18,9 +18,6 @@ VARIANTS = 1_000
 _DIGITS = 6
 """A count of so many digits is more than `SEGMENTS`, a width of so many is no number's."""
 
-HEAD_BYTES = 2048
-"""So many bytes of an answer that may be large are read to see whether it is a manifest."""
-
 _ROOTS = re.compile(rb"<(?:[\w.-]{1,99}:)?(?:MPD|SmoothStreamingMedia|manifest)\b", re.I)
 _REPEATS = re.compile(rb"""\s[rR]\s{0,9}=\s{0,9}["']\s{0,9}(\d{1,40})""")
 _WIDTH = re.compile(rb"\$(?:Number|Time|Bandwidth)%0?(\d{1,40})d\$")
@@ -43,18 +40,19 @@ def check_page(data: bytes, *, head: bytes = b"") -> bytes:
     Raises:
         PageTooLarge: it is not.
     """
-    text = _plainly(head + data)
-    if text.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"#EXTM3U") or _ROOTS.search(text):
+    text = _narrow(head + data)
+    if _ROOTS.search(text):
+        # As a parser will read it, with the characters that are written as numbers in their place.
+        _check_manifest(_CHARACTERS.sub(_character, text))
+    elif text.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"#EXTM3U"):
         _check_manifest(text)
     return data
 
 
-def _plainly(text: bytes) -> bytes:
-    """A manifest as a parser will read it: each character a byte, those that are written as numbers in their place."""
+def _narrow(text: bytes) -> bytes:
+    """XML whose characters have two bytes each in UTF-8; anything else as it is."""
     wide = next((name for mark, name in _WIDE if text.startswith(mark)), None)
-    if wide:
-        text = text.decode(wide, "replace").encode()
-    return _CHARACTERS.sub(_character, text) if _ROOTS.search(text) else text
+    return text.decode(wide, "replace").encode() if wide else text
 
 
 def _character(found: re.Match[bytes]) -> bytes:

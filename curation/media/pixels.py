@@ -106,7 +106,6 @@ def _grid(height: int, width: int) -> tuple[NDArray[np.float32], NDArray[np.floa
     return rows, columns, np.outer(rows.sum(axis=1), columns.sum(axis=1))
 
 
-@cache
 def _members(size: int) -> NDArray[np.float32]:
     """(12, size) of which cell each line of pixels is a part."""
     cell = np.searchsorted(np.arange(CELLS) * size // CELLS, np.arange(size), side="right") - 1
