@@ -1,5 +1,7 @@
 """Drawn films keep what their specification says, in picture and in sound."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,37 @@ def test_every_scene_moves_most_at_its_strikes_and_sounds_exactly_then(scene):
         first = round(event * film.rate_hz)
         before = np.abs(film.audio[max(first - 480, 0) : first]).max(initial=0.0)
         assert np.abs(film.audio[first : first + 480]).max() > 0.2 + before / 2
+
+
+@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_strike_is_plain_to_see_at_64_pixels_and_12_frames_a_second(scene, seed):
+    film = draw(spec(scene, seed=seed, width_px=64, height_px=64, fps=12, duration_s=4.0, rate_hz=16_000))
+    energy = motion(film)
+    strikes = np.round(film.events_s * 12).astype(int)
+    strikes = strikes[(strikes > 0) & (strikes < len(energy) - 1)]
+    near = np.max([energy[strikes], energy[strikes + 1]], axis=0)
+    assert len(strikes) >= 4 and near.min() > 1.3 * np.median(energy)
+
+
+def test_no_two_scenes_sound_alike():
+    strikes = [scene.sound(np.random.default_rng(3), 48_000) for scene in SCENES.values()]
+    spectra = []
+    for strike in strikes:
+        power = np.abs(np.fft.rfft(strike, 1 << 16)) ** 2
+        bands = np.add.reduceat(power, np.geomspace(64, len(power) - 1, 33).astype(int)[:-1])
+        spectra.append(np.sqrt(bands / bands.sum()))
+    for one, other in combinations(spectra, 2):
+        assert one @ other < 0.93
+
+
+@pytest.mark.parametrize("scene", SCENES)
+def test_every_scene_sounds_at_a_low_sample_rate_too(scene):
+    film = draw(spec(scene, rate_hz=16_000, width_px=32, height_px=32))
+    for event in film.events_s:
+        first = round(event * 16_000)
+        before = np.abs(film.audio[max(first - 160, 0) : first]).max(initial=0.0)
+        assert np.abs(film.audio[first : first + 160]).max() > 0.2 + before / 2
 
 
 @pytest.mark.parametrize("scene", SCENES)

@@ -6,6 +6,7 @@ shape is a little brighter at its top and darker at its rim.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,16 +33,29 @@ class View:
 
 
 class Canvas:
-    """A picture under construction, (height, width, 3) float32 RGB in [0, 1]."""
+    """A picture under construction, (height, width, 3) float32 RGB in [0, 1].
+
+    Attributes:
+        pixels: the picture; fastest if its memory holds one colour after the other, as `blank` makes it.
+        planes: the same memory as (3, height, width).
+        view: its framing.
+        scale: pixels a unit.
+    """
 
     def __init__(self, pixels: Pixels, *, unit_px: float, view: View) -> None:
         self.pixels = pixels
+        self.planes = pixels.transpose(2, 0, 1)
         self.view = view
         self.scale = unit_px * view.zoom
         height, width = pixels.shape[:2]
         self._rows = (np.arange(height, dtype=np.float32) + 0.5)[:, None]
         self._columns = (np.arange(width, dtype=np.float32) + 0.5)[None, :]
         self._middle = (width / 2 + view.move[0] * self.scale, height / 2 + view.move[1] * self.scale)
+
+    @classmethod
+    def blank(cls, height: int, width: int, *, unit_px: float, view: View) -> "Canvas":
+        """A black picture."""
+        return cls(np.zeros((3, height, width), np.float32).transpose(1, 2, 0), unit_px=unit_px, view=view)
 
     def over(self, pixels: Pixels) -> "Canvas":
         """The same view upon other pixels of the same size."""
@@ -51,9 +65,12 @@ class Canvas:
         """A line from `a` to `b` with round ends; a disc where the two are one."""
         box = self._box((a, b), radius)
         x, y, along, length = self._axes(a, b, box)
-        t = np.clip(x * along[0] + y * along[1], 0.0, length)
-        distance = np.hypot(x - t * along[0], y - t * along[1]) - radius * self.scale
-        self._paint(box, distance, colour, alpha)
+        if length > 0:
+            t = np.minimum(np.maximum(x * along[0] + y * along[1], 0.0), length)
+            distance: Distance = np.hypot(x - t * along[0], y - t * along[1])
+        else:
+            distance = np.hypot(x, y)
+        self._paint(box, distance - radius * self.scale, colour, alpha)
 
     def disc(self, centre: Point, radius: float, colour: Colour, *, alpha: float = 1.0) -> None:
         """A filled circle."""
@@ -101,7 +118,7 @@ class Canvas:
         width = (radius * self.scale) ** 2
         fall_x = np.exp(-((self._columns[:, box[1]] - cx) ** 2) / width)
         fall_y = np.exp(-((self._rows[box[0]] - cy) ** 2) / width) * strength
-        self.pixels[box] += (fall_y * fall_x)[..., None] * np.asarray(colour, np.float32)
+        self.planes[:, *box] += _by_channel(colour) * (fall_y * fall_x)
 
     def shadow(self, centre: Point, half_width: float, half_height: float, depth: float) -> None:
         """A soft darkening, as of a thing above a floor."""
@@ -109,7 +126,7 @@ class Canvas:
         cx, cy = self.pixel(centre)
         fall_x = np.exp(-(((self._columns[:, box[1]] - cx) / (half_width * self.scale)) ** 4))
         fall_y = np.exp(-(((self._rows[box[0]] - cy) / (half_height * self.scale)) ** 4))
-        self.pixels[box] *= (1.0 - depth * (fall_y * fall_x))[..., None]
+        self.planes[:, *box] *= 1.0 - depth * (fall_y * fall_x)
 
     def pixel(self, point: Point) -> Point:
         """Column and row, in pixels, of a point in units."""
@@ -119,14 +136,24 @@ class Canvas:
             self._middle[1] + (point[1] - 0.5) * self.scale,
         )
 
+    def units(self) -> tuple[Pixels, Pixels]:
+        """(1, width) and (height, 1): where the pixels' middles lie, in units; the inverse of `pixel`."""
+        way = -1.0 if self.view.mirror else 1.0
+        return (
+            (self._columns - np.float32(self._middle[0])) * np.float32(way / self.scale) + np.float32(0.5),
+            (self._rows - np.float32(self._middle[1])) / np.float32(self.scale) + np.float32(0.5),
+        )
+
     def _box(self, points: tuple[Point, ...], reach: float) -> tuple[slice, slice]:
         """Rows and columns that hold all points and `reach` units around them, cut at the picture's edge."""
-        xs, ys = zip(*(self.pixel(point) for point in points), strict=True)
+        pixels = [self.pixel(point) for point in points]
+        xs, ys = [x for x, _ in pixels], [y for _, y in pixels]
         pad = reach * self.scale + 1.5
         height, width = self.pixels.shape[:2]
-        top, bottom = (int(np.clip(edge, 0, height)) for edge in (min(ys) - pad, max(ys) + pad + 1))
-        left, right = (int(np.clip(edge, 0, width)) for edge in (min(xs) - pad, max(xs) + pad + 1))
-        return slice(top, bottom), slice(left, right)
+        return (
+            slice(int(min(max(min(ys) - pad, 0), height)), int(min(max(max(ys) + pad + 1, 0), height))),
+            slice(int(min(max(min(xs) - pad, 0), width)), int(min(max(max(xs) + pad + 1, 0), width))),
+        )
 
     def _axes(self, a: Point, b: Point, box: tuple[slice, slice]) -> tuple[Pixels, Pixels, Point, float]:
         """Pixel coordinates from `a`, the unit vector towards `b` and the distance in pixels."""
@@ -140,8 +167,27 @@ class Canvas:
         rows = distance.shape[0]
         if not distance.size:
             return
-        cover = np.clip(0.5 - distance, 0.0, 1.0) * np.float32(alpha)
-        rim = np.clip(1.0 + distance / np.float32(0.022 * self.scale), 0.0, 1.0)
-        light = np.linspace(1.12, 0.82, rows, dtype=np.float32)[:, None] * (1.0 - 0.22 * rim)
-        here = self.pixels[box]
-        here += (light[..., None] * np.asarray(colour, np.float32) - here) * cover[..., None]
+        # Plain minimum and maximum: at some thirty shapes a frame, the overhead of np.clip is most of the time.
+        cover = np.minimum(np.maximum(0.5 - distance, 0.0), 1.0)
+        if alpha != 1.0:
+            cover *= np.float32(alpha)
+        rim = np.minimum(np.maximum(1.0 + distance / np.float32(0.022 * self.scale), 0.0), 1.0)
+        light = _from_above(rows) * (1.0 - 0.22 * rim)
+        here = self.planes[:, *box]
+        toward = _by_channel(colour) * light
+        toward -= here
+        toward *= cover
+        here += toward
+
+
+def _by_channel(colour: Colour) -> Pixels:
+    """(3, 1, 1) a colour that multiplies planes."""
+    return np.array(colour, np.float32)[:, None, None]
+
+
+@lru_cache(maxsize=1024)
+def _from_above(rows: int) -> Pixels:
+    """(rows, 1) how bright a shape of that many rows is, from top to bottom."""
+    light: Pixels = np.linspace(1.12, 0.82, rows, dtype=np.float32)[:, None]
+    light.flags.writeable = False
+    return light

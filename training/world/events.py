@@ -15,6 +15,7 @@ SHORTEST_GAP_S = 0.35
 LONGEST_GAP_S = 0.9
 LEAD_S = 1.0
 CANDIDATES = 160
+BATCH = 16
 SPAN_S = 3.0
 BUMP_S = 0.06
 
@@ -86,7 +87,15 @@ def generator(seed: int, purpose: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(purpose.encode())])
 
 
-def draw_strikes(seed: int, *, duration_s: float, fps: int, unlike: Times | None = None) -> Strikes:
+def draw_strikes(
+    seed: int,
+    *,
+    duration_s: float,
+    fps: int,
+    unlike: Times | None = None,
+    purpose: str = "strikes",
+    candidates: int | None = None,
+) -> Strikes:
     """Strikes from `LEAD_S` before the film to `LEAD_S` after it, on frame times.
 
     Args:
@@ -94,15 +103,21 @@ def draw_strikes(seed: int, *, duration_s: float, fps: int, unlike: Times | None
         duration_s: length of the film.
         fps: frames a second; times are whole multiples of 1 / fps.
         unlike: times of other events with which these must not agree at any offset up to a second.
+        purpose: what strikes; one seed has other times for another purpose.
+        candidates: of how many sequences the best is kept; by default `CANDIDATES`, four times as many with `unlike`.
     """
-    random = generator(seed, "strikes")
-    candidates = [
-        _strike_frames(random, duration_s, fps) for _ in range(CANDIDATES if unlike is None else 4 * CANDIDATES)
-    ]
-    curves = [pulse_curve(frames / fps, duration_s=duration_s, fps=fps) for frames in candidates]
+    random = generator(seed, purpose)
+    many = candidates or (CANDIDATES if unlike is None else 4 * CANDIDATES)
+    drawn = _strike_frames(random, many, duration_s, fps)
+    curves = np.stack([pulse_curve(frames / fps, duration_s=duration_s, fps=fps) for frames in drawn])
     other = None if unlike is None else pulse_curve(unlike, duration_s=duration_s, fps=fps)
-    likeness = [chance_agreement(curve, curve if other is None else other, fps=fps) for curve in curves]
-    best = candidates[int(np.argmin(likeness))]
+    likeness = np.concatenate(
+        [
+            chance_agreements(some, some if other is None else np.broadcast_to(other, some.shape), fps=fps)
+            for some in np.split(curves, range(BATCH, many, BATCH))
+        ]
+    )
+    best = drawn[int(np.argmin(likeness))]
     return Strikes(times_s=best / fps, strengths=random.uniform(0.7, 1.0, len(best)))
 
 
@@ -121,25 +136,36 @@ def chance_agreement(seen: NDArray[np.float64], heard: NDArray[np.float64], *, f
             half do not count.
         fps: frames a second.
     """
-    span, reach = min(round(SPAN_S * fps), len(seen) - 2 * fps), fps
-    windows = np.lib.stride_tricks.sliding_window_view(heard, span)
-    windows = windows - windows.mean(axis=1, keepdims=True)
-    windows /= np.linalg.norm(windows, axis=1, keepdims=True) + 1e-9
+    one = seen[None]
+    return float(chance_agreements(one, one if seen is heard else heard[None], fps=fps)[0])
+
+
+def chance_agreements(seen: NDArray[np.float64], heard: NDArray[np.float64], *, fps: int) -> NDArray[np.float64]:
+    """`chance_agreement` of many pairs at once: (pairs, frames) curves give (pairs,) correlations."""
+    span, reach = min(round(SPAN_S * fps), seen.shape[1] - 2 * fps), fps
+    windows = _evened(np.lib.stride_tricks.sliding_window_view(heard, span, axis=1))
     offsets = np.arange(-reach, reach + 1)
     if seen is heard:
         offsets = offsets[np.abs(offsets) > SHORTEST_GAP_S * fps / 2]
-    firsts = np.arange(reach, len(seen) - span - reach + 1, fps)
-    own = np.lib.stride_tricks.sliding_window_view(seen, span)[firsts]
-    own = own - own.mean(axis=1, keepdims=True)
-    own /= np.linalg.norm(own, axis=1, keepdims=True) + 1e-9
-    return float(np.einsum("ws,wos->wo", own, windows[firsts[:, None] + offsets[None, :]]).max())
+    firsts = np.arange(reach, seen.shape[1] - span - reach + 1, fps)
+    own = _evened(np.lib.stride_tricks.sliding_window_view(seen, span, axis=1)[:, firsts])
+    found = np.einsum("pws,pwos->pwo", own, windows[:, firsts[:, None] + offsets[None, :]])
+    highest: NDArray[np.float64] = found.max(axis=(1, 2))
+    return highest
 
 
-def _strike_frames(random: np.random.Generator, duration_s: float, fps: int) -> NDArray[np.int64]:
-    """(strikes,) one candidate sequence, in frames."""
+def _evened(windows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(pairs, windows, span) each window at mean 0 and norm 1."""
+    windows = windows - windows.mean(axis=2, keepdims=True)
+    windows /= np.linalg.norm(windows, axis=2, keepdims=True) + 1e-9
+    return windows
+
+
+def _strike_frames(random: np.random.Generator, many: int, duration_s: float, fps: int) -> list[NDArray[np.int64]]:
+    """Candidate sequences, each (strikes,) in frames."""
     shortest, longest = int(np.ceil(SHORTEST_GAP_S * fps)), int(LONGEST_GAP_S * fps)
     span = duration_s + 2 * LEAD_S
-    gaps = random.integers(shortest, longest + 1, size=int(span / SHORTEST_GAP_S) + 2)
-    frames = np.cumsum(gaps) - int(LEAD_S * fps) - longest
-    end = int(np.searchsorted(frames, (duration_s + LEAD_S) * fps)) + 1
-    return frames[:end]
+    gaps = random.integers(shortest, longest + 1, size=(many, int(span / SHORTEST_GAP_S) + 2))
+    frames = np.cumsum(gaps, axis=1) - int(LEAD_S * fps) - longest
+    ends = np.sum(frames < (duration_s + LEAD_S) * fps, axis=1) + 1
+    return [row[:end] for row, end in zip(frames, ends, strict=True)]

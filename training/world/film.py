@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shards.errors import BadInput
+from training.world.camera import pan_margin, panned, shake_margin, shaken
 from training.world.events import Strikes, draw_strikes
 from training.world.look import contrasting_seed
-from training.world.picture import film_act, shake_margin, shaken
+from training.world.picture import Dressing, film_act
 from training.world.scenes import SCENES
 from training.world.soundtrack import mix_track, strike_sound, voice_over
 
@@ -37,6 +38,10 @@ class FilmSpec:
         static: one picture for the whole film.
         narration: a voice instead of the scene's sound.
         cut_at_s, cut_to: a hard cut to another scene at that time.
+        texture: strength, 0 to 1, of a pattern on wall and floor (noise, stripes, tiles or planks, by the seed).
+        lamp: strength, 0 to 1, of a light that drifts and brightens slowly, whatever strikes.
+        pan_px: largest displacement by a slow pan and zoom, besides the shake; in parts of a pixel.
+        distractors: number of things that move without a sound, at times unlike the strikes'.
     """
 
     scene: str
@@ -55,6 +60,10 @@ class FilmSpec:
     narration: bool = False
     cut_at_s: float | None = None
     cut_to: str | None = None
+    texture: float = 0.0
+    lamp: float = 0.0
+    pan_px: float = 0.0
+    distractors: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +102,11 @@ def draw(spec: FilmSpec) -> Film:
     """Draw pictures and sound of `spec`.
 
     Raises:
-        BadInput: a scene that does not exist, no length, or a cut outside the film.
+        BadInput: a scene that does not exist, no length, a cut outside the film, or a dressing out of its range.
     """
     acts = _acts(spec)
-    margin_px = shake_margin(spec.camera_shake_px)
+    dressing = _dressing(spec)
+    margin_px = shake_margin(spec.camera_shake_px) + pan_margin(spec.pan_px)
     pictures = [
         film_act(
             SCENES[act.scene],
@@ -106,10 +116,12 @@ def draw(spec: FilmSpec) -> Film:
             size_px=(spec.height_px, spec.width_px),
             margin_px=margin_px,
             seed=act.seed,
+            dressing=dressing,
         )
         for act in acts
     ]
     frames = shaken(np.concatenate(pictures), reach_px=spec.camera_shake_px, seed=spec.seed)
+    frames = panned(frames, reach_px=spec.pan_px, fps=spec.fps, seed=spec.seed)
     audio, sounds_s = _sound(spec, acts)
     events_s = np.concatenate([_within(act.strikes.times_s, act, spec.fps) for act in acts])
     return Film(
@@ -134,15 +146,24 @@ def _acts(spec: FilmSpec) -> list[Act]:
             f"a film of {spec.duration_s} s cannot be cut at {spec.cut_at_s} s to {spec.cut_to}",
             remedy="give a positive duration, and `cut_at_s` inside it together with `cut_to`",
         )
-    acts = []
-    for scene, seed, first, end in (
-        (spec.scene, spec.seed, 0, cut),
-        (spec.cut_to, contrasting_seed(spec.seed), cut, total),
-    ):
-        if scene is not None:
-            strikes = draw_strikes(seed, duration_s=total / spec.fps, fps=spec.fps)
-            acts.append(Act(scene, seed, first, end, strikes))
-    return acts
+    parts = [(spec.scene, spec.seed, 0, cut)]
+    if spec.cut_to is not None:
+        parts.append((spec.cut_to, contrasting_seed(spec.seed), cut, total))
+    return [
+        Act(scene, seed, first, end, draw_strikes(seed, duration_s=total / spec.fps, fps=spec.fps))
+        for scene, seed, first, end in parts
+    ]
+
+
+def _dressing(spec: FilmSpec) -> Dressing:
+    """What surrounds the scenes."""
+    if not (0 <= spec.texture <= 1 and 0 <= spec.lamp <= 1 and spec.pan_px >= 0 and spec.distractors >= 0):
+        raise BadInput(
+            f"texture {spec.texture}, lamp {spec.lamp}, pan {spec.pan_px} px and {spec.distractors} distractors do not "
+            "make a film",
+            remedy="give `texture` and `lamp` from 0 to 1, and no negative `pan_px` or `distractors`",
+        )
+    return Dressing(texture=spec.texture, lamp=spec.lamp, distractors=spec.distractors)
 
 
 def _sound(spec: FilmSpec, acts: list[Act]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from training.world.canvas import Canvas, Colour, Pixels, View
 from training.world.events import generator
+from training.world.texture import grain
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Look:
         wall, floor, accent: main colours; `accent` stands out against both.
         view: framing of the unit square.
         seed: for scenes that scatter things (sparks, chips).
+        texture: how strongly wall and floor are patterned, 0 (not at all) to 1.
     """
 
     wall: Colour
@@ -24,10 +26,11 @@ class Look:
     accent: Colour
     view: View
     seed: int
+    texture: float = 0.0
 
 
-def choose_look(seed: int) -> Look:
-    """A look that depends on the seed alone."""
+def choose_look(seed: int, *, texture: float = 0.0) -> Look:
+    """A look whose colours and framing depend on the seed alone."""
     random = generator(seed, "look")
     hue = float(random.uniform())
     return Look(
@@ -40,6 +43,7 @@ def choose_look(seed: int) -> Look:
             mirror=bool(random.integers(2)),
         ),
         seed=seed,
+        texture=texture,
     )
 
 
@@ -64,7 +68,10 @@ def paint_room(canvas: Canvas, look: Look, *, horizon: float) -> None:
     above = wall * (0.62 + 0.5 * rows / max(edge, 1.0))
     below = floor * (1.15 - 0.5 * (rows - edge) / max(height - edge, 1.0))
     canvas.pixels[:] = np.broadcast_to(np.where(rows < edge, above, below), (height, width, 3))
-    _hang_panels(canvas, look, edge)
+    if look.texture > 0:
+        canvas.pixels *= 1.0 + look.texture * grain(canvas, horizon=horizon, seed=look.seed)
+    else:
+        _hang_panels(canvas, look, edge)
     for x, y, radius in generator(look.seed, "room").uniform((-0.1, 0.02, 0.04), (1.1, 0.55, 0.12), (7, 3)):
         canvas.disc((x, y), radius, _lighter(look.wall), alpha=0.16)
     columns = np.linspace(-1, 1, width, dtype=np.float32)[None, :, None]

@@ -1,19 +1,40 @@
-"""The pictures of a film: a backdrop painted once, the action on a copy of it for every frame, then the camera."""
+"""The pictures of a film: a backdrop painted once, the action on a copy of it for every frame.
 
-import math
+What dresses a film up (texture, lamp, things that move without a sound) is painted here too; the camera comes after,
+in `camera`.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.world.canvas import Canvas
-from training.world.events import Strikes, generator
+from training.world.distractors import choose_distractors
+from training.world.events import Strikes
+from training.world.lamp import choose_lamp
 from training.world.look import choose_look
 from training.world.scenes.base import Scene
 
-JOLT_SHARE = 0.06
-TREMBLE = 0.15
-
 Frames = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dressing:
+    """What a scene is surrounded with; by default with nothing.
+
+    Attributes:
+        texture: strength of the pattern on wall and floor, 0 to 1.
+        lamp: strength of the drifting light, 0 to 1.
+        distractors: number of things that move without a sound.
+    """
+
+    texture: float = 0.0
+    lamp: float = 0.0
+    distractors: int = 0
+
+
+PLAIN = Dressing()
 
 
 def film_act(
@@ -25,6 +46,7 @@ def film_act(
     size_px: tuple[int, int],
     margin_px: int,
     seed: int,
+    dressing: Dressing = PLAIN,
 ) -> Frames:
     """Draw the named frames of one scene.
 
@@ -36,13 +58,18 @@ def film_act(
         size_px: height and width of the finished picture.
         margin_px: drawn around it on all sides, for the camera to move in.
         seed: colours and framing.
+        dressing: what surrounds the scene.
 
     Returns:
         (frames, height + 2 margin, width + 2 margin, 3) uint8 RGB.
     """
     height, width = size_px[0] + 2 * margin_px, size_px[1] + 2 * margin_px
-    look = choose_look(seed)
-    still = Canvas(np.zeros((height, width, 3), np.float32), unit_px=min(size_px), view=look.view)
+    look = choose_look(seed, texture=dressing.texture)
+    lamp = choose_lamp(seed, strength=dressing.lamp)
+    things = choose_distractors(
+        seed, count=dressing.distractors, strikes=strikes, duration_s=(int(frames[-1]) + 1) / fps, fps=fps
+    )
+    still = Canvas.blank(height, width, unit_px=min(size_px), view=look.view)
     scene.backdrop(still, look)
     live = still.over(np.empty_like(still.pixels))
     drawn = np.empty((len(frames), height, width, 3), np.uint8)
@@ -51,35 +78,12 @@ def film_act(
             drawn[place] = drawn[place - 1]
             continue
         np.copyto(live.pixels, still.pixels)
-        scene.action(live, look, strikes.at(int(number) / fps))
+        moment = strikes.at(int(number) / fps)
+        for thing in things:
+            thing.paint(live, moment.time_s)
+        scene.action(live, look, moment)
+        if lamp:
+            lamp.shine(live, moment.time_s)
         np.clip(live.pixels, 0.0, 1.0, out=live.pixels)
         drawn[place] = live.pixels * 255.0 + 0.5
     return drawn
-
-
-def shake_margin(reach_px: float) -> int:
-    """How many pixels must be drawn around a picture that the camera moves by up to `reach_px`."""
-    return math.ceil(reach_px)
-
-
-def shaken(frames: Frames, *, reach_px: float, seed: int) -> Frames:
-    """Crop the margin away along the path of a hand-held camera: a tremble, and jolts at times of its own.
-
-    The camera moves by whole pixels, up to `reach_px` each way.
-    """
-    margin = shake_margin(reach_px)
-    if not margin:
-        return frames
-    count, height, width = frames.shape[:3]
-    random = generator(seed, "camera")
-    rough = random.standard_normal((count, 2))
-    starts = np.where(random.uniform(size=count) < JOLT_SHARE, 1.0, 0.0)
-    jolts = np.convolve(starts, np.array((0.3, 0.8, 1.0, 0.5, 0.25)), mode="same")
-    path = rough * (TREMBLE + np.minimum(jolts, 1.0))[:, None]
-    steps = np.round(path / np.abs(path).max() * reach_px).astype(np.int64) + margin
-    return np.stack(
-        [
-            frame[y : y + height - 2 * margin, x : x + width - 2 * margin]
-            for frame, (y, x) in zip(frames, steps, strict=True)
-        ]
-    )

@@ -1,0 +1,41 @@
+"""A folder of drawn films as a user would have filmed ones: files, a table of sources, and, apart, the truth."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+from shards.files import write_atomic
+from training.progress import Progress
+from training.world.catalogue import Split, varied
+from training.world.film import draw
+from training.world.mp4 import write_film
+from training.world.scenes import SCENES
+
+SOURCES, EVENTS = "sources.csv", "events.json"
+_COLUMNS = ("path", "caption", "label", "licence")
+_LICENCE = "CC0-1.0"
+
+
+def draw_folder(
+    folder: Path, count: int, *, split: Split, duration_s: float, size_px: int, progress: Progress | None = None
+) -> None:
+    """Draw the first `count` films of a split into `folder`; files that are there already are kept.
+
+    Writes `NNNN-SCENE.mp4`, `sources.csv` (path, caption, label, licence) and `events.json` (file -> seconds).
+    """
+    events: dict[str, list[float]] = {}
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(_COLUMNS)
+    for number in range(count):
+        spec = varied(number, split=split, duration_s=duration_s, height_px=size_px, width_px=size_px, rate_hz=48_000)
+        film, name = draw(spec), f"{number:04d}-{spec.scene}.mp4"
+        if not (folder / name).is_file():
+            write_film(film, folder / name)
+        events[name] = [round(time_s, 4) for time_s in film.events_s.tolist()]
+        rows.writerow((name, SCENES[spec.scene].caption, spec.scene, _LICENCE))
+        if progress:
+            progress(number + 1, count, spec.scene)
+    write_atomic(folder / SOURCES, table.getvalue().encode())
+    write_atomic(folder / EVENTS, json.dumps(events, indent=1).encode())
