@@ -18,7 +18,7 @@ from flows.presets import default_recipe
 from flows.publish import PublishParams, publish_curated
 from flows.summary import CurateSummary, PublishSummary, TrainSummary
 from flows.train import BothParams, train
-from training.settings.config import Stage
+from training.settings.config import DEFAULT_BACKBONE, Stage
 
 
 class PipelineParams(BaseModel):
@@ -29,7 +29,7 @@ class PipelineParams(BaseModel):
     sources: Sources = Field(description="CSV or JSONL tables, folders, media files or links")
     home: Path = Field(default_factory=default_home, description="folder of the ledger, snapshots and runs")
     recipe: Recipe = Field(default_factory=default_recipe, description="every setting of curation")
-    backbone: str = Field("tiny", description="which frozen video generator")
+    backbone: str = Field(DEFAULT_BACKBONE, description="which frozen video generator")
     training: dict[str, object] = Field(
         default_factory=dict, description="settings of training; those in the tables `one` and `two` for that stage"
     )

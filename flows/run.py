@@ -13,7 +13,7 @@ from flows.progress import listening
 from flows.server import prefect_server
 from flows.summary import CurateSummary, PublishSummary, TrainSummary
 from shards.errors import ClapboardError
-from training.settings.config import Stage
+from training.settings.config import DEFAULT_BACKBONE, Stage
 
 LOCK = ".lock"
 
@@ -36,7 +36,7 @@ def run_publish_curated(*, home: Home, recipe: Recipe) -> PublishSummary:
         return publish_curated(PublishParams(home=home.root, recipe=recipe))
 
 
-def run_train(*, home: Home, stage: int, settings: dict[str, object], backbone: str = "tiny") -> TrainSummary:
+def run_train(*, home: Home, stage: int, settings: dict[str, object], backbone: str = DEFAULT_BACKBONE) -> TrainSummary:
     """One stage of training; see `flows.train.train`. `settings` may name the snapshot too."""
     with stage_set(home):
         from flows.train import TrainParams, train
@@ -54,7 +54,7 @@ def run_train(*, home: Home, stage: int, settings: dict[str, object], backbone: 
         )
 
 
-def run_train_both(*, home: Home, settings: dict[str, object], backbone: str = "tiny") -> list[TrainSummary]:
+def run_train_both(*, home: Home, settings: dict[str, object], backbone: str = DEFAULT_BACKBONE) -> list[TrainSummary]:
     """Both stages of training; see `flows.train.train_both`."""
     with stage_set(home):
         from flows.train import BothParams, train_both

@@ -14,7 +14,7 @@ from flows.report.data import Curve, GapCurve
 from flows.summary import TrainSummary
 from shards.snapshot import open_snapshot
 from training.loop.log import METRICS, read_metrics
-from training.settings.config import Stage, TrainConfig, settings_of, stage_config
+from training.settings.config import DEFAULT_BACKBONE, Stage, TrainConfig, settings_of, stage_config
 from training.stages.result import StageResult
 from training.stages.stage import train_stage
 
@@ -27,7 +27,7 @@ class TrainParams(BaseModel):
     stage: Stage = Field(description="1: on the automatic snapshot; 2: on the human-curated one")
     home: Path = Field(default_factory=default_home, description="folder of the ledger, snapshots and runs")
     snapshot: str | None = Field(None, description='"NAME/vN", or "NAME" for its newest; the stage\'s own by default')
-    backbone: str = Field("tiny", description="which frozen video generator")
+    backbone: str = Field(DEFAULT_BACKBONE, description="which frozen video generator")
     settings: dict[str, object] = Field(
         default_factory=dict,
         description="further settings of a training run; those under `one` or `two` for theirs",
@@ -45,7 +45,7 @@ class BothParams(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     home: Path = Field(default_factory=default_home, description="folder of the ledger, snapshots and runs")
-    backbone: str = Field("tiny", description="which frozen video generator")
+    backbone: str = Field(DEFAULT_BACKBONE, description="which frozen video generator")
     settings: dict[str, object] = Field(
         default_factory=dict,
         description="settings of a training run for both stages; those in the tables `one` and `two` for that stage",

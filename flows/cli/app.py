@@ -4,7 +4,7 @@ from importlib.metadata import version as installed_version
 
 import typer
 
-from flows.cli import bench, calibrate, curate, data, machine, review, train
+from flows.cli import animate, bench, calibrate, curate, data, evaluate, machine, review, train, world
 
 app = typer.Typer(
     name="clapboard",
@@ -38,7 +38,8 @@ app.command(rich_help_panel="The journey")(calibrate.calibrate)
 app.command(rich_help_panel="The journey")(curate.publish)
 app.command(rich_help_panel="The journey")(train.cache)
 app.command(rich_help_panel="The journey")(train.train)
-app.command(rich_help_panel="The journey")(train.animate)
+app.add_typer(animate.app, name="animate", rich_help_panel="The journey")
+app.add_typer(evaluate.app, name="evaluate", rich_help_panel="The journey")
 app.command(rich_help_panel="Looking")(curate.score)
 app.command(rich_help_panel="Looking")(curate.explain)
 app.command(rich_help_panel="Looking")(curate.funnel)
@@ -46,6 +47,7 @@ app.command(rich_help_panel="Looking")(curate.takedown)
 app.command(rich_help_panel="Looking")(curate.protect)
 app.add_typer(data.snapshot_app, name="snapshot", rich_help_panel="Looking")
 app.add_typer(data.weights_app, name="weights", rich_help_panel="This machine")
+app.add_typer(world.app, name="world", rich_help_panel="Looking")
 app.command(rich_help_panel="This machine")(machine.doctor)
 app.command(rich_help_panel="This machine")(machine.serve)
 app.command(

@@ -21,6 +21,8 @@ RecipeOption = Annotated[
     typer.Option("--recipe", help="A YAML file, or the name of a preset (default, published, demo, offline)."),
 ]
 
+SetOption = Annotated[list[str], typer.Option("--set", metavar="A.B=C", help="One setting; may be given many times.")]
+
 
 def home_of(option: Path | None) -> "Home":
     """The home that was named, or the default one."""

@@ -1,11 +1,11 @@
-"""`clapboard cache`, `train`, `animate`."""
+"""`clapboard cache`, `train`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.options import HomeOption, JsonOption, home_of
+from flows.cli.options import HomeOption, JsonOption, SetOption, home_of
 from shards.errors import BadInput
 
 if TYPE_CHECKING:
@@ -20,14 +20,13 @@ BackboneOption = Annotated[
     str | None,
     typer.Option(
         "--backbone",
-        help="tiny (by default), wan2.2-ti2v-5b, wan2.1-i2v-14b; wan2.1-1.3b and animatediff cannot follow an image.",
+        help="drawn (by default), wan2.2-ti2v-5b, wan2.1-i2v-14b; wan2.1-1.3b and animatediff cannot follow an image.",
     ),
 ]
 SnapshotOption = Annotated[
     str | None, typer.Option("--snapshot", help='"NAME/vN" or "NAME"; by default auto for stage 1, curated for 2.')
 ]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="A YAML file of training settings.")]
-SetOption = Annotated[list[str], typer.Option("--set", metavar="A.B=C", help="One setting; may be given many times.")]
 
 
 def cache(
@@ -91,7 +90,7 @@ def train(
     if job is not None:
         _write_job(job, configs, home_of(home))
         return
-    _warn(NOTICES.get(configs[0].backbone, ""))
+    warn(NOTICES.get(configs[0].backbone, ""))
     for summary in _trained(configs, home_of(home)):
         print_json(summary.model_dump(mode="json")) if json else _show(summary)
 
@@ -127,34 +126,6 @@ def _show(summary: "TrainSummary") -> None:
     typer.echo(f"run: {summary.run_dir}")
 
 
-def animate(
-    image: Annotated[Path, typer.Argument(help="PNG or JPEG.")],
-    sound: Annotated[Path, typer.Argument(help="WAV, FLAC, MP3, or a video for its sound.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The MP4 to write.")] = Path("animation.mp4"),
-    run: Annotated[
-        Path | None, typer.Option("--run", help="A run's folder; the newest of the home by default.")
-    ] = None,
-    caption: Annotated[str, typer.Option("--caption", help="What the image shows, in the training's words.")] = "",
-    guidance: Annotated[
-        float, typer.Option("--guidance", min=0, help="How much the sound counts; 0: not at all.")
-    ] = 2.0,
-    seed: Annotated[int, typer.Option("--seed", help="Another seed, another motion.")] = 0,
-    device: Annotated[str, typer.Option("--device", help="cpu, cuda, or auto for a GPU where there is one.")] = "auto",
-    home: HomeOption = None,
-) -> None:
-    """Animate an image in time with a sound."""
-    from training.adapter.files import read_notes
-    from training.animate.sample import SampleSettings, adapter_folder
-    from training.animate.sample import animate as make
-    from training.backbones import NOTICES
-    from training.stages.result import newest_run
-
-    chosen = run or newest_run(home_of(home).training)
-    _warn(NOTICES.get(str(read_notes(adapter_folder(chosen))["backbone"]), ""))
-    settings = SampleSettings(audio_guidance_scale=guidance, seed=seed)
-    typer.echo(str(make(chosen, image=image, sound=sound, out=out, caption=caption, settings=settings, device=device)))
-
-
 def _config(
     stage: int, backbone: str | None, snapshot: str | None, config: Path | None, settings: list[str]
 ) -> "TrainConfig":
@@ -180,9 +151,10 @@ def _show_dry_run(config: "TrainConfig", home: "Home", *, json: bool) -> None:
     else:
         typer.echo(yaml.safe_dump(facts, sort_keys=False, allow_unicode=True, width=120))
         for warning in facts["warnings"]:
-            _warn(warning)
+            warn(warning)
 
 
-def _warn(sentence: str) -> None:
+def warn(sentence: str) -> None:
+    """A note on standard error, if there is one."""
     if sentence:
         typer.secho(f"note: {sentence}", fg=typer.colors.YELLOW, err=True)

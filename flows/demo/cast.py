@@ -22,7 +22,7 @@ SLIGHTLY_LATE_S = 0.1
 """Late enough for a person to see."""
 
 TAKES = 3
-"""Good films of each scene: the tiny model needs some variety to learn from."""
+"""Good films of each scene: the adapter needs some variety to learn from."""
 
 
 class Defect(StrEnum):

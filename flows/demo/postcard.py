@@ -7,7 +7,8 @@ from shards.files import write_atomic
 from training.world import SCENES, FilmSpec, draw
 
 SCENE = "hammering_anvil"
-SEED = 990_017
+SEED = 990_008
+"""Its first frame shows the hammer raised."""
 SECONDS = 2.0
 
 
@@ -17,7 +18,7 @@ def animate_postcard(folder: Path, trained: Path) -> tuple[Path, bool]:
     made_by = json.dumps({"run": trained.name, "stage": trained.parent.name, "seed": SEED}).encode()
     if out.is_file() and note.is_file() and note.read_bytes() == made_by:
         return out, False
-    from training.animate.sample import animate
+    from training.animate.make import animate
 
     image, sound = write_postcard(folder)
     animate(trained, image=image, sound=sound, out=out, caption=SCENES[SCENE].caption)

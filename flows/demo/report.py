@@ -44,8 +44,9 @@ def write_demo_report(
         probe=tuple(_probe(stage) for stage in stages if stage.probe),
         animation=animation,
         animation_note=(
-            "One still image and two seconds of sound, both new to the model. A tiny generator, pretrained for "
-            "seconds on a laptop's processor, shows that every part works; it is no measure of quality."
+            "One still image and two seconds of sound, both new to the model. The small generator of the drawn world, "
+            "which comes with the package and never heard a sound, moves when the adapter that was trained here hears "
+            "a strike."
         ),
         truth=tuple(map(_truth, judged)),
         outputs=_outputs(home, curated, published, stages, animation),

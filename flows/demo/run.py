@@ -31,7 +31,7 @@ from training.settings.config import Stage
 SEED = 7
 STEPS = 8
 USUAL_PORT = 28613
-QUICK: dict[str, object] = {"steps": 8, "pretrain": {"steps": 8}}
+QUICK: dict[str, object] = {"steps": 8}
 """Enough steps to see that training runs, too few to learn anything."""
 
 

@@ -250,7 +250,7 @@ class TestTraining:
         return home
 
     def command(self, home: Home, *arguments: str) -> list[str]:
-        quick = {"pretrain.steps": 3, "batch": 2, "probe_clips": 2, "held_out": 0.3, "log_every": 1, "device": "cpu"}
+        quick = {"batch": 2, "probe_clips": 2, "held_out": 0.3, "log_every": 1, "device": "cpu"}
         settings = [word for name, value in quick.items() for word in ("--set", f"{name}={value}")]
         return [*CLAPBOARD, "train", "--home", str(home.root), *arguments, *settings]
 

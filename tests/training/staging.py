@@ -8,6 +8,7 @@ from training.settings.config import TrainConfig, stage_config
 from training.stages.result import StageResult
 
 QUICK = {
+    "backbone": "tiny",
     "batch": 4,
     "held_out": 0.25,
     "pretrain": {"steps": 5, "batch": 4, "warmup_steps": 2},

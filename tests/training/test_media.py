@@ -8,9 +8,11 @@ import pytest
 from av.stream import Disposition
 from PIL import Image
 
-from training.data.media import read_image, read_sound, write_video
+from training.data.media import read_image, read_sound
+from training.data.mux import read_track, write_video
 
 RATE_HZ = 48_000
+BLACK = np.zeros((10, 32, 32, 3), np.uint8)
 CORNERS = ((3, 3), (3, -4), (-4, 3), (-4, -4))
 
 
@@ -104,7 +106,7 @@ def test_ambisonic_sound_is_heard(tmp_path):
     channels = np.zeros((4, RATE_HZ), np.float32)
     channels[0] = tone()
     path = write_sounds(tmp_path / "round.ogg", (channels, True), codec="libopus", layout="ambisonic 1")
-    write_video(tmp_path / "out.mp4", np.zeros((10, 32, 32, 3), np.uint8), fps=10, sound=path, height_px=32)
+    write_video(tmp_path / "out.mp4", [BLACK], fps=10, track=read_track(path), height_px=32)
     for one in (path, tmp_path / "out.mp4"):
         heard, _ = read_sound(one)
         assert np.abs(heard).max() == pytest.approx(0.25, abs=0.03)
@@ -115,7 +117,7 @@ def test_ambisonic_sound_is_heard(tmp_path):
 def test_the_default_track_is_heard_and_is_the_one_in_the_video(tmp_path):
     low, high = (np.stack([tone(hz), tone(hz)]) for hz in (440, 3000))
     path = write_sounds(tmp_path / "two.mkv", (high, False), (low, True))
-    write_video(tmp_path / "out.mp4", np.zeros((10, 32, 32, 3), np.uint8), fps=10, sound=path, height_px=32)
+    write_video(tmp_path / "out.mp4", [BLACK], fps=10, track=read_track(path), height_px=32)
     for one in (path, tmp_path / "out.mp4"):
         heard, rate_hz = read_sound(one)
         assert np.abs(np.fft.rfft(heard)).argmax() * rate_hz / len(heard) == pytest.approx(440, abs=5)

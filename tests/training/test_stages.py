@@ -19,6 +19,7 @@ from training.stages.stage import train_stage
 QUICK = {
     "batch": 4,
     "held_out": 0.25,
+    "backbone": "tiny",
     "pretrain": {"steps": 40, "batch": 4, "warmup_steps": 5, "lr": 2e-3},
     "device": "cpu",
 }

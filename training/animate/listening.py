@@ -19,7 +19,7 @@ from torch import Tensor
 from shards.errors import BadInput
 from training.adapter.files import load_adapter
 from training.adapter.layer import AudioAdapter
-from training.animate.sample import sound_features
+from training.animate.parts import sound_features
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""From an image and a sound to a video: the backbone's own steps from noise to data, guided by words and sound.
+"""The denoising loop: the backbone's own steps from noise to data, guided by words and sound.
 
     noise_pred = uncond + g (cond - uncond) + s (audio - cond)
 
@@ -9,92 +9,28 @@ overshoots [ours]. With g = 1 `uncond` needs no pass of its own.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from shards.errors import BadInput
 from shards.files import write_atomic
 from shards.reader import ClipReader
 from shards.snapshot import Snapshot
-from training.adapter.files import DESCRIPTION, SavedAdapter, load_adapter
 from training.adapter.layer import AudioAdapter
-from training.backbones import Backbone, BackboneOptions, open_backbone
+from training.animate.segments import Carried
+from training.animate.settings import SampleSettings
+from training.animate.walks import walk_of
+from training.backbones import Backbone
 from training.data.batches import padded
 from training.data.clips import ClipSet
-from training.data.media import fitted_sound, read_image, read_sound, write_video
-from training.encoders import open_encoder
-from training.parallel import ALONE, World, chosen_device
+from training.data.mux import read_track, write_video
+from training.parallel import ALONE, World
+from training.progress import Progress
 from training.seeds import torch_generator
-from training.settings.config import EncoderConfig
 
 LEAST_HEIGHT_PX = 256
-
-
-@dataclass(frozen=True, slots=True)
-class SampleSettings:
-    """How to sample: steps, guidance s by sound (0: the backbone alone) and g by words (1: none beyond them), seed.
-
-    None is what the backbone usually takes.
-    """
-
-    num_inference_steps: int | None = None
-    audio_guidance_scale: float = 2.0
-    guidance_scale: float | None = None
-    seed: int = 0
-
-
-def animate(
-    run: Path,
-    *,
-    image: Path,
-    sound: Path,
-    out: Path,
-    caption: str = "",
-    settings: SampleSettings | None = None,
-    device: str = "auto",
-) -> Path:
-    """Animate an image in time with a sound; returns `out`, an MP4 with that very sound.
-
-    Args:
-        run: a finished run's folder, or its adapter's.
-        image: PNG or JPEG; its centre is used.
-        sound: WAV, FLAC, MP3 or a video; its first seconds, as long as the backbone's videos, then silence.
-        out: where the video goes.
-        caption: what is in the image; the training captions' words help.
-        settings: see `SampleSettings`.
-        device: where all of it runs; "auto" takes a GPU where there is one.
-
-    Raises:
-        BadInput: image, sound or run cannot be used.
-        TrainingError: the video could not be written.
-    """
-    saved = load_adapter(adapter_folder(run))
-    device = chosen_device(device)
-    backbone = backbone_of(saved, device=device)
-    picture = read_image(image, size_px=backbone.size_px)
-    features = sound_features(saved, sound, duration_s=backbone.video.duration_s, device=device)
-    backbone.load_weights((adapter_folder(run) / str(saved.notes["weights"])).resolve())
-    first, condition = backbone.encode_image(picture), backbone.encode_condition(picture)
-    text, no_text = backbone.encode_text(caption), backbone.encode_text("")
-    backbone.release_codec()
-    backbone.to(device)
-    latents = sample_latents(
-        backbone,
-        saved.adapter.to(device),
-        first=first[None].to(device),
-        text=padded(text, backbone.text_tokens)[None].to(device),
-        no_text=padded(no_text, backbone.text_tokens)[None].to(device),
-        features={key: rows.to(device) for key, rows in features.items()},
-        image={name: tensor[None].to(device) for name, tensor in condition.items()},
-        settings=settings or SampleSettings(),
-    )
-    frames = backbone.decode_video(latents[0].cpu())
-    write_video(out, frames, fps=backbone.video.fps, sound=sound, height_px=LEAST_HEIGHT_PX)
-    return out
 
 
 @torch.no_grad()
@@ -110,12 +46,15 @@ def sample_latents(
     image: Mapping[str, Tensor] | None = None,
     noise: Tensor | None = None,
     times: Sequence[float] | None = None,
+    carried: Carried | None = None,
+    progress: Progress | None = None,
 ) -> Tensor:
     """Latents (clips, channels, latents, h, w) that follow `features`.
 
     They start with `first` (clips, channels, 1, h, w), or with what `image` shows (`Backbone.encode_condition`).
     Without `first` they come from words and sound alone. Unless `noise` is given, clip n's depends on (seed, n) alone;
-    `times` from noise to data are the backbone's own unless they are given.
+    `times` from noise to data are the backbone's own unless they are given. Where frames are `carried` over from an
+    earlier segment, they are mixed in at each step.
     """
     clips, device = len(text), text.device
     if noise is None:
@@ -128,9 +67,10 @@ def sample_latents(
         latents[:, :, :1] = kept
     guidance_scale = backbone.usual_guidance if settings.guidance_scale is None else settings.guidance_scale
     image_mask = torch.full((clips,), first is not None, device=device)
-    times = times or backbone.sampling_times(settings.num_inference_steps or backbone.usual_steps)
+    walk = walk_of(backbone, settings.scheduler, steps=settings.num_inference_steps, times=times)
+    steps = len(walk.times) - 1
     with adapter.attached(backbone.network):
-        for now, then in pairwise(times):
+        for number, (now, then) in enumerate(pairwise(walk.times)):
             time = torch.full((clips,), now, device=device)
             cond = noise_pred = backbone.denoise(latents, time, text, image_mask, image)
             if guidance_scale != 1.0 and no_text is not None:
@@ -140,9 +80,17 @@ def sample_latents(
                 with adapter.conditioned(features):
                     audio = backbone.denoise(latents, time, text, image_mask, image)
                 noise_pred = noise_pred + settings.audio_guidance_scale * (audio - cond)
-            latents = backbone.step(latents, noise_pred, now=now, then=then)
+            latents = walk.step(latents, noise_pred, number)
+            if carried is not None:
+                known = carried.latents.to(latents)
+                if number + 1 < steps:
+                    at = torch.full((clips,), then, device=device)
+                    known = backbone.noise(known, noise[:, :, : known.shape[2]].to(latents), at, image_mask)
+                latents = carried.mixed(latents, known)
             if kept is not None:
                 latents[:, :, :1] = kept
+            if progress is not None:
+                progress(number + 1, steps, "")
     return latents
 
 
@@ -180,60 +128,11 @@ def write_samples(
             continue
         sound, path = folder / f"{entry.key}.flac", folder / f"{entry.key}.mp4"
         write_atomic(sound, reader[entry.number].flac)
-        frames, fps = backbone.decode_video(latents[0].cpu()), backbone.video.fps
-        begin_s = entry.start_us / 1e6
-        write_video(path, frames, fps=fps, sound=sound, height_px=LEAST_HEIGHT_PX, sound_start_s=begin_s)
+        frames, fps = backbone.decode_video(latents[0].cpu(), one.image), backbone.video.fps
+        track = read_track(sound).between(entry.start_us / 1e6, len(frames) / fps)
+        write_video(path, [frames], fps=fps, track=track, height_px=LEAST_HEIGHT_PX)
         sound.unlink()
     reader.close()
     backbone.release_codec()
     world.wait()
     return {f"sample {place}": folder / f"{clips.entries[number].key}.mp4" for place, number in enumerate(numbers)}
-
-
-def backbone_of(saved: SavedAdapter, *, device: str = "cpu") -> Backbone:
-    """The backbone that an adapter was trained on, not yet loaded; in half precision on a GPU."""
-    notes = saved.notes
-    weights = notes.get("backbone_weights")
-    options = BackboneOptions(
-        weights=Path(weights) if weights else None,
-        frames=saved.adapter.config.video.frames,
-        size_px=tuple(notes["size_px"]) if "size_px" in notes else None,
-        half=device != "cpu",
-        device=device,
-    )
-    return open_backbone(str(notes["backbone"]), options)
-
-
-def sound_features(saved: SavedAdapter, sound: Path, *, duration_s: float, device: str = "cpu") -> dict[str, Tensor]:
-    """Rows "encoder/layer" -> (1, time, tokens, width) of a file's first `duration_s` seconds.
-
-    Raises:
-        Unavailable: an encoder's weights are not where they were in training.
-    """
-    waveform, rate_hz = read_sound(sound)
-    window = fitted_sound(waveform, start=0, count=round(duration_s * rate_hz))
-    features: dict[str, Tensor] = {}
-    for config in encoders_of(saved):
-        bank = open_encoder(config, device=device).encode(window, rate_hz)
-        features |= {f"{config.name}/{layer}": rows[None] for layer, rows in bank.layers.items()}
-    return features
-
-
-def encoders_of(saved: SavedAdapter) -> list[EncoderConfig]:
-    """The encoders that an adapter listens to."""
-    kept = saved.notes.get("encoders")
-    if kept is None:
-        return [EncoderConfig(name=name) for name in dict.fromkeys(row.encoder for row in saved.adapter.config.rows)]
-    return [EncoderConfig.model_validate(one) for one in kept]
-
-
-def adapter_folder(run: Path) -> Path:
-    """The adapter's folder of a run, or the folder itself where it is one.
-
-    Raises:
-        BadInput: neither.
-    """
-    for folder in (run, run / "adapter"):
-        if (folder / DESCRIPTION).is_file():
-            return folder
-    raise BadInput(f"{run} holds no finished run and no adapter", remedy="train first: `clapboard train`")

@@ -15,6 +15,12 @@ def _tiny(options: BackboneOptions) -> Backbone:
     return TinyBackbone(options)
 
 
+def _drawn(options: BackboneOptions) -> Backbone:
+    from training.backbones.drawn import DrawnBackbone
+
+    return DrawnBackbone(options)
+
+
 def _wan(name: str, options: BackboneOptions) -> Backbone:
     """A Wan backbone: from the folder that was named, or from fetched weights; without either it can be measured."""
     from shards.weights import status
@@ -33,6 +39,7 @@ def _animatediff(options: BackboneOptions) -> Backbone:
 
 
 BACKBONES: dict[str, Callable[[BackboneOptions], Backbone]] = {
+    "drawn": _drawn,
     "tiny": _tiny,
     "wan2.2-ti2v-5b": partial(_wan, "wan2.2-ti2v-5b"),
     "wan2.1-i2v-14b": partial(_wan, "wan2.1-i2v-14b"),

@@ -112,7 +112,7 @@ class AnimateDiff(FolderOfParts, FrozenNetwork, NoiseSchedule):
         """(h, w, 3) RGB -> (4, 1, h / 8, w / 8)."""
         return self.encode_video(picture[None]).mean
 
-    def decode_video(self, latents: Tensor) -> NDArray[np.uint8]:
+    def decode_video(self, latents: Tensor, image: Mapping[str, Tensor] | None = None) -> NDArray[np.uint8]:  # noqa: ARG002
         """(4, frames, h / 8, w / 8) -> (frames, h, w, 3) RGB."""
         codec = self.vae()
         with torch.no_grad():

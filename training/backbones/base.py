@@ -101,8 +101,8 @@ class Backbone(Protocol):
         """Shapes of what `encode_condition` gives; empty where the first latent is all."""
         ...
 
-    def decode_video(self, latents: Tensor) -> NDArray[np.uint8]:
-        """Latents (channels, latents, h', w') -> (frames, h, w, 3) RGB."""
+    def decode_video(self, latents: Tensor, image: Mapping[str, Tensor] | None = None) -> NDArray[np.uint8]:
+        """Latents (channels, latents, h', w') -> (frames, h, w, 3) RGB; `image` is what `encode_condition` gave."""
         ...
 
     def encode_text(self, caption: str) -> Tensor:

@@ -6,7 +6,7 @@ Everything about it is the big backbones' but its codec, its words and its param
   nothing and stays sharp; lossless;
 - the image is repeated along the channels of every latent frame, as in the paper's figure [paper], besides being the
   clean first frame [Wan2.2-TI2V];
-- words: each word of the caption is a fixed pseudo-random vector;
+- words: each word of the caption is a fixed pseudo-random vector (`words.py`);
 - the transformer sees and predicts the coarse part of each 8x8 block's spectrum (`spectrum.py`), and predicts the
   clean latent x rather than the velocity (x_t - x) / t: most of x is exactly zero, which is easy to say, while the
   velocity holds all the noise ("Back to Basics", Li and He 2025). Untrained it says x = 0, a still picture.
@@ -15,8 +15,6 @@ Everything about it is the big backbones' but its codec, its words and its param
 """
 
 import copy
-import hashlib
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +29,7 @@ from training.backbones.base import Latents
 from training.backbones.flow import TIME_STEPS, WanFlow, compute_dtype, first_kept
 from training.backbones.folder import pixels_of, to_pixels
 from training.backbones.spectrum import BLOCK, block_spectrum, from_blocks, to_blocks
+from training.backbones.words import WORD_WIDTH, WORDS, word_rows
 from training.settings.options import BackboneOptions, SiteChoice
 from training.timing import VideoTiming
 
@@ -41,7 +40,7 @@ ARCHITECTURE: dict[str, Any] = {
     "attention_head_dim": 32,
     "in_channels": 2 * _COMPONENTS,
     "out_channels": _COMPONENTS,
-    "text_dim": 64,
+    "text_dim": WORD_WIDTH,
     "freq_dim": 64,
     "ffn_dim": 768,
     "num_layers": 4,
@@ -49,7 +48,6 @@ ARCHITECTURE: dict[str, Any] = {
     "qk_norm": "rms_norm_across_heads",
 }
 _WEIGHTS = "diffusion_pytorch_model.safetensors"
-_WORDS = 8
 _DIFFERENCE_GAIN = 2.0
 _EARLIEST_TIME = 0.1
 
@@ -60,7 +58,7 @@ class TinyBackbone(WanFlow):
     name = "tiny"
     codec_version = text_version = "tiny-1"
     time_shift = 6.0
-    text_tokens = _WORDS
+    text_tokens = WORDS
     usual_steps, usual_guidance = 6, 1.0
 
     def __init__(self, options: BackboneOptions | None = None) -> None:
@@ -101,18 +99,18 @@ class TinyBackbone(WanFlow):
         """(64, 64, 3) RGB -> (3, 1, 64, 64) in [-1, 1]."""
         return pixels_of(picture[None])
 
-    def decode_video(self, latents: Tensor) -> NDArray[np.uint8]:
+    def decode_video(
+        self,
+        latents: Tensor,
+        image: Mapping[str, Tensor] | None = None,  # noqa: ARG002 (the first latent is all)
+    ) -> NDArray[np.uint8]:
         """(3, 12, 64, 64) -> (12, 64, 64, 3) RGB; exact for what `encode_video` gave."""
-        image = latents[:, :1]
-        return to_pixels(torch.cat([image, image + latents[:, 1:] / _DIFFERENCE_GAIN], dim=1))
+        first = latents[:, :1]
+        return to_pixels(torch.cat([first, first + latents[:, 1:] / _DIFFERENCE_GAIN], dim=1))
 
     def encode_text(self, caption: str) -> Tensor:
-        """(8, 64): a fixed vector for each of the first eight words; zeros for no word."""
-        rows = torch.zeros(_WORDS, ARCHITECTURE["text_dim"])
-        for place, word in enumerate(re.findall(r"\w+", caption.lower())[:_WORDS]):
-            seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:7])
-            rows[place] = torch.randn(rows.shape[1], generator=torch.Generator().manual_seed(seed))
-        return rows
+        """(8, 64): see `word_rows`."""
+        return word_rows(caption)
 
     def release_codec(self) -> None:
         """There is nothing to forget."""

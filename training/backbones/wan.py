@@ -182,7 +182,7 @@ class WanBackbone(FolderOfParts, WanFlow):
         """(h, w, 3) RGB -> the first latent frame; the VAE is causal, so it is that of any video it begins."""
         return self.encode_video(picture[None]).mean
 
-    def decode_video(self, latents: Tensor) -> NDArray[np.uint8]:
+    def decode_video(self, latents: Tensor, image: Mapping[str, Tensor] | None = None) -> NDArray[np.uint8]:  # noqa: ARG002
         """(z, latents, h', w') -> (frames, h, w, 3) RGB."""
         codec = self.vae()
         mean, std = (torch.tensor(codec.config[name]).view(-1, 1, 1, 1) for name in ("latents_mean", "latents_std"))

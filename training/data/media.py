@@ -1,7 +1,6 @@
-"""Pictures and sound out of files and back into one: what training needs of PyAV and ffmpeg, and no more."""
+"""Pictures and sound out of files: what training needs of PyAV, and no more; `mux.py` writes them into one."""
 
 import io
-import wave
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -11,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shards.display import Orientation, square_px
-from shards.downmix import Downmix, has_places
-from shards.errors import BadInput, TrainingError
+from shards.downmix import Downmix
+from shards.errors import BadInput
 from shards.streams import by_preference
 
 # Containers round presentation times to their own ticks; an instant this close before a frame belongs to it.
 _TICK_SLACK_US = 1_000
+
+MOST_PIXELS = 150_000_000
+"""Of an image: more than any camera's, and what memory holds [ours]."""
 
 
 def read_frames(mp4: bytes, instants_us: Sequence[int], *, size_px: tuple[int, int]) -> NDArray[np.uint8]:
@@ -53,27 +55,33 @@ def read_frames(mp4: bytes, instants_us: Sequence[int], *, size_px: tuple[int, i
     return np.stack(pictures)
 
 
-def read_image(path: Path, *, size_px: tuple[int, int]) -> NDArray[np.uint8]:
+def read_image(source: Path | bytes, *, size_px: tuple[int, int]) -> NDArray[np.uint8]:
     """(h, w, 3) an image file (or a video's first frame), scaled to cover `size_px` and cut to its centre.
 
     It is upright, as its EXIF tag or display matrix asks, and what is transparent shows white.
 
     Raises:
-        BadInput: there is no such file, or it is no image.
+        BadInput: there is no such file, it is no image, or one too large to be opened.
     """
     import av
 
-    if not path.is_file():
-        raise BadInput(f"there is no image {path}", remedy="name a PNG or JPEG file")
+    name = str(source) if isinstance(source, Path) else "the image"
+    if isinstance(source, Path) and not source.is_file():
+        raise BadInput(f"there is no image {source}", remedy="name a PNG or JPEG file")
     try:
-        with av.open(str(path)) as container:
+        with av.open(str(source) if isinstance(source, Path) else io.BytesIO(source)) as container:
             stream = next(iter(by_preference(container.streams, "video")), container.streams.video[0])
+            if stream.width * stream.height > MOST_PIXELS:
+                raise BadInput(
+                    f"{name} has {stream.width} x {stream.height} pixels, more than {MOST_PIXELS // 10**6} million",
+                    remedy="give a smaller copy of it",
+                )
             frame, still = next(container.decode(stream)), container.format.name.endswith(("_pipe", "image2"))
             # A photo's resolution says how it is printed, and its pixels are square whatever that is.
             aspect = None if still else stream.sample_aspect_ratio
             return _covering(_on_white(frame), size_px, aspect=aspect, orientation=Orientation.of(frame))
     except (av.FFmpegError, IndexError, StopIteration) as error:
-        raise BadInput(f"{path} is no image that can be read", remedy="give a PNG or JPEG file") from error
+        raise BadInput(f"{name} is no image that can be read", remedy="give a PNG or JPEG file") from error
 
 
 def read_sound(source: Path | bytes, *, rate_hz: int | None = None) -> tuple[NDArray[np.float32], int]:
@@ -109,61 +117,6 @@ def fitted_sound(waveform: NDArray[np.float32], *, start: int, count: int) -> ND
     """`count` samples from `start`, with silence behind the end."""
     piece = waveform[start : start + count]
     return np.pad(piece, (0, count - len(piece)))
-
-
-def write_video(
-    out: Path, frames: NDArray[np.uint8], *, fps: int, sound: Path, height_px: int, sound_start_s: float = 0.0
-) -> None:
-    """Write frames (frames, h, w, 3), enlarged to at least `height_px`, with a file's own sound.
-
-    The sound is cut, or followed by silence, to be exactly as long as the frames; the file appears whole or not at all.
-
-    Raises:
-        TrainingError: ffmpeg failed.
-    """
-    import ffmpeg
-
-    from shards.ffmpeg import ffmpeg_binary
-
-    count, height, width = frames.shape[:3]
-    factor = max(-(-height_px // height), 1)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    aside = out.with_name(f".{out.stem}.part.mp4")
-    picture = ffmpeg.input("pipe:", format="rawvideo", pix_fmt="rgb24", s=f"{width}x{height}", r=fps)
-    picture = picture.filter("scale", width * factor, height * factor, flags="bicubic")
-    mixed = out.with_name(f".{out.stem}.part.wav")
-    heard = _sound_input(sound, mixed).filter("atrim", start=sound_start_s, duration=count / fps)
-    heard = heard.filter("asetpts", "PTS-STARTPTS").filter("apad", whole_dur=count / fps)
-    command = ffmpeg.output(
-        picture, heard, str(aside), t=count / fps, vcodec="libx264", crf=16, pix_fmt="yuv420p", acodec="aac",
-        audio_bitrate="160k", movflags="+faststart", **{"bitexact": None},
-    ).overwrite_output()  # fmt: skip
-    try:
-        command.run(cmd=str(ffmpeg_binary()), input=frames.tobytes(), capture_stdout=True, capture_stderr=True)
-        aside.replace(out)
-    except ffmpeg.Error as error:
-        last = error.stderr.decode(errors="replace").strip().splitlines()[-1:]
-        raise TrainingError(f"ffmpeg could not write {out}: {last}", remedy="check the sound file") from error
-    finally:
-        aside.unlink(missing_ok=True)
-        mixed.unlink(missing_ok=True)
-
-
-def _sound_input(path: Path, mixed: Path) -> Any:
-    """ffmpeg's input of the track that `read_sound` hears; ambisonics, which no MP4 plays, are mixed into one."""
-    import av
-    import ffmpeg
-
-    with av.open(str(path)) as container:
-        stream = by_preference(container.streams, "audio")[0]
-        if stream.layout.nb_channels < 2 or has_places(stream.layout.name):
-            return ffmpeg.input(str(path))[f"a:{container.streams.audio.index(stream)}"]
-        mix, rate_hz = Downmix(rate_hz=stream.rate, layout="stereo"), stream.rate
-        blocks = [block for frame in container.decode(stream) for block in mix.put(frame)] + mix.rest()
-    with wave.open(str(mixed), "wb") as file:
-        file.setparams((2, 2, rate_hz, 0, "NONE", ""))
-        file.writeframes(np.concatenate(blocks, axis=1).T.tobytes())
-    return ffmpeg.input(str(mixed)).audio
 
 
 def _covering(

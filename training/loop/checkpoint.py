@@ -72,7 +72,9 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int) -> None:
     shutil.rmtree(aside, ignore_errors=True)
     parts = {"adapter": checkpoint.adapter, "average": checkpoint.average, "optimiser": checkpoint.optimiser}
     tensors = {
-        f"{part}|{name}": tensor.detach().cpu().clone() for part, held in parts.items() for name, tensor in held.items()
+        f"{part}|{name}": tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for part, held in parts.items()
+        for name, tensor in held.items()
     }
     write_atomic(aside / TENSORS, safetensors.torch.save(tensors))
     state = {"step": checkpoint.step, "losses": checkpoint.history.losses, "probes": checkpoint.history.probes}

@@ -1,21 +1,22 @@
 """What a training run is told: one pydantic model, from defaults per stage, a YAML file and `--set a.b=c`.
 
 Stage one runs at a constant 1e-4 with batch 64 and clipping at 1.0 [pred]; stage two at 1e-5, falling as a cosine, and
-sound and words are dropped with 0.1 each [ours]. `tiny` learns at higher rates: its adapter has tens of thousands of
-weights instead of tens of millions and sees hundreds of clips instead of millions, so a weight may take larger steps,
-and a laptop has time for far fewer of them.
+sound and words are dropped with 0.1 each [ours]. `tiny` and `drawn` learn at higher rates: their adapters have tens of
+thousands of weights instead of tens of millions and see hundreds of clips instead of millions, so a weight may take
+larger steps, and a laptop has time for far fewer of them.
 """
 
-from collections.abc import Mapping
 from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from shards.errors import BadInput
-from training.settings.files import read_settings, settings_of
+from training.settings.files import checked, read_settings, settings_of
 from training.settings.options import BackboneOptions, SiteChoice
+
+DEFAULT_BACKBONE = "drawn"
+"""It comes with the package and needs no GPU."""
 
 
 class Stage(IntEnum):
@@ -117,7 +118,7 @@ class TrainConfig(_Strict):
 
     stage: Stage
     snapshot: str
-    backbone: str = "tiny"
+    backbone: str = DEFAULT_BACKBONE
     weights: Path | None = None
     frames: int | None = Field(default=None, ge=1)
     size_px: tuple[int, int] | None = None
@@ -237,16 +238,18 @@ _TINY: dict[str, Any] = {
     "ema": 0.97,
     "save_every": 80,
 }
-_TINY_STAGE_TWO: dict[str, Any] = {"steps": 50, "lr": 1e-3, "cosine": True, "warmup_steps": 0}
+_DRAWN: dict[str, Any] = _TINY | {"steps": 200}
+_SMALL = {"tiny": _TINY, "drawn": _DRAWN}
+_SMALL_STAGE_TWO: dict[str, Any] = {"steps": 50, "lr": 1e-3, "cosine": True, "warmup_steps": 0}
 
 
-def stage_config(stage: Stage | int, *, backbone: str = "tiny", **changes: Any) -> TrainConfig:
+def stage_config(stage: Stage | int, *, backbone: str = DEFAULT_BACKBONE, **changes: Any) -> TrainConfig:
     """The defaults of a stage for a backbone, with `changes` on top; the snapshot is "auto" or "curated" by default.
 
     Raises:
         BadInput: a change that the config does not know or cannot hold.
     """
-    return _checked(_defaults(Stage(stage), backbone) | changes)
+    return checked(TrainConfig, _defaults(Stage(stage), backbone) | changes)
 
 
 def load_config(path: Path | None, *, stage: Stage | int, overrides: tuple[str, ...] = ()) -> TrainConfig:
@@ -258,28 +261,19 @@ def load_config(path: Path | None, *, stage: Stage | int, overrides: tuple[str, 
     settings = read_settings(path, overrides)
     # Which stage is asked for is the caller's affair: one file serves both.
     settings.pop("stage", None)
-    backbone = settings.pop("backbone", "tiny")
-    return _checked(_defaults(Stage(stage), backbone) | settings_of(stage, settings))
+    backbone = settings.pop("backbone", DEFAULT_BACKBONE)
+    return checked(TrainConfig, _defaults(Stage(stage), backbone) | settings_of(stage, settings))
 
 
 def _defaults(stage: Stage, backbone: Any) -> dict[str, Any]:
     values: dict[str, Any] = {"stage": stage, "backbone": backbone}
     values["snapshot"] = "auto" if stage is Stage.ONE else "curated"
     values |= _STAGE_TWO if stage is Stage.TWO else {}
-    if backbone == "tiny":
-        values |= _TINY | (_TINY_STAGE_TWO if stage is Stage.TWO else {})
+    values |= _SMALL.get(backbone, {})
+    if backbone in _SMALL and stage is Stage.TWO:
+        values |= _SMALL_STAGE_TWO
     return values
 
 
 def _divisors(count: int) -> str:
     return ", ".join(str(number) for number in range(1, count + 1) if count % number == 0)
-
-
-def _checked(values: Mapping[str, Any]) -> TrainConfig:
-    try:
-        return TrainConfig.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = f"training setting {where!r}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
-        raise BadInput(message, remedy="docs/training.md lists the settings there are") from error

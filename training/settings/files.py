@@ -5,10 +5,14 @@ Keys at the top hold for both stages, those in the tables `one` and `two` for th
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from shards.errors import BadInput
 from shards.yaml_files import read_yaml
+
+Model = TypeVar("Model", bound=BaseModel)
 
 STAGE_TABLES = ("one", "two")
 """Names of the tables that concern one stage alone."""
@@ -46,6 +50,21 @@ def settings_of(stage: int, settings: Mapping[str, Any]) -> dict[str, Any]:
         if key in shared:
             raise BadInput(f"{key!r} is no setting of a stage", remedy=f"name it apart from the settings: --{key}")
     return _laid_over(shared, settings.get(STAGE_TABLES[stage - 1]) or {})
+
+
+def checked(model: type[Model], values: Mapping[str, Any]) -> Model:
+    """Settings as a model knows them.
+
+    Raises:
+        BadInput: one that it does not know or cannot hold.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        message = f"training setting {where!r}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
+        raise BadInput(message, remedy="docs/training.md lists the settings there are") from error
 
 
 def _check_stage_table(name: str, table: Any) -> None:

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from shards.errors import BadInput, TrainingError
 from training.adapter.layer import AudioAdapter
-from training.animate.sample import SampleSettings, sample_latents
+from training.animate.sample import sample_latents
+from training.animate.settings import SampleSettings
 from training.backbones import Backbone, BackboneOptions, open_backbone, shape_of
 from training.backbones.published import FolderOfParts
 from training.data.batches import Batch, padded
@@ -104,9 +105,10 @@ def _batch(backbone: Backbone, adapter: AudioAdapter) -> Batch:
     """One clip of noise in pictures and sound."""
     frames, generator = _frames(backbone), torch.Generator().manual_seed(0)
     latents = backbone.encode_video(frames).mean[None]
-    image = {name: rows[None] for name, rows in backbone.encode_condition(frames[0]).items()}
+    condition = backbone.encode_condition(frames[0])
+    image = {name: rows[None] for name, rows in condition.items()}
     text = padded(backbone.encode_text("a hammer strikes an anvil"), backbone.text_tokens)[None]
-    backbone.decode_video(latents[0])
+    backbone.decode_video(latents[0], condition)
     backbone.release_codec()
     return Batch(
         latents=latents,

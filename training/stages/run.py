@@ -12,7 +12,7 @@ from shards.snapshot import Snapshot, open_snapshot
 from training.adapter.budget import trainable_share
 from training.adapter.files import SavedAdapter, load_adapter, save_adapter
 from training.adapter.layer import AudioAdapter
-from training.animate.sample import adapter_folder
+from training.animate.parts import adapter_folder
 from training.backbones import Backbone, open_backbone, shape_of
 from training.cache.encoding import encoded_clips
 from training.data.batches import Draw

@@ -1,0 +1,1 @@
+"""The metrics, one file each; `training.evaluate.registry` names them."""
