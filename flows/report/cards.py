@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from curation.decide.policy import Band
+from curation.review.where import Where
 from flows.report.data import ClipCard
 from flows.report.plots import wave
 from flows.report.strips import contact_strip, sound_peaks, tiles_for
@@ -54,15 +55,20 @@ def sheets(clips: Sequence[ClipCard]) -> dict[Band, list[Card]]:
 
 
 def picture_of(clip: ClipCard) -> Picture:
-    """Draw a clip; what fails becomes the picture's `problem`, for one bad file must not cost the report."""
+    """Draw a clip; see `drawn_file`."""
     if clip.media is None:
         return Picture(problem="nothing of it could be decoded")
+    return drawn_file(clip.media, span_us=clip.media_span_us, where=clip.where)
+
+
+def drawn_file(
+    mp4: Path, *, tiles: int | None = None, span_us: tuple[int, int] | None = None, where: Where | None = None
+) -> Picture:
+    """Draw a file; what fails becomes the picture's `problem`, for one bad file must not cost the report."""
     try:
-        tiles = tiles_for(clip.media)
-        jpeg = contact_strip(
-            clip.media, tiles=tiles, height_px=STRIP_HEIGHT_PX, span_us=clip.media_span_us, where=clip.where
-        )
-        sound = wave(sound_peaks(clip.media, span_us=clip.media_span_us))
+        tiles = tiles or tiles_for(mp4)
+        jpeg = contact_strip(mp4, tiles=tiles, height_px=STRIP_HEIGHT_PX, span_us=span_us, where=where)
+        sound = wave(sound_peaks(mp4, span_us=span_us))
     except ClapboardError as error:
         return Picture(problem=error.message)
     return Picture(strip=_encoded(jpeg, "image/jpeg"), tiles=tiles, sound=sound)

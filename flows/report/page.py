@@ -5,7 +5,7 @@ charts of `plots`, and a content security policy inside the page forbids scripts
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,11 +18,12 @@ from curation.review.where import COLUMNS as PLACE_COLUMNS
 from curation.review.words import web_link
 from flows.report import plots
 from flows.report import words as say
-from flows.report.cards import data_uri, sheets
+from flows.report.cards import Picture, data_uri, drawn_file, sheets
 from flows.report.data import Report
 from shards.files import write_atomic
 
 EMBED_ANIMATION_BYTES = 8_000_000
+ANIMATION_TILES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,11 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Animation:
-    """The model's film inside the page (`embedded`), or beside it (`link`); neither if there is none."""
+    """The model's film inside the page (`embedded`), or beside it (`link`), and drawn; nothing if there is none."""
 
     embedded: str = ""
     link: str = ""
+    picture: Picture = field(default_factory=Picture)
 
 
 def write_report(report: Report, path: Path) -> Path:
@@ -100,9 +102,10 @@ def _left(stage: Stage | None, *outcomes: str) -> int | None:
 def _animation(path: Path | None, folder: Path | None) -> Animation:
     if path is None or not path.is_file():
         return Animation()
+    picture = drawn_file(path, tiles=ANIMATION_TILES)
     if path.stat().st_size <= EMBED_ANIMATION_BYTES:
-        return Animation(embedded=data_uri(path, "video/mp4"))
-    return Animation(link=_href(path, folder))
+        return Animation(embedded=data_uri(path, "video/mp4"), picture=picture)
+    return Animation(link=_href(path, folder), picture=picture)
 
 
 def _environment(folder: Path | None) -> Environment:

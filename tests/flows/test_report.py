@@ -162,7 +162,7 @@ def test_the_page_loads_nothing_from_anywhere_but_itself(clip, tmp_path):
     tags = Tags(html)
     assert not tags.named("link", "script", "iframe", "object", "embed", "form")
     loaded = [attrs[key] for _, attrs in tags.tags for key in ("src", "srcset", "poster", "data") if key in attrs]
-    assert len(loaded) == 3  # the strip, the clip itself and the animation
+    assert len(loaded) == 4  # the clip's strip, the clip itself, the animation and its strip
     assert all((target or "").startswith("data:") for target in loaded)
     assert "@import" not in html and "url(" not in html
     policy = next(a["content"] for a in tags.named("meta") if a.get("http-equiv") == "Content-Security-Policy")
