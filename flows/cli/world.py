@@ -17,6 +17,9 @@ def draw_command(
     split: Annotated[str, typer.Option("--split", help="train or evaluation; they share no film.")] = "evaluation",
     seconds: Annotated[float, typer.Option("--seconds", min=1, help="Length of a film.")] = 4.0,
     size: Annotated[int, typer.Option("--size", min=64, help="Height and width in pixels, even.")] = 256,
+    web: Annotated[
+        bool, typer.Option("--web", help="With the faults of a crawl: swapped, late, narrated, cut; faults.json.")
+    ] = False,
 ) -> None:
     """Draw films to look at, or to curate: MP4 files, a table of sources, and when each strikes in events.json.
 
@@ -30,7 +33,7 @@ def draw_command(
     if split not in list(Split):
         raise BadInput(f"there is no split {split!r}", remedy=f"--split {' or '.join(Split)}")
     with progress("drawing") as advance:
-        draw_folder(out, count, split=Split(split), duration_s=seconds, size_px=size, progress=advance)
+        draw_folder(out, count, split=Split(split), duration_s=seconds, size_px=size, web=web, progress=advance)
     typer.echo(f"{count} films in {out}; curate them: clapboard curate {out / SOURCES}")
 
 

@@ -121,6 +121,11 @@ def draw_strikes(
     return Strikes(times_s=best / fps, strengths=random.uniform(0.7, 1.0, len(best)))
 
 
+def resting(strikes: Strikes) -> Strikes:
+    """The first and the last of a sequence, which lie outside the film: nothing strikes in it."""
+    return Strikes(times_s=strikes.times_s[[0, -1]], strengths=strikes.strengths[[0, -1]])
+
+
 def pulse_curve(times_s: Times, *, duration_s: float, fps: int) -> NDArray[np.float64]:
     """(frames,) a smooth bump for each event, `BUMP_S` wide; begins `LEAD_S` before the film, ends as much after."""
     clock = np.arange(round((duration_s + 2 * LEAD_S) * fps)) / fps - LEAD_S

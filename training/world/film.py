@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from shards.errors import BadInput
 from training.world.camera import pan_margin, panned, shake_margin, shaken
-from training.world.events import Strikes, draw_strikes
+from training.world.events import Strikes, draw_strikes, resting
 from training.world.look import contrasting_seed
+from training.world.music import play_music
 from training.world.picture import Dressing, film_act
 from training.world.scenes import SCENES
-from training.world.soundtrack import mix_track, strike_sound, voice_over
+from training.world.soundtrack import PEAK, mix_track, strike_sound, voice_over
 
 WORLD_VERSION = 1
 """Goes up whenever the same specification gives another film."""
@@ -37,6 +38,8 @@ class FilmSpec:
         silent: a sound track of zeros.
         static: one picture for the whole film.
         narration: a voice instead of the scene's sound.
+        speech, music: a voice, or music, over the film's own sound, and how loud it is beside it; 0: none.
+        off_screen: what strikes is heard and not seen: the picture rests.
         cut_at_s, cut_to: a hard cut to another scene at that time.
         texture: strength, 0 to 1, of a pattern on wall and floor (noise, stripes, tiles or planks, by the seed).
         lamp: strength, 0 to 1, of a light that drifts and brightens slowly, whatever strikes.
@@ -58,6 +61,9 @@ class FilmSpec:
     silent: bool = False
     static: bool = False
     narration: bool = False
+    speech: float = 0.0
+    music: float = 0.0
+    off_screen: bool = False
     cut_at_s: float | None = None
     cut_to: str | None = None
     texture: float = 0.0
@@ -110,7 +116,7 @@ def draw(spec: FilmSpec) -> Film:
     pictures = [
         film_act(
             SCENES[act.scene],
-            act.strikes,
+            resting(act.strikes) if spec.off_screen else act.strikes,
             frames=np.full(act.end - act.first, act.first) if spec.static else np.arange(act.first, act.end),
             fps=spec.fps,
             size_px=(spec.height_px, spec.width_px),
@@ -129,7 +135,7 @@ def draw(spec: FilmSpec) -> Film:
         fps=spec.fps,
         audio=audio,
         rate_hz=spec.rate_hz,
-        events_s=events_s[:0] if spec.static else events_s,
+        events_s=events_s[:0] if spec.static or spec.off_screen else events_s,
         sounds_s=sounds_s,
     )
 
@@ -181,8 +187,23 @@ def _sound(spec: FilmSpec, acts: list[Act]) -> tuple[NDArray[np.float32], NDArra
         sound, starts = _strike_sounds(spec, [act], samples)
     else:
         sound, starts = _strike_sounds(spec, acts, samples)
+    sound = _overlaid(spec, sound, seen)
     track = mix_track(sound, noise=spec.background_noise, seed=spec.seed, rate_hz=spec.rate_hz)
     return track, starts
+
+
+def _overlaid(spec: FilmSpec, sound: NDArray[np.float32], seen: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The sound with what is laid over it, its loudest sample at most as loud as before."""
+    if not (spec.speech or spec.music):
+        return sound
+    duration_s, rate_hz = len(sound) / spec.rate_hz, spec.rate_hz
+    mixed = sound.copy()
+    if spec.speech:
+        voice, _ = voice_over(spec.seed, duration_s=duration_s, rate_hz=rate_hz, unlike=seen)
+        mixed += np.float32(spec.speech) * voice[: len(sound)]
+    if spec.music:
+        mixed += np.float32(spec.music * PEAK) * play_music(spec.seed, duration_s=duration_s, rate_hz=rate_hz)
+    return mixed * np.float32(PEAK / max(float(np.abs(mixed).max()), PEAK))
 
 
 def _strike_sounds(spec: FilmSpec, acts: list[Act], samples: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
