@@ -74,8 +74,9 @@ def create_app(
     app = FastAPI(title="Clapboard review", version=installed_version("clapboard"), docs_url=None, redoc_url=None)
     chosen = settings or ReviewSettings()
     app.mount("/static", StaticFiles(packages=[("curation.review", "static")]), name="static")
-    _add_errors(app)
-    _add_doors(app, access)
+    add_errors(app)
+    add_entry(app, access)
+    _add_sign_in(app, access)
     _add_pages(app, ledger, access, chosen, next_commands)
     _add_media(app, media)
     app.include_router(make_api(ledger, media=media, settings=chosen, on_enough=on_enough))
@@ -102,8 +103,8 @@ def _templates() -> Environment:
     return made
 
 
-def _add_doors(app: FastAPI, access: Access) -> None:
-    templates = _templates()
+def add_entry(app: FastAPI, access: Access) -> None:
+    """The path of the one-time link."""
 
     @app.get(ENTER_PATH, include_in_schema=False)
     def enter(request: Request, token: str = "") -> Response:
@@ -115,6 +116,9 @@ def _add_doors(app: FastAPI, access: Access) -> None:
             let_in(response, request, secret)
         return response
 
+
+def _add_sign_in(app: FastAPI, access: Access) -> None:
+    templates = _templates()
     if isinstance(access, Accounts):
         accounts = access
 
@@ -171,7 +175,9 @@ def _add_media(app: FastAPI, media: Media) -> None:
         return FileResponse(path, media_type="video/mp4", headers={"Cache-Control": MEDIA_CACHE})
 
 
-def _add_errors(app: FastAPI) -> None:
+def add_errors(app: FastAPI) -> None:
+    """Let every refusal speak as `problem` does."""
+
     @app.exception_handler(BadInput)
     def bad_input(_: Request, error: Exception) -> Response:
         if isinstance(error, TooManyTries):
@@ -185,7 +191,7 @@ def _add_errors(app: FastAPI) -> None:
     def no_such_thing(_: Request, error: Exception) -> Response:
         # What the framework itself refuses (no such path, a body that is no JSON) speaks like everything else here.
         status, what = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, str(error))
-        return problem(HTTPStatus(status), what, "go back to the review page")
+        return problem(HTTPStatus(status), what, "go back to the page")
 
     @app.exception_handler(RequestValidationError)
     def not_an_answer(_: Request, error: Exception) -> Response:

@@ -37,11 +37,11 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 LOCKED_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>Clapboard review</title>
+<html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>Clapboard</title>
 <h1>This page is locked</h1>
-<p>Open the link that <code>clapboard review serve</code> printed. It works once, in one browser;
+<p>Open the link that <code>clapboard</code> printed. It works once, in one browser;
 to use another, stop the command with Ctrl-C and start it again.</p>
-<p>You did open it just now? <a href="/">Then go on to the queue.</a></p>
+<p>You did open it just now? <a href="/">Then go on.</a></p>
 </html>"""
 
 
@@ -72,7 +72,7 @@ def problem(status: HTTPStatus, message: str, remedy: str, *, kind: str = "") ->
 def _unknown_host() -> Response:
     return problem(
         HTTPStatus.BAD_REQUEST,
-        "the review page is not served under this name",
+        "the page is not served under this name",
         "open it by its address, or have it served with --name and this name",
     )
 
@@ -123,7 +123,7 @@ class Gate:
             return problem(HTTPStatus.NOT_FOUND, "there are no web sockets here", "use HTTP")
         writes = connection.scope["method"] not in SAFE_METHODS
         if writes and not comes_from_here(headers):
-            return problem(HTTPStatus.FORBIDDEN, "another site sent this", "use the review page itself")
+            return problem(HTTPStatus.FORBIDDEN, "another site sent this", "use the page itself")
         if writes and not _has_small_body(headers):
             return problem(
                 HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -1,16 +1,7 @@
 """Run the review page: on this machine by a one-time link, or for a team by accounts or a trusted proxy."""
 
-import secrets
-import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field
-from pathlib import Path
-from urllib.parse import urlencode
-
-import uvicorn
-from fastapi import FastAPI
 
 from curation.home.folder import Home
 from curation.ledger.open import Ledger
@@ -18,57 +9,18 @@ from curation.media.sandbox import MediaWorkers
 from curation.review.access import Access, Accounts, OneTimeLink, TrustedProxy, account_names
 from curation.review.app import NEXT_COMMANDS, create_app
 from curation.review.hosts import LOOPBACK_NAMES, host_of, names_of_this_machine
+from curation.review.listening import Place, announced, check_socket, entry_path, listen, loaded, new_token, run
 from curation.review.media import CutMedia
 from curation.review.progress import Progress
 from curation.review.queue import enrol
-from curation.review.security import ENTER_PATH
-from curation.review.unix_socket import listening_at
 from curation.settings.recipe import Recipe
 from shards.errors import BadInput
 
-LOOPBACK_HOSTS = ("127.0.0.1", "::1", "localhost")
-GRACE_S = 2
 MEDIA_WORKERS = 2
 IN_THE_OPEN = (
     "warning: passwords, sessions and clips cross the network unencrypted; give --tls-certificate and --tls-key, "
     "or put a proxy that speaks https in front"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the page is served, and how people come in.
-
-    Attributes:
-        host, port: the address; port 0 takes a free one.
-        proxy_header, proxies: the header in which a reverse proxy names who it signed in, and its addresses.
-        certificate, key: PEM files for https.
-        proxy_secret: what the proxy shows with each request.
-        names: under which names browsers ask for the page, beside this machine's own and its addresses.
-        socket: a file to listen at instead of an address: only who may write to it, a proxy, can connect.
-        socket_group: the group that may, beside the file's owner.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 8420
-    proxy_header: str = ""
-    proxies: tuple[str, ...] = ()
-    certificate: Path | None = None
-    key: Path | None = None
-    proxy_secret: str = field(default="", repr=False)
-    names: tuple[str, ...] = ()
-    socket: Path | None = None
-    socket_group: str = ""
-
-    @property
-    def public(self) -> bool:
-        """Whether others than who sits at this machine are to reach it."""
-        return self.socket is not None or self.host not in LOOPBACK_HOSTS
-
-    @property
-    def in_the_open(self) -> bool:
-        """Whether what is said to other machines can be read on the way."""
-        return self.socket is None and self.public and self.certificate is None
 
 
 def serve(
@@ -99,11 +51,11 @@ def serve(
             others could reach the page and nobody would be asked who they are.
     """
     where = place or Place()
-    _check_socket(where)
+    check_socket(where)
     with home.ledger() as ledger:
         access, link_path = _way_in(where, ledger, reviewer)
         with (
-            _listen(where) as listener,
+            listen(where) as listener,
             MediaWorkers(count=MEDIA_WORKERS, settings=recipe.sandbox, analysis=recipe.analysis) as workers,
             ThreadPoolExecutor(1, thread_name_prefix="enough") as behind,
         ):
@@ -118,28 +70,11 @@ def serve(
                 next_commands=next_commands,
                 on_enough=lambda queue: behind.submit(on_enough, queue).add_done_callback(Future.result),
             )
-            config = _loaded(app, where)
+            config = loaded(app, where)
             if where.in_the_open and isinstance(access, Accounts):
                 warn(IN_THE_OPEN)
-            announce(_announced(where, listener, link_path))
-            with suppress(KeyboardInterrupt):
-                uvicorn.Server(config).run(sockets=[listener])
-
-
-def link(where: Place, port: int, path: str) -> str:
-    """The address to open."""
-    name = f"[{where.host}]" if ":" in where.host else where.host
-    return f"{'https' if where.certificate else 'http'}://{name}:{port}{path}"
-
-
-def _announced(where: Place, listener: socket.socket, path: str) -> str:
-    """What to open, or in nginx's words what to pass on to."""
-    return f"unix:{where.socket}" if where.socket else link(where, listener.getsockname()[1], path)
-
-
-def entry_path(token: str) -> str:
-    """The path that lets the first browser in."""
-    return f"{ENTER_PATH}?{urlencode({'token': token})}"
+            announce(announced(where, listener, link_path))
+            run(config, listener)
 
 
 def _names(where: Place, recipe: Recipe, access: Access) -> tuple[str, ...]:
@@ -166,60 +101,5 @@ def _way_in(where: Place, ledger: Ledger, reviewer: str) -> tuple[Access, str]:
             "(--proxy-header with --socket, or with --proxy and --proxy-secret), "
             "or keep to this machine and use an SSH tunnel (ssh -L 8420:127.0.0.1:8420)",
         )
-    token = secrets.token_urlsafe(32)
+    token = new_token()
     return OneTimeLink(token, reviewer), entry_path(token)
-
-
-def _loaded(app: FastAPI, where: Place) -> uvicorn.Config:
-    """The server's settings with its certificate loaded: nobody is sent to an address that will not answer."""
-    if where.key and not where.certificate:
-        raise BadInput("a key without its certificate is of no use", remedy="add --tls-certificate")
-    config = _quiet(app, where)
-    try:
-        config.load()
-    except OSError as error:
-        named = " and ".join(str(one) for one in (where.certificate, where.key) if one)
-        raise BadInput(
-            f"{named} cannot be used for https: {error.strerror or error}",
-            remedy="give two PEM files that belong together: --tls-certificate and --tls-key",
-        ) from error
-    return config
-
-
-def _quiet(app: FastAPI, where: Place) -> uvicorn.Config:
-    # The access log would write the token down; who is at the other end is read from the socket, not from headers.
-    return uvicorn.Config(
-        app,
-        access_log=False,
-        log_level="warning",
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
-        ssl_certfile=where.certificate,
-        ssl_keyfile=where.key,
-    )
-
-
-def _check_socket(where: Place) -> None:
-    """A proxy that passes on to a socket speaks https itself, and has no address."""
-    if where.socket and (where.certificate or where.key or where.proxies or where.host not in LOOPBACK_HOSTS):
-        raise BadInput(
-            "--socket is not for --host, --proxy or --tls-certificate: who may write to its file may connect, "
-            "and the proxy in front speaks https",
-            remedy="leave them out, or leave out --socket",
-        )
-    if where.socket_group and not where.socket:
-        raise BadInput("--socket-group says who may write to a socket, and there is none", remedy="add --socket PATH")
-
-
-def _listen(where: Place) -> AbstractContextManager[socket.socket]:
-    if where.socket:
-        return listening_at(where.socket, group=where.socket_group)
-    family = socket.AF_INET6 if ":" in where.host else socket.AF_INET
-    try:
-        return socket.create_server((where.host, where.port), family=family)
-    except (OSError, OverflowError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise BadInput(
-            f"port {where.port} of {where.host} cannot be used: {why}", remedy="--port 0 takes a free one"
-        ) from error

@@ -1,36 +1,24 @@
-"""`clapboard evaluate`: how good films are and whether they follow their sound; `compare` puts two side by side."""
+"""`clapboard evaluate`: how good films are, whether they follow their sound, two side by side, and what people say."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
+from flows.cli import vote
+from flows.cli.default_command import by_default
 from flows.cli.options import HomeOption, JsonOption, home_of
 
 if TYPE_CHECKING:
     from training.evaluate.result import Evaluation
 
 
-class _RunByDefault(TyperGroup):
-    """`evaluate RUN` is `evaluate run RUN`."""
-
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command named first, else `run`."""
-        return super().resolve_command(ctx, args if args[0] in self.commands else ["run", *args])
-
-    def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Options that come first are `run`'s as well."""
-        if args and args[0].startswith("-") and args[0] not in ("-h", "--help"):
-            args = ["run", *args]
-        return super().parse_args(ctx, args)
-
-
 app = typer.Typer(
-    cls=_RunByDefault,
+    cls=by_default("run"),
     no_args_is_help=True,
     help="Evaluate a run or a folder of films: `clapboard evaluate RUN_OR_FOLDER --benchmark NAME --metrics a,b`.",
 )
+app.add_typer(vote.app, name="vote")
 
 OutOption = Annotated[
     Path | None,

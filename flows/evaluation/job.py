@@ -144,6 +144,6 @@ def _shown(
             words.write_text(clip.caption, encoding="utf-8")
         films: dict[str, Path | None] = {"truth": truth.resolve()}
         if player and (film := player.film_of(name)):
-            films["film"] = film.resolve()
+            films["film"] = film.absolute()
         shown.append(Shown(name, words.read_text(encoding="utf-8"), films))
     return shown

@@ -17,8 +17,9 @@ from curation.ledger.tables import ClipRow
 from curation.media.analyse import analyse
 from curation.media.settings import CutSettings
 from curation.review.access import add_account
+from curation.review.listening import Place, entry_path, link
 from curation.review.media import CutMedia
-from curation.review.serve import Place, entry_path, link, serve
+from curation.review.serve import serve
 from curation.settings.recipe import Recipe
 from shards.errors import BadInput
 
