@@ -1,4 +1,5 @@
-"""Does a tiny model learn to listen, within minutes on a processor? Trained on drawn films, probed on others.
+"""Does an adapter on the generator that ships learn to listen, within minutes on a processor? Trained on drawn films,
+probed on others.
 
 The probe is the loss on held-out films with the sound moved, minus that with the true sound; its error is taken over
 films. Above zero by more than twice its error, the model uses when things sound.
@@ -47,7 +48,7 @@ def run(options: argparse.Namespace) -> Result:
             Goal(f"seed {seed}: a moved sound costs", "> 2 errors", f"{gap:+.5f} +- {error:.5f}", gap > 2 * error),
             Goal(f"seed {seed}: from snapshot to probe", f"<= {MOST_S:.0f} s", f"{took_s:.0f} s", took_s <= MOST_S),
         ]
-    notes = [f"{os.cpu_count()} cores; encoding, pretraining of the tiny generator and all probes are in the time"]
+    notes = [f"{os.cpu_count()} cores; encoding and all probes are in the time"]
     return Result(rows=rows, goals=goals, notes=notes, packages=("torch", "diffusers"))
 
 
