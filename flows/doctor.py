@@ -83,7 +83,12 @@ def _gpu() -> Finding:
     if torch.cuda.is_available():
         card = torch.cuda.get_device_properties(0)
         return Finding("GPU", State.OK, f"{torch.cuda.device_count()} x {card.name}, {card.total_memory >> 30} GiB")
-    return Finding("GPU", State.LACKING, "none; the small `drawn` generator trains on the processor", "train large backbones elsewhere")
+    return Finding(
+        "GPU",
+        State.LACKING,
+        "none; the small `drawn` generator trains on the processor",
+        "train large backbones elsewhere",
+    )
 
 
 def _disk(home: Home) -> Finding:

@@ -195,3 +195,32 @@ def _numbers(text: str, option: str) -> tuple[float, ...]:
     if any(not 0 <= one < float("inf") for one in found):
         raise BadInput(f"{option} {text} holds what is no guidance", remedy=f"{option} 0,1,2,4")
     return found
+
+
+@app.command()
+def serve(
+    run: RunOption = None,
+    port: Annotated[int, typer.Option("--port", help="0 takes a free one.")] = 8421,
+    host: Annotated[
+        str, typer.Option("--host", help="An address of this machine; at others than loopback anybody may come.")
+    ] = "127.0.0.1",
+    device: DeviceOption = "auto",
+    weights: WeightsOption = None,
+    offload: OffloadOption = False,
+    home: HomeOption = None,
+) -> None:
+    """A page to try it in the browser: pick an example, or drop an image and a sound; the microphone records one.
+
+    The page asks no other host for anything and keeps nothing: what was uploaded and made goes when it stops (Ctrl-C).
+    It needs gradio: pip install 'clapboard[page]'.
+    """
+    from training.animate.page.serve import serve_page
+
+    animator = _animator(run, home, device=device, weights=weights, offload=offload)
+    serve_page(
+        animator,
+        host=host,
+        port=port,
+        announce=lambda url: typer.echo(f"open {url}   (Ctrl-C stops)"),
+        warn=lambda words: typer.echo(words, err=True),
+    )

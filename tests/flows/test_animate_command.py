@@ -14,7 +14,7 @@ from torch import nn
 from typer.testing import CliRunner
 
 from flows.cli.app import app
-from shards.errors import BadInput
+from shards.errors import BadInput, Unavailable
 from training.adapter.files import save_adapter
 from training.adapter.layer import AudioAdapter
 from training.backbones import open_backbone, shape_of
@@ -103,3 +103,9 @@ def test_an_error_is_a_sentence(place):
     said = ["animate", "nowhere.png", str(place / "sound.wav"), "--home", str(place), "--device", "cpu"]
     done = subprocess.run([*program, *said], capture_output=True, text=True, timeout=120)
     assert done.returncode == 2 and "there is no image nowhere.png" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_page_without_its_extra_says_what_installs_it(place, monkeypatch):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    done = CliRunner().invoke(app, ["animate", "serve", "--home", str(place), "--device", "cpu", "--port", "0"])
+    assert isinstance(done.exception, Unavailable) and "pip install 'clapboard[page]'" in str(done.exception)
