@@ -133,6 +133,33 @@ def compare(
     typer.echo(f"page: {first / COMPARISON}")
 
 
+@app.command()
+def classifier(
+    data: Annotated[Path, typer.Argument(help="A folder of videos of six seconds and more, with their sound.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder for its three parts.", file_okay=False)],
+    where: Annotated[str, typer.Option("--where", metavar="COLUMN=VALUE", help="Rows of its corpus.csv.")] = "",
+    steps: Annotated[int, typer.Option("--steps", min=1, help="A video each.")] = 20_000,
+    shifts: Annotated[int, typer.Option("--shifts", min=2, help="Windows of a stretch, 0.2 s apart.")] = 21,
+    size: Annotated[int, typer.Option("--size", min=32, help="Side of the frames in pixels.")] = 224,
+    seed: Annotated[int, typer.Option("--seed", help="Of weights and order.")] = 0,
+    device: Annotated[str, typer.Option("--device", help="cpu, cuda, or auto.")] = "auto",
+) -> None:
+    """Train the classifier that RelSync and AlignSync ask, as the predecessor trained its own. Stopped, it goes on.
+
+    Then: clapboard evaluate RUN --metrics relsync --weights relsync=OUT
+    """
+    from flows.cli.show import progress
+    from training.evaluate.benchmarks import open_benchmark
+    from training.evaluate.sync_training import SyncTraining, train_classifier
+    from training.parallel import chosen_device
+
+    sources = open_benchmark("folder", data, where=where_of(where)).sources
+    settings = SyncTraining(steps=steps, shifts=shifts, side_px=size, seed=seed)
+    with progress("classifier") as advance:
+        train_classifier(sources, out, settings, device=chosen_device(device), progress=advance)
+    typer.echo(f"the classifier is in {out}: clapboard evaluate RUN --metrics relsync --weights relsync={out}")
+
+
 def where_of(given: str) -> tuple[str, str] | None:
     """ "COLUMN=VALUE" in two."""
     column, _, value = given.partition("=")

@@ -19,7 +19,7 @@ from shards.errors import BadInput, Unavailable
 from shards.files import sha256_of
 from training.encoders.sound import kaldi_filter_bank
 from training.evaluate.extractors import FrameSound
-from training.evaluate.films import EvaluatedClip
+from training.evaluate.films import EvaluatedClip, Frames
 from training.evaluate.metrics.frechet import resized
 from training.evaluate.metrics.similarity import need, said, shown_at
 from training.evaluate.metrics.sync_network import SyncNetwork
@@ -27,8 +27,11 @@ from training.evaluate.metrics.sync_network import SyncNetwork
 FPS, FRAMES, SIDE_PX, RATE_HZ = 6, 12, 224, 16_000
 MEL_FRAMES, MEL_MEAN, MEL_STD = 204, -4.268, 9.138
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-_PARTS = ("audio_encoder", "video_encoder", "head")
-_REMEDY = "--weights relsync=FOLDER with the released audio_encoder, video_encoder and head (lzhangbj/ASVA)"
+PARTS = ("audio_encoder", "video_encoder", "head")
+_REMEDY = (
+    "--weights relsync=FOLDER with the released audio_encoder, video_encoder and head (lzhangbj/ASVA), or your own: "
+    "clapboard evaluate classifier VIDEOS --out FOLDER"
+)
 
 
 @dataclass
@@ -45,14 +48,14 @@ class SyncClassifier:
         """The digest of the three parts."""
         if self.folder is None:
             return "AVSync classifier, given" if self.network else "no classifier"
-        return "AVSync classifier " + " ".join(sha256_of(self._file(part))[:8] for part in _PARTS)
+        return "AVSync classifier " + " ".join(sha256_of(self._file(part))[:8] for part in PARTS)
 
     def check(self) -> None:
         """Raise `Unavailable` without weights."""
         if self.network is None:
             if self.folder is None:
                 raise Unavailable("relsync needs the AVSync classifier", remedy=_REMEDY)
-            for part in _PARTS:
+            for part in PARTS:
                 self._file(part)
 
     def phi(self, clip: EvaluatedClip) -> float:
@@ -68,10 +71,8 @@ class SyncClassifier:
             )
         network = self._loaded()
         chosen = clip.frames[shown_at(len(clip.frames), clip.fps, FPS)]
-        pixels = torch.from_numpy(resized(chosen, SIDE_PX))
-        pixels = (pixels - torch.tensor(_MEAN)[:, None, None]) / torch.tensor(_STD)[:, None, None]
         with torch.inference_mode():
-            told = network(mel(clip)[None].to(self.device), pixels.transpose(0, 1)[None].to(self.device))
+            told = network(mel(clip)[None].to(self.device), pixels(chosen)[None].to(self.device))
         return float(told[0])
 
     def phi_of_truth(self, truth: EvaluatedClip) -> float:
@@ -83,7 +84,7 @@ class SyncClassifier:
     def _loaded(self) -> SyncNetwork:
         if self.network is None:
             made = SyncNetwork()
-            for part in _PARTS:
+            for part in PARTS:
                 tensors = read_tensors(self._file(part), remedy=_REMEDY)
                 fill(made.get_submodule(part), tensors, what=f"the AVSync classifier's {part}", remedy=_REMEDY)
             self.network = made.eval().to(self.device)
@@ -157,6 +158,13 @@ def relsync(film: float, truth: float) -> float:
 
 def _sigmoid(value: float) -> float:
     return float(0.5 * (1 + np.tanh(value / 2)))
+
+
+def pixels(frames: Frames, side_px: int = SIDE_PX) -> Tensor:
+    """(3, frames, side, side) as the picture tower sees them."""
+    rows = torch.from_numpy(resized(frames, side_px))
+    rows = (rows - torch.tensor(_MEAN)[:, None, None]) / torch.tensor(_STD)[:, None, None]
+    return rows.transpose(0, 1)
 
 
 def mel(clip: EvaluatedClip) -> Tensor:
