@@ -47,7 +47,8 @@ class Orientation:
         transposed = abs(a) + abs(d) < abs(b) + abs(c)
         (x, y), (off_x, off_y) = ((c, b), (a, d)) if transposed else ((a, d), (c, b))
         exact = max(abs(off_x), abs(off_y)) <= RIGHT * min(abs(x), abs(y)) and x != 0 != y
-        return cls(transposed, x < 0, y < 0, exact)
+        # NumPy's numbers compare to its own booleans, which do not add up as Python's do.
+        return cls(bool(transposed), bool(x < 0), bool(y < 0), bool(exact))
 
     @property
     def plain(self) -> bool:
