@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.animation_grid import Shown, write_grid, write_sheet
@@ -27,6 +26,8 @@ from training.backbones.drawn import VIDEO
 from training.data.batches import padded
 from training.encoders import open_encoder
 from training.evaluate.events import detect_events
+from training.evaluate.films import Frames, Times
+from training.evaluate.metrics.matching import pairs
 from training.world import SCENES, Film, FilmSpec, Split, draw, varied
 
 SHIFT_S = 0.4
@@ -35,7 +36,6 @@ _AT_ONCE = 8
 _APART = 1000
 _WITH, _WITHOUT, _TRUE = "with the sound", "without sound", "true films"
 _GIVEN, _LATER, _FOREIGN = "the sound", f"the sound {SHIFT_S} s later", "another film's sound"
-Frames = NDArray[np.uint8]
 _DRAWN_FPS = 24
 
 
@@ -62,15 +62,17 @@ class Picture(StrEnum):
 class Counts:
     """Matches one to one within one frame, and their errors in seconds."""
 
-    hits: int = 0
     found: int = 0
     true: int = 0
     errors_s: tuple[float, ...] = ()
 
     def __add__(self, other: "Counts") -> "Counts":
-        return Counts(
-            self.hits + other.hits, self.found + other.found, self.true + other.true, self.errors_s + other.errors_s
-        )
+        return Counts(self.found + other.found, self.true + other.true, self.errors_s + other.errors_s)
+
+    @property
+    def hits(self) -> int:
+        """Pairs."""
+        return len(self.errors_s)
 
     @property
     def f1(self) -> float:
@@ -78,16 +80,11 @@ class Counts:
         return 2 * self.hits / max(self.found + self.true, 1)
 
 
-def matched(found_s: NDArray[np.float64], true_s: NDArray[np.float64], *, within_s: float) -> Counts:
-    """Pair two rising sequences one to one, in order, so that most pairs lie within `within_s`."""
-    errors, place = [], 0
-    for time_s in true_s:
-        while place < len(found_s) and found_s[place] < time_s - within_s - 1e-6:
-            place += 1
-        if place < len(found_s) and abs(found_s[place] - time_s) <= within_s + 1e-6:
-            errors.append(float(found_s[place] - time_s))
-            place += 1
-    return Counts(len(errors), len(found_s), len(true_s), tuple(errors))
+def counted(found_s: Times, true_s: Times, *, fps: int) -> Counts:
+    """Strikes found against true ones, one to one, within one frame."""
+    matched = pairs(true_s, found_s, within_s=1 / fps, inclusive=True)
+    errors = tuple(float(found_s[seen] - true_s[heard]) for heard, seen in matched)
+    return Counts(len(found_s), len(true_s), errors)
 
 
 def run(arguments: argparse.Namespace) -> Result:
@@ -104,10 +101,10 @@ def run(arguments: argparse.Namespace) -> Result:
                 write_sheet(arguments.sheet, _one_of_each(shows, most=8), fps=VIDEO.fps)
         scores: dict[tuple[str, str], Counts] = {}
         for what, films in _shown(made, picture).items():
+            found = [detect_events(frames, VIDEO.fps) for frames in films]
             for against, heard in _strikes(made).items():
-                found = [detect_events(frames, VIDEO.fps) for frames in films]
-                pairs = zip(found, heard, strict=True)
-                counts = sum((matched(*pair, within_s=1 / VIDEO.fps) for pair in pairs), Counts())
+                films_and_sounds = zip(found, heard, strict=True)
+                counts = sum((counted(*both, fps=VIDEO.fps) for both in films_and_sounds), Counts())
                 scores[what, against] = counts
                 rows.append(_row(picture, what, against, counts))
         f1, shifted = scores[_WITH, _GIVEN].f1, scores[_WITH, _LATER].f1
@@ -139,7 +136,7 @@ def _shown(made: list[Animated], picture: Picture) -> dict[str, list[Frames]]:
     return shown | ({_TRUE: [one.true for one in made]} if picture is Picture.OWN else {})
 
 
-def _strikes(made: list[Animated]) -> dict[str, list[NDArray[np.float64]]]:
+def _strikes(made: list[Animated]) -> dict[str, list[Times]]:
     """When sounds strike that a film may be held against; those of another film say what chance is worth."""
     given = [one.film.events_s for one in made]
     against = {_GIVEN: given, _LATER: [times + SHIFT_S for times in given], _FOREIGN: given[1:] + given[:1]}
@@ -227,6 +224,6 @@ def _caption(number: int) -> str:
     return SCENES[_spec(number, 64).scene].caption
 
 
-def _shown_ones(times_s: NDArray[np.float64]) -> NDArray[np.float64]:
+def _shown_ones(times_s: Times) -> Times:
     """Strikes that a film of the generator can show: none in its first frame, which is given."""
     return times_s[(times_s > 1 / 24) & (times_s < 2.0 - 1 / 24)]

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
+from flows.cli.default_command import by_default
 from flows.cli.options import HomeOption, home_of
 from flows.cli.train import warn
 from shards.errors import BadInput
@@ -19,18 +19,8 @@ if TYPE_CHECKING:
 _VIDEO = "video"
 
 
-class _VideoByDefault(TyperGroup):
-    """What names no other command is `video`: `clapboard animate image.png sound.wav`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As click does, with the command's name put in front."""
-        if args and args[0] not in self.commands:
-            args = [_VIDEO, *args]
-        return list(super().parse_args(ctx, args))
-
-
 app = typer.Typer(
-    cls=_VideoByDefault,
+    cls=by_default(_VIDEO, help_too=True),
     no_args_is_help=True,
     help="Animate an image in time with a sound; `animate serve` is a page in the browser.",
 )

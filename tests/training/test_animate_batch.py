@@ -7,38 +7,24 @@ import av
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from shards.errors import BadInput, ClapboardError, Unavailable
 from tests.training.conftest import as_sound
-from training.adapter.files import DESCRIPTION, save_adapter
-from training.adapter.layer import AudioAdapter
+from tests.training.staging import noisy_run
+from training.adapter.files import DESCRIPTION
 from training.animate.animator import Animator
 from training.animate.batch import Outcome, read_rows, run_batch
 from training.animate.grid import write_grid
 from training.animate.make import Job, make_video
 from training.animate.memory import memory_told
 from training.animate.settings import SampleSettings
-from training.backbones import open_backbone, shape_of
-from training.settings.config import stage_config
-from training.stages.fitting import fitted_config
 
 QUICK = SampleSettings(num_inference_steps=1)
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    root = tmp_path_factory.mktemp("run")
-    backbone = open_backbone("tiny")
-    torch.manual_seed(0)
-    nn.init.normal_(backbone.network.proj_out.weight, std=0.02)
-    backbone.network.save_pretrained(root / "weights")
-    adapter = AudioAdapter(fitted_config(stage_config(1), shape_of(backbone)))
-    for site in adapter.sites:
-        nn.init.normal_(site.out.weight, std=0.2)
-    notes = {"backbone": "tiny", "weights": "../weights"}
-    save_adapter(root / "adapter", adapter.config, adapter.state_dict(), notes=notes)
-    return root
+    return noisy_run(tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture(scope="module")

@@ -10,20 +10,19 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import nn
 
 from shards.errors import BadInput
 from tests.training.conftest import as_sound
-from training.adapter.files import load_adapter, save_adapter
+from tests.training.staging import noisy_run, save_noisy
+from training.adapter.files import load_adapter
 from training.animate.animator import Animator, Request
 from training.animate.make import Job, make_video
 from training.animate.sample import sample_latents
 from training.animate.segments import Carried, MotionMeter, SegmentPlan, crossfaded, falling, joint_jumps
 from training.animate.settings import SampleSettings, Scheduler
 from training.animate.walks import walk_of
-from training.backbones import BackboneOptions, open_backbone, shape_of
+from training.backbones import BackboneOptions, open_backbone
 from training.settings.config import stage_config
-from training.stages.fitting import fitted_config
 from training.timing import VideoTiming
 
 RATE_HZ = 16_000
@@ -38,26 +37,7 @@ SMALL = {
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """An untrained backbone and an adapter that says something."""
-    root = tmp_path_factory.mktemp("run")
-    backbone = open_backbone("tiny")
-    torch.manual_seed(0)
-    nn.init.normal_(backbone.network.proj_out.weight, std=0.02)
-    backbone.network.save_pretrained(root / "weights")
-    save_noisy(root, backbone, "tiny", weights="../weights")
-    return root
-
-
-def save_noisy(root, backbone, name, **notes):
-    adapter_config = fitted_config(
-        stage_config(1, backbone=name, **({} if name == "tiny" else {"audio_width": 16, "heads": 2, "budget": 0.03})),
-        shape_of(backbone),
-    )
-    from training.adapter.layer import AudioAdapter
-
-    adapter = AudioAdapter(adapter_config)
-    for site in adapter.sites:
-        nn.init.normal_(site.out.weight, std=0.2)
-    save_adapter(root / "adapter", adapter.config, adapter.state_dict(), notes={"backbone": name, **notes})
+    return noisy_run(tmp_path_factory.mktemp("run"))
 
 
 def beats(seconds: float) -> np.ndarray:
@@ -174,7 +154,8 @@ def test_words_are_led_away_from_what_is_negative(run):
 def test_every_kind_of_backbone_carries_on(name, published, tmp_path):
     backbone = open_backbone(name, BackboneOptions(published[name], **SMALL[name]))
     notes = {"backbone_weights": str(published[name]), "size_px": list(SMALL[name]["size_px"])}
-    save_noisy(tmp_path, backbone, name, **notes)
+    config = stage_config(1, backbone=name, audio_width=16, heads=2, budget=0.03)
+    save_noisy(tmp_path / "adapter", backbone, config, **notes)
     animator = Animator(tmp_path, device="cpu", offload=True)
     video = animator.backbone.video
     asked = request(animator, (video.frames + 3) / video.fps)

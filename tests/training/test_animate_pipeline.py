@@ -8,16 +8,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import nn
 
 from shards.errors import BadInput, Unavailable
-from training.adapter.files import save_adapter
-from training.adapter.layer import AudioAdapter
+from tests.training.staging import noisy_run, save_noisy
 from training.animate import AudioImageToVideoPipeline
 from training.animate.shipped import shipped_adapter
-from training.backbones import BackboneOptions, open_backbone, shape_of
+from training.backbones import BackboneOptions, open_backbone
 from training.settings.config import stage_config
-from training.stages.fitting import fitted_config
 from training.world import FilmSpec, draw
 
 RATE_HZ = 16_000
@@ -26,20 +23,7 @@ NARROW = {"audio_width": 16, "heads": 2, "budget": 0.03}
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    root = tmp_path_factory.mktemp("run")
-    backbone = open_backbone("tiny")
-    torch.manual_seed(0)
-    nn.init.normal_(backbone.network.proj_out.weight, std=0.02)
-    backbone.network.save_pretrained(root / "weights")
-    save_noisy(root / "adapter", backbone, stage_config(1), {"backbone": "tiny", "weights": "../weights"})
-    return root
-
-
-def save_noisy(folder, backbone, config, notes):
-    adapter = AudioAdapter(fitted_config(config, shape_of(backbone)))
-    for site in adapter.sites:
-        nn.init.normal_(site.out.weight, std=0.2)
-    save_adapter(folder, adapter.config, adapter.state_dict(), notes=notes)
+    return noisy_run(tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture(scope="module")
@@ -156,8 +140,7 @@ def test_steps_are_told_and_can_be_stopped(pipeline):
 def test_on_wan_with_its_parts_offloaded(published, tmp_path):
     name, small = "wan2.2-ti2v-5b", {"frames": 9, "size_px": (32, 32)}
     backbone = open_backbone(name, BackboneOptions(published[name], **small))
-    notes = {"backbone": name, "size_px": [32, 32]}
-    save_noisy(tmp_path / "adapter", backbone, stage_config(1, backbone=name, **NARROW), notes)
+    save_noisy(tmp_path / "adapter", backbone, stage_config(1, backbone=name, **NARROW), size_px=[32, 32])
     with pytest.raises(Unavailable, match=r"wan2\.2"):
         AudioImageToVideoPipeline.from_pretrained(tmp_path / "adapter")
     opened = AudioImageToVideoPipeline.from_pretrained(tmp_path / "adapter", backbone=published[name])

@@ -6,19 +6,15 @@ import av
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from shards.errors import BadInput
-from training.adapter.files import save_adapter
-from training.adapter.layer import AudioAdapter
+from tests.training.staging import noisy_run
 from training.animate.make import animate
 from training.animate.parts import sound_features
 from training.animate.sample import sample_latents
 from training.animate.settings import SampleSettings
-from training.backbones import open_backbone, shape_of
+from training.backbones import open_backbone
 from training.data.media import read_frames, read_image, read_sound
-from training.settings.config import stage_config
-from training.stages.fitting import fitted_config
 
 RATE_HZ = 44_100
 
@@ -55,17 +51,7 @@ def clicks(seconds: float, *times_s: float) -> np.ndarray:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run's folder with an untrained backbone and an adapter that says something."""
-    root = tmp_path_factory.mktemp("run")
-    backbone = open_backbone("tiny")
-    torch.manual_seed(0)
-    nn.init.normal_(backbone.network.proj_out.weight, std=0.02)
-    backbone.network.save_pretrained(root / "weights")
-    adapter = AudioAdapter(fitted_config(stage_config(1), shape_of(backbone)))
-    for site in adapter.sites:
-        nn.init.normal_(site.out.weight, std=0.2)
-    notes = {"backbone": "tiny", "weights": "../weights"}
-    save_adapter(root / "adapter", adapter.config, adapter.state_dict(), notes=notes)
-    return root
+    return noisy_run(tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from training.animate.settings import SampleSettings
 from training.backbones import Backbone
 from training.data.batches import padded
 from training.parallel import chosen_device
-from training.progress import Progress
+from training.progress import Progress, part_of
 from training.seeds import torch_generator
 
 SILENT = 1e-4
@@ -117,7 +117,8 @@ class Animator:
             self.prepare([request.caption, request.settings.negative])
             tail: Pictures | None = None
             for segment, features in zip(segments, heard, strict=True):
-                step = _share_of(progress, segment.number, len(segments))
+                note = f"segment {segment.number + 1} of {len(segments)}" if len(segments) > 1 else ""
+                step = part_of(progress, segment.number, len(segments), note)
                 frames = self._segment(request, segment, features, tail, step)
                 if tail is not None:
                     frames[: len(tail)] = crossfaded(tail, frames[: len(tail)])
@@ -187,12 +188,3 @@ def _noise(backbone: Backbone, seed: int, number: int) -> Tensor:
     """(1, channels, latents, h, w) of a segment; the first one's is that of a short video."""
     generator = torch_generator(seed, "segment" if number else "sample", number)
     return torch.randn(backbone.latent_shape, generator=generator)[None]
-
-
-def _share_of(progress: Progress | None, number: int, segments: int) -> Progress | None:
-    """Progress of one segment as that of all."""
-    if progress is None:
-        return None
-    told = progress
-    note = f"segment {number + 1} of {segments}" if segments > 1 else ""
-    return lambda done, steps, _: told(number * steps + done, segments * steps, note)

@@ -14,7 +14,7 @@ from training.animate.record import asked, write_record
 from training.animate.sample import LEAST_HEIGHT_PX
 from training.animate.settings import SampleSettings
 from training.data.mux import write_video
-from training.progress import Progress
+from training.progress import Progress, part_of
 
 _LABEL_PX, _BLOCK = 24, 32
 
@@ -47,7 +47,7 @@ def write_grid(
         )
         for number, settings in enumerate(cells):
             at = 0
-            share = _share_of(progress, number, len(cells))
+            share = part_of(progress, number, len(cells), f"cell {number + 1} of {len(cells)}")
             for block in animator.frames(replace(request, settings=settings), progress=share):
                 made[number, at : at + len(block)] = block
                 at += len(block)
@@ -85,11 +85,3 @@ def _strip(text: str, width: int) -> Pictures:
 def _label(settings: SampleSettings, animator: Animator) -> str:
     words = animator.backbone.usual_guidance if settings.guidance_scale is None else settings.guidance_scale
     return f"sound {settings.audio_guidance_scale:g}   words {words:g}"
-
-
-def _share_of(progress: Progress | None, number: int, cells: int) -> Progress | None:
-    """Progress of one cell as that of all."""
-    if progress is None:
-        return None
-    told = progress
-    return lambda done, total, _: told(number * total + done, cells * total, f"cell {number + 1} of {cells}")
