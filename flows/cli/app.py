@@ -4,7 +4,7 @@ from importlib.metadata import version as installed_version
 
 import typer
 
-from flows.cli import animate, bench, calibrate, curate, data, evaluate, machine, review, train, world
+from flows.cli import animate, bench, calibrate, curate, data, evaluate, machine, review, study, train, world
 
 app = typer.Typer(
     name="clapboard",
@@ -40,6 +40,7 @@ app.command(rich_help_panel="The journey")(train.cache)
 app.command(rich_help_panel="The journey")(train.train)
 app.add_typer(animate.app, name="animate", rich_help_panel="The journey")
 app.add_typer(evaluate.app, name="evaluate", rich_help_panel="The journey")
+app.command(rich_help_panel="Looking")(study.study)
 app.command(rich_help_panel="Looking")(curate.score)
 app.command(rich_help_panel="Looking")(curate.explain)
 app.command(rich_help_panel="Looking")(curate.funnel)

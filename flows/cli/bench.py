@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from bench.result import Result
 
 NOT_BENCHES = (
-    "animation_grid",
     "result",
     "media",
     "page",

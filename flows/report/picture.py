@@ -88,6 +88,7 @@ def _document(parts: Sequence[str], width: int, height: int) -> str:
     )
 
 
-def as_link(picture: str) -> str:
-    """An SVG document as a link that holds all of it: an artifact must not depend on a file that may go."""
-    return f"data:image/svg+xml;base64,{b64encode(picture.encode()).decode()}"
+def as_link(picture: str | bytes) -> str:
+    """An SVG document, or a PNG's bytes, as a link that holds all of it: an artifact must not depend on a file."""
+    kind, data = ("svg+xml", picture.encode()) if isinstance(picture, str) else ("png", picture)
+    return f"data:image/{kind};base64,{b64encode(data).decode()}"

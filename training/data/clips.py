@@ -94,6 +94,15 @@ def split(clips: ClipSet, held_out: float) -> tuple[ClipSet, ClipSet]:
     return clips.only(~held), clips.only(held)
 
 
-def shuffled_names(names: Iterable[str]) -> list[str]:
-    """Names in an order that depends on nothing but themselves, and not on the alphabet."""
-    return sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
+def share_of(clips: ClipSet, share: float, *, seed: int) -> ClipSet:
+    """A share of the source videos, at least one; of one seed, a smaller share lies within a larger one."""
+    if share >= 1:
+        return clips
+    videos = shuffled_names(clips.entries.video_ids(), seed=seed)
+    return clips.only(clips.entries.of_videos(frozenset(videos[: max(round(share * len(videos)), 1)])))
+
+
+def shuffled_names(names: Iterable[str], *, seed: int = 0) -> list[str]:
+    """Names in an order that depends on nothing but themselves and the seed, and not on the alphabet."""
+    salt = f"{seed}/" if seed else ""
+    return sorted(names, key=lambda name: hashlib.sha256(f"{salt}{name}".encode()).digest())

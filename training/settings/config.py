@@ -112,6 +112,7 @@ class TrainConfig(_Strict):
         sample_every, samples: steps between sample videos (0: none), and how many.
         trackers: where else to log: tensorboard, wandb, mlflow, trackio.
         held_out: share of source videos kept for the probe.
+        share: of the other source videos, those that are trained on; which ones follows from `seed`.
         probe_clips: clips that the probe looks at.
         device: "cpu", "cuda", or "auto" for cuda where there is one.
     """
@@ -164,6 +165,7 @@ class TrainConfig(_Strict):
     samples: int = Field(default=2, ge=1)
     trackers: tuple[str, ...] = ()
     held_out: float = Field(default=0.15, ge=0, lt=1)
+    share: float = Field(default=1.0, gt=0, le=1)
     probe_clips: int = Field(default=16, ge=1)
     device: str = Field(default="auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     seed: int = 0

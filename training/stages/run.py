@@ -16,7 +16,7 @@ from training.animate.parts import adapter_folder
 from training.backbones import Backbone, open_backbone, shape_of
 from training.cache.encoding import encoded_clips
 from training.data.batches import Draw
-from training.data.clips import ClipSet, Examples, Joined, split
+from training.data.clips import ClipSet, Examples, Joined, share_of, split
 from training.data.plan import Balanced, Plan, Replayed, Shuffled
 from training.loop.blocks import compile_blocks, use_checkpointing
 from training.loop.disk import check_room
@@ -125,6 +125,7 @@ def _prepared(
         config, snapshot, backbone, runs_root=runs_root, world=world, progress=_named(progress, "cache")
     )
     train, held_out = split(cache.clips, config.held_out)
+    train = share_of(train, config.share, seed=config.seed)
     adapter = fresh_adapter(config, shape_of(backbone))
     older: ClipSet | None = None
     if parent is None:

@@ -27,9 +27,10 @@ def draw_folder(
     duration_s: float,
     size_px: int,
     web: bool = False,
+    first: int = 0,
     progress: Progress | None = None,
 ) -> None:
-    """Draw the first `count` films of a split into `folder`; files that are there already are kept.
+    """Draw `count` films of a split, from the `first` on, into `folder`; files that are there already are kept.
 
     Writes `NNNN-SCENE.mp4`, `sources.csv` (path, caption, label, licence) and `events.json` (file -> seconds at which a
     strike is seen); with `web` films have the faults of a crawl, and `faults.json` names them (file -> fault).
@@ -39,7 +40,7 @@ def draw_folder(
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(_COLUMNS)
-    for number in range(count):
+    for number in range(first, first + count):
         one = crawled(
             number,
             split=split,
@@ -57,7 +58,7 @@ def draw_folder(
         events[name] = [round(time_s, 4) for time_s in film.events_s.tolist()]
         rows.writerow((name, SCENES[spec.scene].caption, spec.scene, _LICENCE))
         if progress:
-            progress(number + 1, count, spec.scene)
+            progress(number - first + 1, count, spec.scene)
     write_atomic(folder / SOURCES, table.getvalue().encode())
     write_atomic(folder / EVENTS, json.dumps(events, indent=1).encode())
     if web:

@@ -1,11 +1,15 @@
-"""A moving picture of animations: films side by side, each above its waveform, its true strikes and a moving hand."""
+"""Pictures of animations: films side by side, each above its waveform, its true strikes and a moving hand; or as frames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 SCALE, STRIP_PX, GAP_PX = 2, 34, 6
 _PAPER, _INK, _STRIKE, _HAND = (255, 255, 255), (70, 76, 90), (224, 122, 32), (30, 30, 30)
@@ -31,8 +35,8 @@ def write_grid(path: Path, films: Sequence[Shown], *, fps: int, columns: int) ->
     )
 
 
-def write_sheet(path: Path, films: Sequence[Shown], *, fps: int, every: int = 1) -> None:
-    """Write the films as rows of frames; a frame in which the sound strikes has a bar below it."""
+def sheet(films: Sequence[Shown], *, fps: int, every: int = 1) -> "Image":
+    """The films as rows of frames; a frame in which the sound strikes has a bar below it."""
     from PIL import Image
 
     rows = []
@@ -46,8 +50,7 @@ def write_sheet(path: Path, films: Sequence[Shown], *, fps: int, every: int = 1)
                 bar[1:5] = _STRIKE
             cells.append(np.concatenate([frame, bar]))
         rows.append(np.concatenate(cells, axis=1))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.concatenate(rows)).save(path)
+    return Image.fromarray(np.concatenate(rows))
 
 
 def _page(films: Sequence[Shown], number: int, fps: int, columns: int) -> NDArray[np.uint8]:

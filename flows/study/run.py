@@ -1,0 +1,126 @@
+"""The flow of a study: data, then every arm with every seed, each a run of its own that leaves its result as a file.
+
+A killed study goes on: an arm that has a file is not run again, and training inside an arm goes on by itself.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
+from pydantic import BaseModel, ConfigDict, Field
+
+from flows.progress import Step
+from flows.report.picture import as_link
+from flows.study.arms import Arm, Data, arms
+from flows.study.data import StudyData, home_of, make_data, snapshot_of
+from flows.study.outcome import ArmResult, measured, read_result
+from flows.study.settings import SIZES, Size, StudySettings
+from flows.study.table import table
+from shards.errors import BadInput
+from shards.files import write_atomic
+from training.settings.config import Stage, TrainConfig, stage_config
+from training.stages.result import StageResult
+from training.stages.stage import train_stage
+
+SETTINGS, RESULTS, RUNS = "study.json", "results", "runs"
+
+Told = Callable[[list[ArmResult]], None]
+"""Called with all results so far, whenever there is a new one."""
+
+
+class StudyParams(BaseModel):
+    """The parameters of a study; Prefect draws its form from them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    out: Path = Field(description="the folder of films, homes, runs and results")
+    size: Size = Field(Size.TINY, description="tiny: minutes; small: a night on two cores")
+
+    @property
+    def settings(self) -> StudySettings:
+        """What the size stands for."""
+        return SIZES[self.size]
+
+
+@flow(name="study", flow_run_name="study-{params.size}")
+def study(params: StudyParams) -> list[ArmResult]:
+    """Does a crawl, curated automatically, and then a little curated data do what much curated data does?"""
+    return run_study(params.out.absolute(), params.settings)
+
+
+def run_study(root: Path, settings: StudySettings, *, told: Told | None = None) -> list[ArmResult]:
+    """All of it, within a flow; what is there is not done again.
+
+    Raises:
+        BadInput: the folder holds a study of other settings.
+    """
+    _claim(root, settings)
+    data = make_data(root, settings)
+    found: list[ArmResult] = []
+    asked = [(seed, arm) for seed in settings.seeds for arm in arms(settings)]
+    step = Step("arms", len(asked))
+    for seed, arm in asked:
+        if not result_file(root, arm, seed).is_file():
+            run_arm.with_options(flow_run_name=f"{arm.name}, seed {seed}")(root, settings, arm, seed)
+        found.append(read_result(result_file(root, arm, seed)))
+        step.tick(f"{arm.name}, seed {seed}: F1 {found[-1].f1:.3f}")
+        if told:
+            told(found)
+    _leave_table(found, data, settings)
+    return found
+
+
+@flow(name="study-arm", validate_parameters=False)
+def run_arm(root: Path, settings: StudySettings, arm: Arm, seed: int) -> None:
+    """Train an arm as users train, animate unseen films, and count."""
+    result = _trained(root, settings, arm, seed)
+    outcome, picture = measured(result, arm, settings, seed)
+    write_atomic(result_file(root, arm, seed), json.dumps(asdict(outcome), indent=1).encode())
+    said = "".join(f"| {name} | {value} |\n" for name, value in asdict(outcome).items() if not isinstance(value, list))
+    create_markdown_artifact(f"| | |\n|---|---|\n{said}", key="study-arm", description=f"{arm.name}, seed {seed}")
+    create_image_artifact(
+        as_link(picture), key="study-films", description="Frames; a bar below where the given sound strikes."
+    )
+
+
+def result_file(root: Path, arm: Arm, seed: int) -> Path:
+    """Where the result of an arm lies."""
+    name = "-".join("".join(letter if letter.isalnum() or letter == "." else " " for letter in arm.name).split())
+    return root / RESULTS / f"{seed}-{name}.json"
+
+
+def _claim(root: Path, settings: StudySettings) -> None:
+    path, said = root / SETTINGS, settings.model_dump_json(indent=1)
+    if path.is_file() and path.read_text(encoding="utf-8") != said:
+        raise BadInput(f"{root} holds a study of other settings", remedy="name another folder: --out")
+    write_atomic(path, said.encode())
+
+
+def _trained(root: Path, settings: StudySettings, arm: Arm, seed: int) -> StageResult:
+    result: StageResult | None = None
+    for data, config in _stages(arm, settings, seed):
+        step = Step(f"{arm.name}, seed {seed}, stage {int(config.stage)}")
+        chosen = config if result is None else config.model_copy(update={"init_from": result.run_dir})
+        result = train_stage(
+            chosen, snapshots_root=home_of(root, data).snapshots, runs_root=root / RUNS, progress=step.show
+        )
+    assert result is not None
+    return result
+
+
+def _stages(arm: Arm, settings: StudySettings, seed: int) -> Iterator[tuple[Data, TrainConfig]]:
+    steps = {Stage.ONE: settings.one_steps, Stage.TWO: settings.two_steps}
+    for stage, data in ((Stage.ONE, arm.one), (Stage.TWO, arm.two)):
+        changes: dict[str, Any] = arm.changes | (arm.changes_two if stage is Stage.TWO else {})
+        changes |= {"snapshot": snapshot_of(data), "seed": seed, "steps": steps[stage]}
+        if data is Data.CURATED:
+            changes["share"] = arm.share
+        yield data, stage_config(stage, **changes)
+
+
+def _leave_table(found: list[ArmResult], data: StudyData, settings: StudySettings) -> None:
+    create_table_artifact(table(found, data, settings), key="study", description="Every arm over its seeds.")
