@@ -13,6 +13,10 @@ def study(
     out: Annotated[
         Path, typer.Option("--out", help="The folder of films, homes, runs and results.", file_okay=False)
     ] = Path("study"),
+    probe_on: Annotated[
+        list[str],
+        typer.Option("--probe-on", metavar="SOURCE", help="Filmed videos: trained arms are probed on them as well."),
+    ] = [],  # noqa: B006 (typer copies it)
     json: JsonOption = False,
 ) -> None:
     """Does pretraining on an automatically curated crawl, then a little curated data, match much curated data?
@@ -25,7 +29,7 @@ def study(
     from curation.home.folder import Home
     from flows.cli.show import print_json
     from flows.cli.show import table as show
-    from flows.run import stage_set
+    from flows.run import as_given, stage_set
     from flows.study.settings import SIZES, Size
     from shards.errors import BadInput
 
@@ -33,12 +37,13 @@ def study(
         raise BadInput(f"there is no size {size!r}", remedy=f"one of: {', '.join(Size)}")
     chosen, root = Size(size), out.absolute()
     with stage_set(Home(root)):
-        from flows.study.report import write_report
+        from flows.study.report import write_films, write_report
         from flows.study.run import StudyParams
         from flows.study.run import study as run
 
-        results = run(StudyParams(out=root, size=chosen))
+        results = run(StudyParams(out=root, size=chosen, probe_on=[as_given(one) for one in probe_on]))
     report = write_report(root, results, SIZES[chosen])
+    write_films(root, results)
     if json:
         print_json(report.to_json())
         return

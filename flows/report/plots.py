@@ -85,7 +85,7 @@ def loss_curve(curve: Curve) -> str:
     y = Scale(float(low - pad), float(high + pad), BOTTOM, 12)
     x = Scale(float(steps[0]), float(max(steps[-1], steps[0] + 1)), LEFT, RIGHT)
     parts = [
-        *_axes(x, y, y_ticks=_ticks(y.low, y.high, 4), whole=True),
+        *_axes(x, y, y_ticks=ticks(y.low, y.high, 4), whole=True),
         _polyline(steps, losses, x, y, css="raw"),
         _polyline(steps, mean, x, y, css="mean"),
         *(_polyline(*pair, x, y, css=f"extra extra-{i % 3}") for i, pair in enumerate(extra)),
@@ -112,7 +112,7 @@ def gap_curve(curve: GapCurve) -> str:
         for at, gap, error in zip(steps, gaps, curve.errors, strict=True)
     ]
     parts = [
-        *_axes(x, y, y_ticks=_ticks(y.low, y.high, 4), whole=True),
+        *_axes(x, y, y_ticks=ticks(y.low, y.high, 4), whole=True),
         f'<polygon class="band" points="{" ".join(upper + lower[::-1])}"/>',
         *(_bar(x(at), y(gap - one), y(gap + one)) for at, gap, one in zip(steps, gaps, half, strict=True)),
         f'<line class="zero" x1="{LEFT}" x2="{RIGHT}" y1="{y(0):.1f}" y2="{y(0):.1f}"/>',
@@ -189,7 +189,7 @@ def _axes(x: Scale, y: Scale, *, y_ticks: Sequence[float], whole: bool = False) 
     for value in y_ticks:
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{_short(value)}</text>')
-    for value in _ticks(x.low, x.high, 5):
+    for value in ticks(x.low, x.high, 5):
         if whole and value != round(value):
             continue
         anchor = "end" if x(value) > RIGHT - 12 else "middle"
@@ -215,7 +215,7 @@ def _bin_edges(values: Array, thresholds: Sequence[Threshold]) -> Array:
     return np.round(np.arange(first, last + 1) * step, 12)
 
 
-def _ticks(low: float, high: float, about: int) -> list[float]:
+def ticks(low: float, high: float, about: int) -> list[float]:
     """Round values inside [low, high], at most as many as asked for and one."""
     step = _round_step((high - low) / about)
     return [round(float(k * step), 10) for k in range(int(np.ceil(low / step)), int(np.floor(high / step)) + 1)]

@@ -53,7 +53,22 @@ class StudyData:
 
 def home_of(root: Path, data: Data) -> Home:
     """The home of a data set; the curated one comes from the home of our curation."""
-    return Home(root / "homes" / (Data.AUTO if data is Data.CURATED else data))
+    return home_in(root, Data.AUTO if data is Data.CURATED else data)
+
+
+def home_in(root: Path, name: str) -> Home:
+    """A home of a study by its name."""
+    return Home(root / "homes" / name)
+
+
+def study_recipe() -> Recipe:
+    """How the crawl is curated: as the demo curates."""
+    return load_recipe(preset_path("demo"))
+
+
+def everything(recipe: Recipe) -> Recipe:
+    """The same with all accepted that decodes."""
+    return recipe.model_copy(update={"policy": recipe.policy.model_copy(update={"accept_all": True})})
 
 
 def snapshot_of(data: Data) -> str:
@@ -69,13 +84,12 @@ def make_data(root: Path, settings: StudySettings) -> StudyData:
     _draw(crawl, settings, settings.crawled, first=0)
     # In the same split behind the crawl: no seed belongs to both.
     _draw(more, settings, settings.reviewed, first=settings.crawled)
-    recipe = load_recipe(preset_path("demo"))
+    recipe = study_recipe()
     # Reviewers see all that curation lets through, not only what it doubts.
     curious = recipe.model_copy(update={"review": recipe.review.model_copy(update={"audit_share": 1.0})})
-    everything = recipe.model_copy(update={"policy": recipe.policy.model_copy(update={"accept_all": True})})
     _curate(root, Data.AUTO, crawl / SOURCES, curious)
-    _curate(root, Data.RAW, crawl / SOURCES, everything)
-    _curate(root, Data.ORACLE, _good_ones(crawl), everything)
+    _curate(root, Data.RAW, crawl / SOURCES, everything(recipe))
+    _curate(root, Data.ORACLE, _good_ones(crawl), everything(recipe))
     _curate(root, Data.AUTO, more / SOURCES, curious)
     reviewed = review(home_of(root, Data.CURATED), _truth(more), settings)
     publish_curated(PublishParams(home=home_of(root, Data.CURATED).root, recipe=curious))

@@ -15,9 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from flows.progress import Step
 from flows.report.picture import as_link
-from flows.study.arms import Arm, Data, arms
-from flows.study.data import StudyData, home_of, make_data, snapshot_of
+from flows.study.arms import Arm, Data, Group, arms
+from flows.study.data import StudyData, home_of, make_data, snapshot_of, study_recipe
 from flows.study.outcome import ArmResult, measured, read_result
+from flows.study.probing import Probed, filmed, probed, write_probe
+from flows.study.report import PROBES, RUNS
 from flows.study.settings import SIZES, Size, StudySettings
 from flows.study.table import table
 from shards.errors import BadInput
@@ -26,7 +28,8 @@ from training.settings.config import Stage, TrainConfig, stage_config
 from training.stages.result import StageResult
 from training.stages.stage import train_stage
 
-SETTINGS, RESULTS, RUNS = "study.json", "results", "runs"
+SETTINGS, RESULTS = "study.json", "results"
+FILMED_WINDOWS = 48
 
 Told = Callable[[list[ArmResult]], None]
 """Called with all results so far, whenever there is a new one."""
@@ -39,6 +42,9 @@ class StudyParams(BaseModel):
 
     out: Path = Field(description="the folder of films, homes, runs and results")
     size: Size = Field(Size.TINY, description="tiny: minutes; small: a night on two cores")
+    probe_on: list[str] = Field(
+        default_factory=list, description="filmed videos with their sound, on which trained arms are probed as well"
+    )
 
     @property
     def settings(self) -> StudySettings:
@@ -49,7 +55,11 @@ class StudyParams(BaseModel):
 @flow(name="study", flow_run_name="study-{params.size}")
 def study(params: StudyParams) -> list[ArmResult]:
     """Does a crawl, curated automatically, and then a little curated data do what much curated data does?"""
-    return run_study(params.out.absolute(), params.settings)
+    root = params.out.absolute()
+    found = run_study(root, params.settings)
+    if params.probe_on:
+        probe_arms(root, found, params.probe_on)
+    return found
 
 
 def run_study(root: Path, settings: StudySettings, *, told: Told | None = None) -> list[ArmResult]:
@@ -61,7 +71,9 @@ def run_study(root: Path, settings: StudySettings, *, told: Told | None = None) 
     _claim(root, settings)
     data = make_data(root, settings)
     found: list[ArmResult] = []
+    # What answers the study's question comes first, with all seeds.
     asked = [(seed, arm) for seed in settings.seeds for arm in arms(settings)]
+    asked.sort(key=lambda one: one[1].group == Group.ABLATION)
     step = Step("arms", len(asked))
     for seed, arm in asked:
         if not result_file(root, arm, seed).is_file():
@@ -87,10 +99,27 @@ def run_arm(root: Path, settings: StudySettings, arm: Arm, seed: int) -> None:
     )
 
 
+@flow(name="study-probe", validate_parameters=False)
+def probe_arms(root: Path, results: list[ArmResult], sources: list[str]) -> None:
+    """What a shifted sound costs each arm on filmed videos; ablations are not asked."""
+    asked = [one for one in results if one.group != Group.ABLATION]
+    snapshot, step = filmed(root, sources, study_recipe()), Step("probing", len(asked))
+    for one in asked:
+        path = root / PROBES / f"{one.seed}-{file_name(one.arm)}.json"
+        if not path.is_file():
+            probe = probed(root / RUNS / one.run, snapshot, runs_root=root / RUNS, count=FILMED_WINDOWS)
+            write_probe(path, Probed(one.arm, one.group, one.seed, probe))
+        step.tick(f"{one.arm}, seed {one.seed}")
+
+
 def result_file(root: Path, arm: Arm, seed: int) -> Path:
     """Where the result of an arm lies."""
-    name = "-".join("".join(letter if letter.isalnum() or letter == "." else " " for letter in arm.name).split())
-    return root / RESULTS / f"{seed}-{name}.json"
+    return root / RESULTS / f"{seed}-{file_name(arm.name)}.json"
+
+
+def file_name(arm: str) -> str:
+    """The name of an arm as files have it."""
+    return "-".join("".join(letter if letter.isalnum() or letter == "." else " " for letter in arm).split())
 
 
 def _claim(root: Path, settings: StudySettings) -> None:

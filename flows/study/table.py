@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from flows.study.arms import Group
 from flows.study.data import StudyData
 from flows.study.outcome import ArmResult
+from flows.study.probing import Probed
 from flows.study.settings import StudySettings
 
 _DRAWS = 2000
@@ -31,8 +32,10 @@ class Answer:
     never: float
 
 
-def table(results: Sequence[ArmResult], data: StudyData, settings: StudySettings) -> list[dict[str, str]]:
-    """Arms in the order of their first result."""
+def table(
+    results: Sequence[ArmResult], data: StudyData, settings: StudySettings, probes: Sequence[Probed] = ()
+) -> list[dict[str, str]]:
+    """Arms in the order of their first result; with probes on filmed videos, what a shifted sound costs there."""
     rows = []
     for name, some in by_arm(results).items():
         low, high = interval(some)
@@ -47,8 +50,21 @@ def table(results: Sequence[ArmResult], data: StudyData, settings: StudySettings
                 "Frechet motion": f"{np.mean([one.frechet_motion for one in some]):.3f}",
                 "shift gap": f"{np.mean([one.shift_gap for one in some]):+.4f}",
             }
+            | _filmed([one for one in probes if one.arm == name], asked=bool(probes))
         )
     return rows
+
+
+def _filmed(probes: Sequence[Probed], *, asked: bool) -> dict[str, str]:
+    """What a shifted and a swapped sound cost on filmed videos, over the seeds: mean and spread of the means."""
+    if not asked:
+        return {}
+    found = {}
+    for what in ("shifted", "swapped"):
+        gaps = [getattr(one.probe, what) - one.probe.matched for one in probes]
+        spread = np.std(gaps, ddof=1) / np.sqrt(len(gaps)) if len(gaps) > 1 else np.nan
+        found[f"filmed, {what}"] = f"{np.mean(gaps):+.5f} ± {spread:.5f}" if gaps else "not probed"
+    return found
 
 
 def by_arm(results: Iterable[ArmResult]) -> dict[str, list[ArmResult]]:
@@ -86,7 +102,7 @@ def answer(results: Sequence[ArmResult]) -> Answer:
     """At which share two stages meet the whole curated set alone."""
     arms = by_arm(results)
     alone = next(some for some in arms.values() if some[0].group == Group.CURATED_ONLY and some[0].curated_share == 1)
-    both = sorted((some for some in arms.values() if _main(some[0])), key=lambda some: some[0].curated_share)
+    both = sorted((some for some in arms.values() if is_main(some[0])), key=lambda some: some[0].curated_share)
     shares = np.array([some[0].curated_share for some in both] + [np.inf])
     # One generator each, of one seed: every arm is drawn on the same films and seeds.
     bar = _drawn(alone, np.random.default_rng(_SEED))
@@ -97,7 +113,8 @@ def answer(results: Sequence[ArmResult]) -> Answer:
     return Answer(first, float(low), float(high), float(np.isinf(drawn).mean()))
 
 
-def _main(one: ArmResult) -> bool:
+def is_main(one: ArmResult) -> bool:
+    """Whether it is an arm of both stages as users train them."""
     return one.group == Group.TWO_STAGES and one.arm.startswith("auto")
 
 

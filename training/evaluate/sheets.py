@@ -1,4 +1,4 @@
-"""Pictures of animations: films side by side, each above its waveform, its true strikes and a moving hand; or as frames."""
+"""Pictures of animations: side by side, moving, each above its waveform and strikes; or rows of frames."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
