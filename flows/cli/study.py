@@ -17,6 +17,9 @@ def study(
         list[str],
         typer.Option("--probe-on", metavar="SOURCE", help="Filmed videos: trained arms are probed on them as well."),
     ] = [],  # noqa: B006 (typer copies it)
+    so_far: Annotated[
+        bool, typer.Option("--so-far", help="Run nothing: the table of the arms that are done, from another terminal.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Does pretraining on an automatically curated crawl, then a little curated data, match much curated data?
@@ -36,6 +39,17 @@ def study(
     if size not in set(Size):
         raise BadInput(f"there is no size {size!r}", remedy=f"one of: {', '.join(Size)}")
     chosen, root = Size(size), out.absolute()
+    if so_far:
+        from flows.study.data import read_data
+        from flows.study.run import results_so_far
+        from flows.study.table import table
+
+        results = results_so_far(root, SIZES[chosen])
+        if not results:
+            raise BadInput(f"no arm of a {size} study is done in {root}", remedy="start it: the same without --so-far")
+        rows = table(results, read_data(root), SIZES[chosen])
+        show(f"the study so far, {size}", list(rows[0]), [list(row.values()) for row in rows])
+        return
     with stage_set(Home(root)):
         from flows.study.report import write_films, write_report
         from flows.study.run import StudyParams

@@ -4,7 +4,7 @@ A killed study goes on: an arm that has a file is not run again, and training in
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ from prefect import flow
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from pydantic import BaseModel, ConfigDict, Field
 
+from curation.home.folder import default_home
 from flows.progress import Step
 from flows.report.picture import as_link
+from flows.server import this_command
 from flows.study.arms import Arm, Data, Group, arms
 from flows.study.data import StudyData, home_of, make_data, snapshot_of, study_recipe
 from flows.study.outcome import ArmResult, measured, read_result
@@ -22,7 +24,7 @@ from flows.study.probing import Probed, filmed, probed, write_probe
 from flows.study.report import PROBES, RUNS
 from flows.study.settings import SIZES, Size, StudySettings
 from flows.study.table import table
-from shards.errors import BadInput
+from shards.errors import BadInput, ClapboardError
 from shards.files import write_atomic
 from training.settings.config import Stage, TrainConfig, stage_config
 from training.stages.result import StageResult
@@ -31,16 +33,15 @@ from training.stages.stage import train_stage
 SETTINGS, RESULTS = "study.json", "results"
 FILMED_WINDOWS = 48
 
-Told = Callable[[list[ArmResult]], None]
-"""Called with all results so far, whenever there is a new one."""
-
 
 class StudyParams(BaseModel):
     """The parameters of a study; Prefect draws its form from them."""
 
     model_config = ConfigDict(extra="forbid")
 
-    out: Path = Field(description="the folder of films, homes, runs and results")
+    out: Path = Field(
+        default_factory=lambda: default_home() / "study", description="the folder of films, homes, runs and results"
+    )
     size: Size = Field(Size.TINY, description="tiny: minutes; small: a night on two cores")
     probe_on: list[str] = Field(
         default_factory=list, description="filmed videos with their sound, on which trained arms are probed as well"
@@ -62,7 +63,7 @@ def study(params: StudyParams) -> list[ArmResult]:
     return found
 
 
-def run_study(root: Path, settings: StudySettings, *, told: Told | None = None) -> list[ArmResult]:
+def run_study(root: Path, settings: StudySettings) -> list[ArmResult]:
     """All of it, within a flow; what is there is not done again.
 
     Raises:
@@ -80,10 +81,14 @@ def run_study(root: Path, settings: StudySettings, *, told: Told | None = None) 
             run_arm.with_options(flow_run_name=f"{arm.name}, seed {seed}")(root, settings, arm, seed)
         found.append(read_result(result_file(root, arm, seed)))
         step.tick(f"{arm.name}, seed {seed}: F1 {found[-1].f1:.3f}")
-        if told:
-            told(found)
     _leave_table(found, data, settings)
     return found
+
+
+def results_so_far(root: Path, settings: StudySettings) -> list[ArmResult]:
+    """Of the arms that are done, in the order of the table."""
+    paths = [result_file(root, arm, seed) for arm in arms(settings) for seed in settings.seeds]
+    return [read_result(path) for path in paths if path.is_file()]
 
 
 @flow(name="study-arm", validate_parameters=False)
@@ -137,6 +142,11 @@ def _trained(root: Path, settings: StudySettings, arm: Arm, seed: int) -> StageR
         result = train_stage(
             chosen, snapshots_root=home_of(root, data).snapshots, runs_root=root / RUNS, progress=step.show
         )
+        if not result.finished:
+            raise ClapboardError(
+                f"stopped in stage {int(config.stage)} of {arm.name}, seed {seed}; all that is done is kept",
+                remedy=f"the same command goes on: {this_command()}",
+            )
     assert result is not None
     return result
 

@@ -46,7 +46,7 @@ from flows.server import (
 from shards.errors import Unavailable
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-NAMES = {"curate", "publish-curated", "train-stage-one", "train-stage-two", "train-both-stages", "pipeline"}
+NAMES = {"curate", "publish-curated", "train-stage-one", "train-stage-two", "train-both-stages", "pipeline", "study"}
 PATIENCE_S = 90
 CLAPBOARD = (sys.executable, "-c", "from flows.cli import main; main()")
 STAGES = ("stage-one", "stage-two")

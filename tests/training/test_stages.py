@@ -77,6 +77,24 @@ def test_stopped_and_gone_on_with_gives_the_same_losses_bit_for_bit(snapshots_ro
     assert one == other
 
 
+def test_sigterm_in_the_last_step_reaches_whoever_runs_the_stage(snapshots_root, runs_root):
+    """Else a study, or both stages as one, would go on with the next stage as if nobody had asked them to stop."""
+
+    def stop_at_the_end(done: int, total: int, note: str) -> None:
+        if note.startswith("train") and done == total:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    told: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+    try:
+        whole = train_stage(
+            quick(steps=5), snapshots_root=snapshots_root, runs_root=runs_root, progress=stop_at_the_end
+        )
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert whole.finished and told == [signal.SIGTERM]
+
+
 def test_a_finished_run_is_found_and_not_run_again(snapshots_root, runs_root):
     first = train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs_root)
     again = train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs_root)

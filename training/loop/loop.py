@@ -111,6 +111,9 @@ def run_loop(
                 break
     if run.stopped:
         return LoopResult(run.average, run.history, first, stopped=True)
+    if stop.is_set() and world.size == 1:
+        # It came with the last step, of which a checkpoint is kept: whoever runs this shall not go on to something else.
+        signal.raise_signal(signal.SIGTERM)
     world.wait()
     return LoopResult(run.best_average(), run.history, first, stopped=False)
 
