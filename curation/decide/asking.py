@@ -1,12 +1,15 @@
 """What a person's answer is worth: clips whose answer would teach most, or fill what is missing, come first.
 
-The value is the entropy of what the policy believes, raised for classes that lack clips, and for clips whose scores
-contradict each other, of which one has to be wrong [ours].
+For a calibration the value is the entropy of what the policy believes, raised for classes that lack clips, and for
+clips whose scores contradict each other, of which one has to be wrong. For a curated set it is what the policy believes
+[ours; docs/study.md says what either order finds].
 """
 
 import math
 from collections.abc import Mapping
 from typing import Any
+
+from curation.settings.review import Order
 
 DEFICIT_WEIGHT = 0.5
 DISAGREEMENT_WEIGHT = 0.5
@@ -15,15 +18,32 @@ OPINIONS = ("p_in_sync", "synchformer_p_in_sync", "agreement")
 """Columns that each say, from 0 to 1, that a clip is good, for reasons of their own."""
 
 
-def value_of_answer(p_good: float, *, deficit: float = 0.0, columns: Mapping[str, float] | None = None) -> float:
+def value_of_answer(
+    p_good: float,
+    *,
+    deficit: float = 0.0,
+    columns: Mapping[str, float] | None = None,
+    order: Order = Order.LEARN,
+) -> float:
     """How much a person's minute on a clip is worth, from 0 up.
 
     Args:
         p_good: what the policy believes.
         deficit: how much of its class's target is missing, from 0 (none) to 1 (all).
         columns: its scores, among which opinions are looked for.
+        order: what the answer is for.
     """
-    return float(combined(entropy(p_good), disagreement(columns or {}), deficit))
+    return float(combined(*worth_of_answer(p_good, columns or {}, order=order), deficit))
+
+
+def worth_of_answer(p_good: float, columns: Mapping[str, float], *, order: Order) -> tuple[float, float]:
+    """The parts of the value: what a class's lack raises, and what it does not.
+
+    Whoever learns asks what nobody knows; whoever collects asks what is likely good, and has no use for contradictions.
+    """
+    if order is Order.COLLECT:
+        return p_good, 0.0
+    return entropy(p_good), disagreement(columns)
 
 
 def combined(uncertainty: Any, contradiction: Any, deficit: float) -> Any:

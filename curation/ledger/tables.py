@@ -197,8 +197,9 @@ class JudgedRow(Base):
 class ReviewRow(Base):
     """Where a clip stands in the queue: a view of its verdicts that can be made anew from them, and its lease.
 
-    `verdict_id` is the verdict that counts. `value` orders the queue; it comes from `uncertainty`, `disagreement` of
-    scores and what its class lacks. `shuffle` is a random order that stays. Leases are in milliseconds since 1970.
+    `verdict_id` is the verdict that counts. `value` orders the queue; it comes from `uncertainty` (in the order
+    `collect`: P(good)), `disagreement` of scores and what its class lacks. `shuffle` is a random order that stays.
+    Leases are in milliseconds since 1970.
     """
 
     __tablename__ = "review"

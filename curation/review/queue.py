@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Select, Update, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from curation.decide.asking import disagreement, entropy, value_of_answer
+from curation.decide.asking import combined, worth_of_answer
 from curation.decide.policy import Band
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, ReviewRow, SourceEntry, VerdictRow, Video
@@ -72,8 +72,8 @@ def enrol(ledger: Ledger, settings: ReviewSettings) -> int:
             if not row.answers:
                 # Why it was asked about stays with the answer, whatever is decided later: so much does it stand for.
                 row.audit = clip.band == Band.ACCEPT
-            row.uncertainty, row.disagreement = entropy(clip.p_good), disagreement(clip.scores)
-            row.value = value_of_answer(clip.p_good, columns=clip.scores)
+            row.uncertainty, row.disagreement = worth_of_answer(clip.p_good, clip.scores, order=settings.order)
+            row.value = combined(row.uncertainty, row.disagreement, 0.0)
         for clip_id, row in known.items():
             if clip_id not in flagged_ids and row.state in OPEN and not row.answers:
                 row.state = State.GONE

@@ -38,5 +38,5 @@ def reorder(session: Session, label: str, lacking: float) -> None:
 
 
 def value_of_row(row: Any, lacking: float) -> Any:
-    """`value_of_answer` from what the row (or its table) keeps."""
+    """`value_of_answer` from what the row (or its table) keeps, by the order that it was enrolled with."""
     return combined(row.uncertainty, row.disagreement, lacking)

@@ -1,9 +1,21 @@
 """Settings of the review: how much is asked twice, how the queue is mixed, and when enough is known."""
 
+from enum import StrEnum
+
 from pydantic import BaseModel, ConfigDict, Field
 
 LONGEST_LEASE_S = 24 * 3600
 """A lease that ends later than this was given by a clock that was wrong, and holds nothing. [ours]"""
+
+
+class Order(StrEnum):
+    """Which clips reviewers get first."""
+
+    LEARN = "learn"
+    """Those whose answer teaches most: for a calibration."""
+
+    COLLECT = "collect"
+    """Those that are likeliest good: for a curated set."""
 
 
 class ReviewSettings(BaseModel):
@@ -11,6 +23,10 @@ class ReviewSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    order: Order = Field(
+        Order.LEARN,
+        description="what comes first: `learn`, clips whose answer teaches most, or `collect`, those likeliest good",
+    )
     audit_share: float = Field(0.1, ge=0, le=1, description="share of accepted clips that a person sees as well")
     audit_mix: float = Field(0.2, ge=0, le=1, description="share of what a reviewer gets that is drawn from those")
     double_share: float = Field(0.1, ge=0, le=1, description="share of clips that two reviewers answer")

@@ -91,7 +91,7 @@ def make_data(root: Path, settings: StudySettings) -> StudyData:
     _curate(root, Data.RAW, crawl / SOURCES, everything(recipe))
     _curate(root, Data.ORACLE, _good_ones(crawl), everything(recipe))
     _curate(root, Data.AUTO, more / SOURCES, curious)
-    reviewed = review(home_of(root, Data.CURATED), _truth(more), settings)
+    reviewed = review(home_of(root, Data.CURATED), _truth(more), recipe.policy, settings)
     publish_curated(PublishParams(home=home_of(root, Data.CURATED).root, recipe=curious))
     truth = _truth(crawl) | _truth(more)
     counts = {Data.CURATED: settings.reviewed}

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from curation.decide.fitting import Array, Example, folds, from_outside, usable
+from curation.decide.policy import Policy
 from curation.home.folder import Home
 from curation.review.answers import record
 from curation.review.queue import Item, flagged
+from curation.scores.trends import trends
 from curation.verdicts.answers import RejectReason, Verdict
 from flows.study.settings import StudySettings
 from training.world import Fault
@@ -34,12 +37,13 @@ class Reviewed:
     orders: dict[str, list[bool]]
 
 
-def review(home: Home, truth: Mapping[str, Fault], settings: StudySettings) -> Reviewed:
+def review(home: Home, truth: Mapping[str, Fault], policy: Policy, settings: StudySettings) -> Reviewed:
     """Answer all waiting clips of these films.
 
     Args:
         home: whose queue.
         truth: what is wrong with each film, by its file's name; clips of other films are left alone.
+        policy: what decided; a calibration starts from its weights.
         settings: how often reviewers err.
     """
     random = np.random.default_rng(_SEED)
@@ -60,7 +64,7 @@ def review(home: Home, truth: Mapping[str, Fault], settings: StudySettings) -> R
         shown=len(queue),
         accepted=len(accepted),
         wrongly=sum(not truth[name_of(item)].in_sync for item in accepted),
-        orders=_orders(queue, truth, random),
+        orders=_orders(queue, frozenset(item.clip_id for item in accepted), truth, policy, random),
     )
 
 
@@ -69,14 +73,31 @@ def name_of(item: Item) -> str:
     return Path(item.link).name
 
 
-def _orders(queue: Sequence[Item], truth: Mapping[str, Fault], random: np.random.Generator) -> dict[str, list[bool]]:
+def _orders(
+    queue: Sequence[Item],
+    accepted: frozenset[str],
+    truth: Mapping[str, Fault],
+    policy: Policy,
+    random: np.random.Generator,
+) -> dict[str, list[bool]]:
     def good(items: Sequence[Item]) -> list[bool]:
         return [truth[name_of(item)].in_sync for item in items]
 
     films = [fault.in_sync for fault in truth.values()]
+    learnt = _calibrated(queue, accepted, policy)
     return {
         "without curation": [films[at] for at in random.permutation(len(films))],
-        "after curation, in any order": good([queue[at] for at in random.permutation(len(queue))]),
-        "after curation, the surest first": good(sorted(queue, key=lambda item: -item.p_good)),
-        "after curation, as the queue asks": good(queue),
+        "curated, in any order": good([queue[at] for at in random.permutation(len(queue))]),
+        "curated, order: learn": good(queue),
+        "curated, order: collect": good(sorted(queue, key=lambda item: -item.p_good)),
+        "calibrated, order: collect": good([queue[at] for at in np.argsort(-learnt, kind="stable")]),
     }
+
+
+def _calibrated(queue: Sequence[Item], accepted: frozenset[str], policy: Policy) -> Array:
+    """(clips,) P(good) of each by a calibration on the answers that were given to clips of other videos."""
+    answers = [Example(item.scores, item.clip_id in accepted, group=name_of(item)) for item in queue]
+    ways = trends()
+    predicted = from_outside(answers, folds(answers), policy, usable(answers, ways), ways) if answers else np.zeros(0)
+    # Where the answers are too few to learn from, the policy's own word stands.
+    return np.where(np.isnan(predicted), [item.p_good for item in queue], predicted)

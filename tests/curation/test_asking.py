@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.decide.asking import disagreement, entropy, value_of_answer
+from curation.settings.review import Order
 
 shares = st.floats(0, 1)
 
@@ -25,6 +26,13 @@ def test_scores_that_contradict_each_other_are_worth_a_look_even_where_the_polic
     agreed = {"p_in_sync": 0.95, "synchformer_p_in_sync": 0.9}
     assert disagreement(torn) == pytest.approx(0.9) and disagreement({"p_in_sync": 0.95}) == 0
     assert value_of_answer(0.95, columns=torn) > value_of_answer(0.6 + 0.3, columns=agreed)
+
+
+def test_whoever_collects_is_asked_what_is_likeliest_good_and_what_a_class_lacks():
+    torn = {"p_in_sync": 0.95, "synchformer_p_in_sync": 0.05}
+    values = [value_of_answer(p_good, columns=torn, order=Order.COLLECT) for p_good in (0.99, 0.9, 0.5, 0.1)]
+    assert values == [0.99, 0.9, 0.5, 0.1]
+    assert value_of_answer(0.8, deficit=1, order=Order.COLLECT) > value_of_answer(0.9, order=Order.COLLECT)
 
 
 def test_a_score_that_was_not_measured_has_no_opinion():

@@ -16,7 +16,7 @@ from curation.review.answers import Answer, Edits, answer, make_golden, record, 
 from curation.review.clock import now_in_ms
 from curation.review.progress import Enough, progress
 from curation.review.queue import claim, enrol, flagged, hold, items, let_go
-from curation.settings.review import ReviewSettings
+from curation.settings.review import Order, ReviewSettings
 from curation.verdicts.answers import NotYours, RejectReason, State, UnknownClip, Verdict
 from shards.errors import BadInput
 
@@ -81,6 +81,22 @@ def ids(found):
 
 
 class TestEnrolling:
+    def test_whoever_collects_gets_what_is_likeliest_good_first_and_then_what_classes_lack(self, ledger):
+        for clip_id, p_good, label in (("a", 0.5, "dog"), ("b", 0.95, "dog"), ("c", 0.7, "dog"), ("d", 0.8, "drum")):
+            add(ledger, clip_id, p_good, label=label, band=Band.ACCEPT if clip_id == "b" else Band.REVIEW, audit=True)
+        collect = PLAIN.model_copy(update={"order": Order.COLLECT})
+        enrol(ledger, collect)
+        assert claim(ledger, "ada", collect, count=4) == ["b", "d", "c", "a"]
+        let_go(ledger, "ada")
+        wanting = collect.model_copy(update={"targets": {"drum": 1, "dog": 9}})
+        enrol(ledger, wanting)
+        say(ledger, "d", settings=wanting)
+        assert claim(ledger, "ada", wanting, count=3) == ["b", "c", "a"]
+        let_go(ledger, "ada")
+        # The order is a setting of the review: enrolled anew, the same queue teaches again.
+        enrol(ledger, PLAIN)
+        assert claim(ledger, "ada", PLAIN, count=3) == ["a", "c", "b"]
+
     def test_flagged_clips_wait_those_worth_most_first(self, ledger):
         for clip_id, p_good in (("sure", 0.9), ("torn", 0.51), ("doubtful", 0.3)):
             add(ledger, clip_id, p_good)

@@ -112,7 +112,7 @@ def run_loop(
     if run.stopped:
         return LoopResult(run.average, run.history, first, stopped=True)
     if stop.is_set() and world.size == 1:
-        # It came with the last step, of which a checkpoint is kept: whoever runs this shall not go on to something else.
+        # It came with the last step, of which a checkpoint is kept: whoever runs this shall not go on with another run.
         signal.raise_signal(signal.SIGTERM)
     world.wait()
     return LoopResult(run.best_average(), run.history, first, stopped=False)
