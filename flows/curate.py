@@ -17,6 +17,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import BaseModel, ConfigDict, Field
 
+from curation.accounting.cost import keep_cost
 from curation.accounting.funnel import funnel
 from curation.accounting.networks import World, note, world_of
 from curation.decide.apply import Decided, decide_all
@@ -97,6 +98,7 @@ def curate(params: CurateParams) -> CurateSummary:
         waiting = enrol(ledger, recipe.review)
         _leave_artifacts(ledger, home, recipe, world)
     leave_cost(seconds, decided.clips[Band.ACCEPT])
+    keep_cost(home.root, seconds, decided.clips[Band.ACCEPT])
     leave_not_run(not_run)
     return CurateSummary(
         new_rows=new_rows + later_rows,
