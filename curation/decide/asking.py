@@ -7,15 +7,24 @@ clips whose scores contradict each other, of which one has to be wrong. For a cu
 
 import math
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any
-
-from curation.settings.review import Order
 
 DEFICIT_WEIGHT = 0.5
 DISAGREEMENT_WEIGHT = 0.5
 
 OPINIONS = ("p_in_sync", "synchformer_p_in_sync", "agreement")
 """Columns that each say, from 0 to 1, that a clip is good, for reasons of their own."""
+
+
+class Order(StrEnum):
+    """Which clips reviewers get first."""
+
+    LEARN = "learn"
+    """Those whose answer teaches most: for a calibration."""
+
+    COLLECT = "collect"
+    """Those that are likeliest good: for a curated set."""
 
 
 def value_of_answer(

@@ -1,21 +1,11 @@
 """Settings of the review: how much is asked twice, how the queue is mixed, and when enough is known."""
 
-from enum import StrEnum
-
 from pydantic import BaseModel, ConfigDict, Field
+
+from curation.decide.asking import Order
 
 LONGEST_LEASE_S = 24 * 3600
 """A lease that ends later than this was given by a clock that was wrong, and holds nothing. [ours]"""
-
-
-class Order(StrEnum):
-    """Which clips reviewers get first."""
-
-    LEARN = "learn"
-    """Those whose answer teaches most: for a calibration."""
-
-    COLLECT = "collect"
-    """Those that are likeliest good: for a curated set."""
 
 
 class ReviewSettings(BaseModel):

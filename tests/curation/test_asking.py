@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.decide.asking import disagreement, entropy, value_of_answer
-from curation.settings.review import Order
+from curation.decide.asking import Order, disagreement, entropy, value_of_answer
 
 shares = st.floats(0, 1)
 

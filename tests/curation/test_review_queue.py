@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import select
 
+from curation.decide.asking import Order
 from curation.decide.policy import Band
 from curation.ledger.tables import ClipRow, ReviewRow, SourceEntry, VerdictRow, Video
 from curation.outcomes import Outcome
@@ -16,7 +17,7 @@ from curation.review.answers import Answer, Edits, answer, make_golden, record, 
 from curation.review.clock import now_in_ms
 from curation.review.progress import Enough, progress
 from curation.review.queue import claim, enrol, flagged, hold, items, let_go
-from curation.settings.review import Order, ReviewSettings
+from curation.settings.review import ReviewSettings
 from curation.verdicts.answers import NotYours, RejectReason, State, UnknownClip, Verdict
 from shards.errors import BadInput
 
