@@ -102,6 +102,24 @@ def open_demands(root: Path) -> list[Demand]:
     return list(found.values())
 
 
+def every_demand(root: Path) -> list[Demand]:
+    """All demands ever written down, finished or not, oldest first; one that was repeated is told once."""
+    found: dict[str, Demand] = {}
+    for line in _lines(root):
+        if "opening" in line:
+            items = tuple(line["items"])
+            found.setdefault(
+                line["demand"],
+                Demand(line["demand"], items, line["reason"], line["at"], (line["opening"],), line["by"]),
+            )
+    return list(found.values())
+
+
+def log_bytes(root: Path) -> bytes:
+    """The log as `takedowns.jsonl` has it, wherever it lies; empty where there is none."""
+    return b"".join(json.dumps(line).encode() + b"\n" for line in _lines(root))
+
+
 def results(root: Path, demand: Demand) -> list[TakenDown]:
     """What was done about a demand, by whoever did it; one result for each name that held any of it."""
     return [_taken(line) for line in _merged(root) if line.get("demand") == demand.id]

@@ -18,7 +18,8 @@ class IndexWriter:
         import pyarrow
         import pyarrow.parquet
 
-        self._schema = pyarrow.schema(_fields(scores))
+        self.scores = tuple(sorted(scores))
+        self._schema = pyarrow.schema(_fields(self.scores))
         self._writer = pyarrow.parquet.ParquetWriter(path, self._schema)
 
     def __enter__(self) -> "IndexWriter":

@@ -11,12 +11,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
+from shards.card import CARD, TOLD, CardNotes, card_of
 from shards.errors import BadInput, SnapshotError
 from shards.files import checksums, sha256_of
 from shards.index import IndexWriter, score_columns
@@ -43,11 +44,15 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a snapshot is published under: all that its content depends on besides its clips."""
+    """What a snapshot is published under: all that its content depends on besides its clips.
+
+    The `notes` are told in its card, and its content does not depend on them.
+    """
 
     recipe: dict[str, Any]
     parents: tuple[str, ...] = ()
     clips_per_shard: int = 256
+    notes: CardNotes = field(default_factory=CardNotes)
 
     def digest_with(self, contents: Mapping[str, str]) -> str:
         """The content digest of a snapshot of these clips (key -> content) under these terms."""
@@ -67,10 +72,11 @@ def publish(
     recipe: dict[str, Any],
     parents: Sequence[str] = (),
     clips_per_shard: int = 256,
+    notes: CardNotes | None = None,
 ) -> Published:
     """Publish `samples` as the next version of NAME, or find that the newest version holds just these.
 
-    Media are read one clip at a time, so memory grows by the records alone.
+    Media are read one clip at a time, so memory grows by the records alone. What the `notes` say is told in the card.
 
     Raises:
         BadInput: the name is not usable as a folder, a key comes twice, or there is nothing to publish.
@@ -84,7 +90,7 @@ def publish(
     by_key = {sample.record.key: sample for sample in samples}
     if len(by_key) < len(samples):
         raise BadInput(f"a clip comes twice in {name!r}", remedy="give each clip a key of its own")
-    terms = Terms(recipe, tuple(parents), clips_per_shard)
+    terms = Terms(recipe, tuple(parents), clips_per_shard, notes or CardNotes())
     contents = {key: sample.content() for key, sample in by_key.items()}
     while True:
         newest = next(iter(versions(root, name)[-1:]), None)
@@ -174,12 +180,12 @@ class _Build:
             self._duration_us += sum(rows.column("duration_us").to_pylist())
 
     def finish(self, terms: Terms, content: str) -> Published:
-        """Write index and manifest, and let the snapshot be seen."""
+        """Write index, card and manifest, and let the snapshot be seen."""
         staged = self._to.staged
         self._index.__exit__()
         self._to.put(INDEX)
         index_sha256 = sha256_of(staged / INDEX)
-        manifest = {
+        manifest: dict[str, Any] = {
             "schema": SCHEMA_VERSION,
             "id": f"{self._to.name}/v{self._to.version}",
             "content": content,
@@ -190,14 +196,25 @@ class _Build:
             "counts": {"clips": sum(shard.clips for shard in self._shards), "seconds": self._duration_us / 1e6},
             "shards": [asdict(shard) for shard in self._shards],
             "index_sha256": index_sha256,
+            "notes": terms.notes.told(self._index.scores),
         }
+        manifest["card_sha256"] = self._write_card(manifest)
         (staged / MANIFEST).write_text(json.dumps(manifest, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         sums = {shard.name: shard.sha256 for shard in self._shards}
-        sums |= {INDEX: index_sha256, MANIFEST: sha256_of(staged / MANIFEST)}
+        sums |= {INDEX: index_sha256, CARD: manifest["card_sha256"], MANIFEST: sha256_of(staged / MANIFEST)}
         (staged / SUMS).write_bytes(checksums(sums))
         self._to.put(SUMS)
         total = sum(shard.bytes for shard in self._shards)
         return Published(self._to.commit(), fresh=True, written_bytes=self._written, shared_bytes=total - self._written)
+
+    def _write_card(self, manifest: dict[str, Any]) -> str:
+        """Write the card; returns its sha256."""
+        import pyarrow.parquet
+
+        path, index = self._to.staged / CARD, pyarrow.parquet.read_table(self._to.staged / INDEX, columns=list(TOLD))
+        path.write_text(card_of(manifest, index, self._index.scores), encoding="utf-8")
+        self._to.put(CARD)
+        return sha256_of(path)
 
 
 class Shared:

@@ -198,6 +198,11 @@ def next_version(root: Path, name: str) -> int:
     return max(taken, default=0) + 1
 
 
+def withdrawn(root: Path, name: str) -> list[Path]:
+    """The notes on the withdrawn versions of a name."""
+    return [path / WITHDRAWN for _, path in _folders(root, name) if (path / WITHDRAWN).is_file()]
+
+
 def is_name(name: str) -> bool:
     """Whether a snapshot may be called that."""
     return bool(_NAME.fullmatch(name))

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from shards.card import CardNotes
 from shards.demands import Demand, TakenDown, demanded, finish, log, note, results
 from shards.errors import SnapshotError, Unavailable
 from shards.files import write_atomic
@@ -127,7 +128,7 @@ def _without(root: Path, snapshot: Snapshot, keys: set[str], number: int) -> Pub
     reader = ClipReader(snapshot)
     samples = {key: _sample(reader, row) for key, row in left.items() if key not in shared.keys}
     told = snapshot.manifest
-    terms = Terms(told["recipe"], tuple(told["parents"]), told["clips_per_shard"])
+    terms = Terms(told["recipe"], tuple(told["parents"]), told["clips_per_shard"], CardNotes.of(told))
     try:
         return write_snapshot(root, snapshot.name, samples, contents, terms, shared, number=number)
     finally:

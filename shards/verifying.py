@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from shards.card import CARD
 from shards.errors import SnapshotError
 from shards.files import checksums, sha256_of
 from shards.reader import read_sample
@@ -115,9 +116,10 @@ def _faults_of_manifest(snapshot: Snapshot) -> Iterator[str]:
 
 
 def _told_digests(snapshot: Snapshot) -> dict[str, str] | None:
-    """What the manifest says of each file; None where it cannot be read."""
+    """What the manifest says of each file; None where it cannot be read. Snapshots of before have no card."""
     try:
         told = {shard["name"]: shard["sha256"] for shard in snapshot.manifest["shards"]}
+        told |= {CARD: snapshot.manifest["card_sha256"]} if "card_sha256" in snapshot.manifest else {}
         return told | {INDEX: snapshot.manifest["index_sha256"]}
     except (SnapshotError, OSError, KeyError, TypeError):
         return None

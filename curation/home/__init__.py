@@ -1,1 +1,1 @@
-"""A project's folder and what concerns all that lies in it: whose turn it is, cut clips, names, what has to leave."""
+"""A project's folder and what concerns all of it: whose turn it is, cuts, names, backups, what has to leave."""

@@ -79,14 +79,23 @@ class Home:
         Raises:
             BadInput: it cannot be made or opened, or it must exist and does not.
         """
-        if not must_exist:
+        if must_exist:
+            self.check_there()
+        else:
             self.make()
-        elif (file := file_of(self.ledger_url)) and not file.is_file():
+        return open_ledger(self.ledger_url)
+
+    def check_there(self) -> None:
+        """See that something was done in this home.
+
+        Raises:
+            BadInput: its ledger is a file, and is not there.
+        """
+        if (file := file_of(self.ledger_url)) and not file.is_file():
             raise BadInput(
                 f"there is no home at {self.root}: {file} is missing",
                 remedy="clapboard curate SOURCES --home FOLDER makes one; or name another --home",
             )
-        return open_ledger(self.ledger_url)
 
     def make(self) -> None:
         """Make the home's folder, if it is not there.

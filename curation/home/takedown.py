@@ -34,8 +34,10 @@ from curation.ledger.tables import (
 )
 from curation.outcomes import Outcome
 from curation.sources.base import ids_of
-from shards.demands import Demand, TakenDown, demanded, finish, open_demands
+from shards.demands import Demand, TakenDown, demanded, every_demand, finish, open_demands, results
 from shards.errors import BadInput
+from shards.shareable import refuse_held
+from shards.snapshot import Snapshot
 from shards.takedown import withdraw
 from shards.words import printable
 
@@ -87,6 +89,25 @@ def finish_open(ledger: Ledger, *, home: Home) -> None:
             _carry_out(ledger, demand, home=home)
 
 
+def forget_again(ledger: Ledger, *, home: Home) -> tuple[str, ...]:
+    """Take down in a ledger that was restored what the log says was demanded after it had been read.
+
+    Returns the ids of the videos. Snapshots are left alone: the log is as old as they are.
+    """
+    forgotten: list[str] = []
+    for demand in every_demand(home.snapshots):
+        with ledger.session() as session:
+            known = session.scalars(select(Video.id).where(Video.id.in_(demand.items)).order_by(Video.id)).all()
+            late = [video_id for video_id in known if not is_taken_down(session, video_id)]
+        for video_id in late:
+            _forget(ledger, video_id, home=home, reason=demand.reason)
+        if late:
+            done = [one for part in results(home.snapshots, demand) for one in part.withdrawn]
+            _note_snapshots(ledger, demand, done)
+        forgotten += late
+    return tuple(forgotten)
+
+
 def withdraw_late(ledger: Ledger, video_ids: Collection[str], *, home: Home) -> set[str]:
     """Take out of the snapshots again what was taken down while one was written; returns those videos' ids."""
     with ledger.session() as session:
@@ -97,6 +118,18 @@ def withdraw_late(ledger: Ledger, video_ids: Collection[str], *, home: Home) -> 
         demand = demanded(home.snapshots, some, reason=reason, at=datetime.now(UTC))
         _withdraw(ledger, demand, home=home)
     return {*gone}
+
+
+def check_none_taken_down(ledger: Ledger, snapshot: Snapshot) -> None:
+    """See that no clip of a snapshot is of a video that this ledger knows to have been taken down.
+
+    Raises:
+        SnapshotError: some are.
+    """
+    videos = snapshot.index(["video_id"]).column("video_id").to_pylist()
+    with ledger.session() as session:
+        gone = {*session.scalars(select(TakedownRow.video_id))}
+    refuse_held(snapshot, sum(one in gone for one in videos))
 
 
 def videos_of(ledger: Ledger, item: str) -> list[str]:

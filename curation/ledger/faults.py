@@ -118,8 +118,9 @@ def without_secrets(words: str, url: URL) -> str:
 def _way_back(url: URL) -> str:
     """From a damaged ledger to one that works."""
     if not (file := url.database) or url.get_backend_name() != "sqlite":
-        return "restore the database from its last backup (pg_restore)"
+        return "restore the database from its last backup (pg_restore, or clapboard restore FROM --home NEW_FOLDER)"
     return (
         f"rm -f {file}-wal {file}-shm && cp BACKUP {file}, with the last copy that \"sqlite3 {file} '.backup BACKUP'\" "
-        f"made; without one, what can still be read: sqlite3 {file} .recover | sqlite3 mended.sqlite"
+        f"made; without one, what can still be read: sqlite3 {file} .recover | sqlite3 mended.sqlite; "
+        "what `clapboard backup` made becomes a home by: clapboard restore FROM --home NEW_FOLDER"
     )

@@ -3,14 +3,14 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event, func, make_url, select
+from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, IntegrityError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from curation.ledger.faults import LedgerFault, fault_of, ledger_error
+from curation.ledger.revisions import bring_up_to_date, known, newest, revision_of
 from shards.errors import BadInput
 
 PRAGMAS = (
@@ -21,11 +21,6 @@ PRAGMAS = (
     # 128 MiB: ids are hashes, so a million rows are written all over the tree.
     "cache_size=-131072",
 )
-MIGRATION_LOCK = 0x636C6170
-"""Held by the process that migrates a PostgreSQL ledger; any number, the same in all processes."""
-
-MIGRATIONS = Path(__file__).with_name("migrations")
-
 
 OURS_ALONE = 0o600
 """Rights of the file: it holds accounts and sessions of the review page."""
@@ -72,17 +67,38 @@ def open_ledger(url: str) -> Ledger:
         BadInput: the URL is none, or its driver is not installed.
         LedgerError: the database cannot be opened, is no ledger, is damaged, or is of a newer version.
     """
+    engine = ledger_engine(url)
+    with opening(engine):
+        _make_file(engine.url)
+        _migrate(engine)
+    return Ledger(engine)
+
+
+def ledger_engine(url: str) -> Engine:
+    """The engine of a ledger at an SQLAlchemy URL; nothing is opened, made or migrated yet.
+
+    Raises:
+        BadInput: the URL is none, or its driver is not installed.
+    """
     engine = _engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _tune_sqlite)
+    return engine
+
+
+@contextmanager
+def opening(engine: Engine) -> Iterator[None]:
+    """What a database says while it is opened, as a sentence.
+
+    Raises:
+        LedgerError: it cannot be opened, or cannot go on.
+    """
     try:
         with _faults_told(engine):
-            _make_file(engine.url)
-            _migrate(engine)
+            yield
     except SQLAlchemyError as error:
         words = getattr(error, "orig", None) or error
         raise ledger_error(LedgerFault.NOT_OPENED, engine.url, words) from _cause(error, engine.url)
-    return Ledger(engine)
 
 
 @contextmanager
@@ -158,28 +174,11 @@ def _tune_sqlite(connection: Any, _record: object) -> None:
 
 
 def _migrate(engine: Engine) -> None:
-    from alembic import command
-    from alembic.config import Config
-    from alembic.runtime.migration import MigrationContext
-    from alembic.script import ScriptDirectory
-
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    scripts = ScriptDirectory.from_config(config)
-    known, newest = {one.revision for one in scripts.walk_revisions()}, scripts.get_current_head()
     with engine.connect() as connection:
         # Without a lock: a ledger that is up to date can be opened while another process writes for a minute.
-        found = MigrationContext.configure(connection).get_current_revision()
-    if found == newest:
+        found = revision_of(connection)
+    if found == newest():
         return
-    if found is not None and found not in known:
+    if found is not None and found not in known():
         raise ledger_error(LedgerFault.NEWER, engine.url)
-    with engine.begin() as connection:
-        # Workers may start at once: one migrates, the others wait and find it done.
-        if engine.dialect.name == "postgresql":
-            connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
-        else:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-        if MigrationContext.configure(connection).get_current_revision() != newest:
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+    bring_up_to_date(engine)

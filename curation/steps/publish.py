@@ -26,8 +26,10 @@ from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, JudgedRow, ScoreRow, SnapshotRow, SourceEntry, VerdictRow, Video, WindowRow
 from curation.media.sandbox import MediaWorkers
 from curation.outcomes import Outcome
+from curation.scores.words import COLUMNS
 from curation.settings.recipe import Recipe
 from curation.verdicts.judged import accepted, keep_as_judged, left_out
+from shards.card import CardNotes
 from shards.errors import BadInput
 from shards.publishing import publish
 from shards.schema import Blob, ClipRecord, Sample
@@ -118,6 +120,7 @@ def publish_selection(
         samples,
         recipe=recipe.publishing_settings(),
         clips_per_shard=recipe.publish.clips_per_shard,
+        notes=CardNotes(recipe.policy.digest(), COLUMNS),
     )
     snapshot = published.snapshot
     if gone := withdraw_late(ledger, {one.record.video_id for one in samples}, home=home):

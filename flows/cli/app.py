@@ -4,7 +4,21 @@ from importlib.metadata import version as installed_version
 
 import typer
 
-from flows.cli import animate, bench, calibrate, curate, data, evaluate, machine, metrics, review, study, train, world
+from flows.cli import (
+    animate,
+    bench,
+    calibrate,
+    curate,
+    data,
+    evaluate,
+    keep,
+    machine,
+    metrics,
+    review,
+    study,
+    train,
+    world,
+)
 
 app = typer.Typer(
     name="clapboard",
@@ -52,6 +66,8 @@ app.add_typer(world.app, name="world", rich_help_panel="Looking")
 app.command(rich_help_panel="This machine")(machine.doctor)
 app.command(rich_help_panel="This machine")(machine.serve)
 app.command(rich_help_panel="This machine")(metrics.metrics)
+app.command(rich_help_panel="This machine")(keep.backup)
+app.command(rich_help_panel="This machine")(keep.restore)
 app.command(
     rich_help_panel="This machine",
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},

@@ -7,7 +7,7 @@ import typer
 
 from flows.cli.options import HomeOption, JsonOption, home_of
 
-snapshot_app = typer.Typer(no_args_is_help=True, help="Published data sets: list, look at, check.")
+snapshot_app = typer.Typer(no_args_is_help=True, help="Published data sets: list, look at, check, share.")
 weights_app = typer.Typer(no_args_is_help=True, help="Model weights: list, fetch, check.")
 
 RefArgument = Annotated[str, typer.Argument(metavar="SNAPSHOT", help='"auto/v1", or "auto" for the newest.')]
@@ -88,6 +88,35 @@ def withdraw(
     others = [one.id for one in versions(root, snapshot.name) if one.version != snapshot.version]
     give_up(snapshot, reason=printable(reason), successor=others[-1] if others else None)
     typer.echo(f"{snapshot.id} withdrawn; go on with {others[-1] if others else 'nothing: there is no other version'}")
+
+
+@snapshot_app.command()
+def push(
+    ref: RefArgument,
+    repo: Annotated[str, typer.Argument(metavar="REPO_ID", help="A data set of the hub: NAME, or OWNER/NAME.")],
+    home: HomeOption = None,
+    public: Annotated[bool, typer.Option("--public", help="For everybody to see; else for its owner alone.")] = False,
+    links_as_they_are: Annotated[
+        bool, typer.Option("--links-as-they-are", help="Also where links carry passwords or keys.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Upload a snapshot, with its card, to the Hugging Face hub. The token is HF_TOKEN, or `hf auth login`'s."""
+    from dataclasses import asdict
+
+    from flows.cli.show import print_json, progress
+    from flows.sharing import push_checked
+
+    with progress(f"pushing {ref}") as advance:
+        done = push_checked(
+            home_of(home), ref, repo, public=public, links_as_they_are=links_as_they_are, progress=advance
+        )
+    if json:
+        print_json(asdict(done))
+        return
+    sent = f"{done.sent} files sent, {done.sent_bytes / 2**20:.1f} MiB" if done.commit else "nothing to send"
+    removed = f"; {done.removed} shards of an older version removed" if done.removed else ""
+    typer.echo(f"{done.url}: {sent}; {done.there_already} were there already{removed}")
 
 
 @weights_app.command("list")

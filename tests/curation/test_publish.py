@@ -250,3 +250,12 @@ def test_an_accepted_clip_keeps_the_sound_that_its_reviewer_heard(review_ledger,
     [(one, heard)] = publish()
     assert begins_at_s(heard, film) == pytest.approx(0.68, abs=1e-3)
     assert one["lineage"]["sound_moved"]["by"] == "policy"
+
+
+def test_the_card_says_what_the_scores_mean_and_which_policy_decided(review_ledger, publication):
+    record(review_ledger, [FIRST], Verdict.ACCEPT, reviewer="ada")
+    card = publication().snapshot.file("README.md").read_text(encoding="utf-8")
+    assert "| `score_p_in_sync` | probability that picture and sound are within 60 ms of each other |" in card
+    assert f"| policy | `{Recipe().policy.digest()}`;" in card
+    assert "| CC BY 4\\.0 | 1 | 2.0 |" in card
+    assert "Clips that carry a person's verdict: 1;" in card

@@ -18,10 +18,11 @@ from curation.fetch.settings import FetchSettings
 from curation.outcomes import Outcome
 from curation.sources.base import RowFault
 from curation.sources.identity import canonical_link
-from curation.sources.licence import licence_allowed, normal_licence
+from curation.sources.licence import licence_allowed
 from curation.sources.read import iter_sources
 from curation.sources.settings import SourceSettings
 from shards.errors import BadInput
+from shards.licences import normal_licence
 from tests.curation.reading import read_sources
 
 spec = importlib.util.spec_from_file_location("fetch_server", Path(__file__).with_name("fetch_server.py"))

@@ -90,6 +90,7 @@ def test_the_snapshots_open_with_plain_webdataset_and_pyarrow(demo):
         assert [one["__key__"] for one in samples] == index.column("key").to_pylist()
         assert index.num_rows == snapshot.manifest["counts"]["clips"] > 0
         assert min(index.column("duration_us").to_pylist()) >= 3_000_000
+        assert "no words are known" not in snapshot.file("README.md").read_text(encoding="utf-8")
     verdicts = set(index.column("verdict").to_pylist())
     assert verdicts == {"accept"}, "curated holds what was accepted by a reviewer, and nothing else"
 

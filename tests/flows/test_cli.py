@@ -83,6 +83,7 @@ def test_the_wheel_carries_presets_pages_and_migrations(tmp_path):
         "flows/recipes/demo.yaml",
         "flows/report/templates/report.html.j2",
         "curation/review/static/review.js",
+        "shards/templates/card.md.j2",
         "curation/ledger/migrations/versions/0001_the_first_tables.py",
     } <= names
     assert not any(name.startswith(("tests/", "tools/")) or name.startswith("bench/results") for name in names)

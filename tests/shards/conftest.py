@@ -6,10 +6,10 @@ from shards.schema import Blob, ClipRecord, Sample
 def sample(number: int, *, size: int | None = None, **changes) -> Sample:
     record = ClipRecord(
         key=f"{number:04x}",
-        video_id="v",
-        link="http://example.org/v.mp4",
+        video_id=changes.pop("video_id", "v"),
+        link=changes.pop("link", "http://example.org/v.mp4"),
         video_sha256="0" * 64,
-        licence="CC0-1.0",
+        licence=changes.pop("licence", "CC0-1.0"),
         start_us=0,
         end_us=3_000_000,
         caption="a drum",
