@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help demo test check format docs wheel-test bench lock up clean
+.PHONY: help demo test check format docs wheel-test bench lock up down clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
@@ -55,8 +55,11 @@ bench: $(READY) ## the benchmarks by name; measure one with: make bench NAME=ana
 lock: $(READY) ## resolve the dependencies anew into requirements.lock
 	$(BIN)/python tools/lock.py
 
-up: $(READY) ## start the Prefect server of the default home; Ctrl-C stops it
-	$(BIN)/clapboard serve
+up: $(READY) ## start server, workers and review page of the default home; Ctrl-C or `make down` stops all
+	$(BIN)/clapboard up
+
+down: $(READY) ## stop what `make up` started
+	$(BIN)/clapboard down
 
 clean: ## remove the environment (data stays)
 	rm -rf $(VENV)

@@ -49,6 +49,7 @@ from flows.events import tell_target_reached
 from flows.parameters import Sources
 from flows.presets import default_recipe
 from flows.progress import Step
+from flows.standing import sources_of_run
 from flows.summary import CurateSummary, NotRun
 from shards.errors import Unavailable
 
@@ -63,7 +64,7 @@ class CurateParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    sources: Sources = Field(description="tables, folders, media files, tars, links, lists, prefixes of object stores")
+    sources: Sources = Field([], description="tables, folders, files, tars, links, lists; none: the standing ones")
     home: Path = Field(default_factory=default_home, description="folder of the ledger, videos and snapshots")
     recipe: Recipe = Field(default_factory=default_recipe, description="every setting of the run")
     retry: bool = Field(False, description="try again what failed for good")
@@ -79,10 +80,12 @@ def curate(params: CurateParams) -> CurateSummary:
     with home.ledger() as ledger:
         # One governor for lists and all batches: a host counts what the whole run asks of it, not a thread.
         governor = governor_of(ledger, recipe.fetch)
+        sources, lacking = sources_of_run(ledger, params.sources)
+    not_run += lacking
     with _timed(seconds, "read"):
-        new_rows = read_rows(params.sources, home, recipe, governor)
+        new_rows = read_rows(sources, home, recipe, governor) if sources else 0
     with _timed(seconds, "fetch"):
-        later_rows, fetched = _fetch_all(home, params, governor)
+        later_rows, fetched = _fetch_all(home, params, sources, governor)
         CAGES.close()
     with MediaWorkers(settings=recipe.sandbox, analysis=recipe.analysis) as workers:
         with _timed(seconds, "measure"):
@@ -142,12 +145,12 @@ def _leave_artifacts(ledger: Ledger, home: Home, recipe: Recipe, world: World) -
     tell_target_reached(home, queue)
 
 
-def _fetch_all(home: Home, params: CurateParams, governor: Governor) -> tuple[int, int]:
+def _fetch_all(home: Home, params: CurateParams, sources: Sequence[str], governor: Governor) -> tuple[int, int]:
     """Fetch what is due; hosts that turn us away are waited for as long as the recipe says.
 
     Returns how many rows came of lists that were waited for, and how many videos came.
     """
-    recipe, retry, sources = params.recipe, params.retry, params.sources
+    recipe, retry = params.recipe, params.retry
     last, rows, fetched = time.monotonic() + recipe.fetch.patience_s, 0, 0
     with home.ledger() as ledger:
         while True:

@@ -26,7 +26,7 @@ class PipelineParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    sources: Sources = Field(description="CSV or JSONL tables, folders, media files or links")
+    sources: Sources = Field([], description="tables, folders, files, tars, links, lists; none: the standing ones")
     home: Path = Field(default_factory=default_home, description="folder of the ledger, snapshots and runs")
     recipe: Recipe = Field(default_factory=default_recipe, description="every setting of curation")
     backbone: str = Field(DEFAULT_BACKBONE, description="which frozen video generator")

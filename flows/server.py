@@ -3,7 +3,6 @@
 A home keeps the server's database in `HOME/prefect`; it only remembers runs, so it may be deleted at any time.
 """
 
-import errno
 import json
 import os
 import shlex
@@ -17,12 +16,14 @@ from contextlib import contextmanager
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path
+from typing import Any
 
 from curation.home.folder import Home
 from flows.keeper import kept
-from shards.errors import BadInput, ClapboardError, Unavailable
+from flows.ports import check_port, free_port
+from shards.errors import ClapboardError, Unavailable
 from shards.files import write_atomic
-from shards.leash import Leash
+from shards.leash import GRACE_S, Leash
 
 START_TIMEOUT_S = 300
 """A first start takes some 10 s on two idle cores, most of it computing; this is for thirty times the load [ours]."""
@@ -32,17 +33,10 @@ PATIENT_RETRIES = 6
 
 DRAIN_TIMEOUT_S = 10
 NOTE = "server.json"
+EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Hosts that mean every address of this machine, and where it is asked from here."""
+
 LONGEST_QUOTE = 300
-
-DEPLOYING = (
-    "prefect work-pool create curation --type process",
-    "prefect work-pool create training --type process",
-    "prefect deploy --all",
-)
-"""How a server gets our deployments, in the folder of prefect.yaml."""
-
-WORKERS = ("prefect worker start --pool curation", "prefect worker start --pool training")
-"""Who runs them: each pool needs a worker, and a worker does not end by itself."""
 
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -74,8 +68,8 @@ def prefect_server(home: Home) -> Iterator[str]:
             return
     port = free_port()
     server, url = start_server(home, port=port)
-    start, stop = partial(_launch, home, port=port), partial(stop_server, home=home)
-    with kept(server, start, stop), _client_settings(url, PREFECT_CLIENT_MAX_RETRIES=PATIENT_RETRIES):
+    start, stop = partial(launch, home, port=port), partial(stop_server, home=home)
+    with kept(server, start, stop), client_settings(url, PREFECT_CLIENT_MAX_RETRIES=PATIENT_RETRIES):
         try:
             with _told_if_lost(url, log_of(home)):
                 yield url
@@ -96,7 +90,7 @@ def known_server(home: Home) -> Iterator[str | None]:
     if url is None:
         yield None
         return
-    with _client_settings(url):
+    with client_settings(url):
         yield url
 
 
@@ -112,7 +106,7 @@ def named_server() -> str | None:
     if not url:
         return None
     try:
-        with _client_settings(url):
+        with client_settings(url):
             _ask_for_version()
     except (RuntimeError, ValueError, httpx.HTTPError) as error:
         # Pydantic's words about a URL that is none are a page long, and hold all settings.
@@ -126,25 +120,32 @@ def named_server() -> str | None:
 
 def running_server(home: Home) -> str | None:
     """The API URL of the server that runs for this home, if one answers; a damaged note is no note."""
+    url = _note(home).get("url")
+    return url if isinstance(url, str) and is_healthy(url) else None
+
+
+def _note(home: Home) -> dict[str, object]:
+    """What a home's server noted of itself; nothing where it cannot be read."""
     try:
-        url = json.loads((home.prefect / NOTE).read_bytes())["url"]
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
-    return url if isinstance(url, str) and _is_healthy(url) else None
+        note = json.loads((home.prefect / NOTE).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return note if isinstance(note, dict) else {}
 
 
-def start_server(home: Home, *, port: int, host: str = "127.0.0.1") -> tuple[Leash, str]:
+def start_server(home: Home, *, port: int, host: str = "127.0.0.1", grace_s: float = GRACE_S) -> tuple[Leash, str]:
     """Start a server that ends with this process, and wait until it answers; its words go to `HOME/prefect/server.log`.
+
+    `grace_s` is how long it may take to end before it is killed.
 
     Raises:
         BadInput: the port is taken, or not ours to take.
         Unavailable: the server ended, or did not answer in time.
     """
-    _check_port(host, port)
-    home.prefect.mkdir(parents=True, exist_ok=True)
+    check_port(host, port)
     log, url = log_of(home), _url(host, port)
     before = log.stat().st_size if log.is_file() else 0
-    server = _launch(home, port=port, host=host)
+    server = launch(home, port=port, host=host, grace_s=grace_s)
     try:
         _wait_for(server, url, home, log, before)
     except BaseException:
@@ -153,27 +154,31 @@ def start_server(home: Home, *, port: int, host: str = "127.0.0.1") -> tuple[Lea
     return server, url
 
 
-def _launch(home: Home, *, port: int, host: str = "127.0.0.1") -> Leash:
+def launch(home: Home, *, port: int, host: str = "127.0.0.1", grace_s: float = GRACE_S) -> Leash:
     """Start a server without waiting for it, and note where it will be."""
+    home.prefect.mkdir(parents=True, exist_ok=True)
     url = _url(host, port)
     # The UI runs in the browser and must be told where the API is; it would look for it on port 4200.
-    environment = os.environ | QUIET | {"PREFECT_HOME": str(home.prefect), "PREFECT_UI_API_URL": url}
+    seen = os.environ.get("PREFECT_UI_API_URL") or _url(socket.getfqdn() if host in EVERYWHERE else host, port)
+    environment = os.environ | QUIET | {"PREFECT_HOME": str(home.prefect), "PREFECT_UI_API_URL": seen}
     environment.pop("PREFECT_API_URL", None)
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(port)]
     with log_of(home).open("ab") as words:
-        server = Leash(command, stdin=subprocess.DEVNULL, stdout=words, stderr=words, env=environment)
+        server = Leash(command, grace_s=grace_s, stdin=subprocess.DEVNULL, stdout=words, stderr=words, env=environment)
     write_atomic(home.prefect / NOTE, json.dumps({"url": url, "pid": server.pid}).encode())
     return server
 
 
 def _url(host: str, port: int) -> str:
-    return f"http://{host}:{port}/api"
+    """Where a server that listens on a host is asked from this machine."""
+    near = EVERYWHERE.get(host, host)
+    return f"http://{f'[{near}]' if ':' in near else near}:{port}/api"
 
 
 def _wait_for(server: Leash, url: str, home: Home, log: Path, before: int) -> None:
     """Until the server answers; `before` is how long its log was when it was started."""
     deadline = time.monotonic() + START_TIMEOUT_S
-    while server.poll() is not None or not _is_healthy(url) or _is_another_s(url, home):
+    while server.poll() is not None or not is_healthy(url) or _is_another_s(url, home):
         ended = server.poll()
         if ended is None and time.monotonic() < deadline:
             time.sleep(0.2)
@@ -190,30 +195,20 @@ def log_of(home: Home) -> Path:
     return home.prefect / "server.log"
 
 
-def next_commands(url: str) -> list[str]:
-    """What to type in another terminal: without the first line `prefect` would ask a server of its own."""
-    return [f"export PREFECT_API_URL={url}", *DEPLOYING]
-
-
 def stop_server(server: Leash, home: Home) -> None:
-    """Stop the server and all its children; SIGKILL after ten seconds."""
-    (home.prefect / NOTE).unlink(missing_ok=True)
+    """Stop the server and all its children, by SIGKILL after its grace; another server's note stays."""
+    if _note(home).get("pid") == server.pid:
+        (home.prefect / NOTE).unlink(missing_ok=True)
     server.end()
 
 
-def free_port() -> int:
-    """A port of the loopback that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
-def _client_settings(url: str, **more: int) -> Iterator[None]:
+def client_settings(url: str, **more: int) -> Iterator[None]:
+    """Have Prefect's client ask this server for the length of the block; `more` are settings by name."""
     from prefect import settings
 
     # Heartbeats tell a server about flows that died on a worker; in-process each costs a second of waiting at the end.
-    chosen = {settings.PREFECT_API_URL: url, settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    chosen: dict[Any, Any] = {settings.PREFECT_API_URL: url, settings.PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
     with settings.temporary_settings(chosen | {getattr(settings, name): value for name, value in more.items()}):
         yield
 
@@ -230,7 +225,7 @@ def _told_if_lost(url: str, log: Path) -> Iterator[None]:
     except ClapboardError:
         raise
     except Exception as error:
-        if _is_healthy(url):
+        if is_healthy(url):
             raise
         raise Unavailable(
             "the Prefect server went away in the middle of the run",
@@ -259,20 +254,8 @@ def _ask_for_version() -> None:
         client.raise_for_api_version_mismatch()
 
 
-def _check_port(host: str, port: int) -> None:
-    """Whoever listens there would answer in our server's place."""
-    try:
-        socket.create_server((host, port)).close()
-    except OSError as error:
-        taken = error.errno == errno.EADDRINUSE
-        if taken or error.errno == errno.EACCES:
-            raise BadInput(
-                f"port {port} is {'taken' if taken else 'not ours to take'}",
-                remedy="--port 0 takes a free one, or name another",
-            ) from error
-
-
-def _is_healthy(url: str) -> bool:
+def is_healthy(url: str) -> bool:
+    """Whether a Prefect server answers there."""
     return _answer(f"{url}/health") is not None
 
 

@@ -60,11 +60,15 @@ class Leash:
         """The program's exit code, negative for a signal; None while it runs."""
         return self.process.poll()
 
-    def end(self) -> None:
-        """End the program and all it started, if it still runs; returns when none of them is left."""
+    def ask_to_end(self) -> None:
+        """Have the program end, without waiting for that: whoever ends several asks all of them first."""
         if self._lifeline >= 0:
             os.close(self._lifeline)
             self._lifeline = -1
+
+    def end(self) -> None:
+        """End the program and all it started, if it still runs; returns when none of them is left."""
+        self.ask_to_end()
         try:
             self.process.wait(2 * self._grace_s)
         except subprocess.TimeoutExpired:
@@ -142,7 +146,7 @@ def _reaped() -> tuple[int, int]:
 
 def _leave_nobody() -> None:
     """Kill whatever descends from this process; what they start meanwhile is found in the next round."""
-    while below := _descendants(os.getpid()):
+    while below := descendants(os.getpid()):
         for pid in below:
             try:
                 os.kill(pid, signal.SIGKILL)
@@ -154,7 +158,7 @@ def _leave_nobody() -> None:
             return
 
 
-def _descendants(pid: int) -> set[int]:
+def descendants(pid: int) -> set[int]:
     """Processes below one, as far as the system says (Linux's /proc)."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):

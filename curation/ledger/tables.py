@@ -1,5 +1,6 @@
 """The ledger's tables (SQLAlchemy 2). SQLite by default, PostgreSQL by URL.
 
+standing  a source that is curated whenever none is named
 source    a row of a source list, or the fault that kept it from being one
 video     a distinct link or file, what fetching and decoding it gave
 window    a span that scores look at; many per video, overlapping
@@ -27,6 +28,16 @@ class Base(DeclarativeBase):
     """All tables of the ledger."""
 
     type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, int: BigInteger, datetime: DateTime(timezone=True)}  # noqa: RUF012
+
+
+class StandingRow(Base):
+    """A source that a run without sources of its own takes; `id` is a digest of it, as links may be long."""
+
+    __tablename__ = "standing"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    source: Mapped[str]
+    at: Mapped[datetime]
 
 
 class SourceEntry(Base):

@@ -105,6 +105,14 @@ def is_path(source: str) -> bool:
     return not (is_list(text) or text.startswith(PREFIX) or "://" in text)
 
 
+def is_there(source: str) -> bool:
+    """Whether a path, or a pattern, names anything just now."""
+    try:
+        return bool(_paths(source))
+    except BadInput:
+        return False
+
+
 def _read(
     source: str | Path, position: int, settings: SourceSettings, fetch: FetchSettings, governor: Governor | None
 ) -> Read:

@@ -14,7 +14,9 @@ from flows.cli import (
     keep,
     machine,
     metrics,
+    operate,
     review,
+    sources,
     study,
     train,
     world,
@@ -47,6 +49,7 @@ def _root(
 
 app.command(rich_help_panel="The journey")(machine.demo)
 app.command(rich_help_panel="The journey")(curate.curate)
+app.add_typer(sources.app, name="sources", rich_help_panel="The journey")
 app.add_typer(review.app, name="review", rich_help_panel="The journey")
 app.command(rich_help_panel="The journey")(calibrate.calibrate)
 app.command(rich_help_panel="The journey")(curate.publish)
@@ -64,6 +67,9 @@ app.add_typer(data.snapshot_app, name="snapshot", rich_help_panel="Looking")
 app.add_typer(data.weights_app, name="weights", rich_help_panel="This machine")
 app.add_typer(world.app, name="world", rich_help_panel="Looking")
 app.command(rich_help_panel="This machine")(machine.doctor)
+app.command(rich_help_panel="This machine")(operate.up)
+app.command(rich_help_panel="This machine")(operate.down)
+app.command(rich_help_panel="This machine")(operate.status)
 app.command(rich_help_panel="This machine")(machine.serve)
 app.command(rich_help_panel="This machine")(metrics.metrics)
 app.command(rich_help_panel="This machine")(keep.backup)

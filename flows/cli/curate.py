@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 def curate(
     sources: Annotated[
         list[str],
-        typer.Argument(help="Tables (CSV, JSONL, parquet), folders, media files, tars, links, lists, s3://..."),
-    ],
+        typer.Argument(
+            help="Tables (CSV, JSONL, parquet), folders, media files, tars, links, lists, s3://...; none: the standing "
+            "ones of `clapboard sources`."
+        ),
+    ] = [],  # noqa: B006 (typer copies it)
     recipe: RecipeOption = None,
     home: HomeOption = None,
     accept_all: Annotated[

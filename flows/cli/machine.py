@@ -66,18 +66,21 @@ def serve(
         int, typer.Option("--port", min=0, max=65535, help="Port of the loopback; 0 takes a free one.")
     ] = 4200,
 ) -> None:
-    """The Prefect server of a home, with its UI; Ctrl-C stops it. Other commands use it while it runs."""
-    from flows.server import WORKERS, free_port, last_line, log_of, next_commands, start_server, stop_server
+    """The Prefect server of a home alone, with its UI; Ctrl-C stops it. Other commands use it while it runs."""
+    from flows.operate.by_hand import WORKERS, next_commands
+    from flows.server import free_port, last_line, log_of, start_server, stop_server
     from shards.errors import Unavailable
 
     place = home_of(home)
     server, url = start_server(place, port=port or free_port())
-    typer.echo(f"Prefect UI: {url.removesuffix('/api')}   (Ctrl-C stops)")
-    typer.echo("\nIts deployments, from another terminal in the folder of prefect.yaml:\n")
-    _say(next_commands(url))
-    typer.echo("\nWho runs them, each in a terminal of its own after that first line; the second where the GPU is:\n")
-    _say(WORKERS)
     try:
+        typer.echo(f"Prefect UI: {url.removesuffix('/api')}   (Ctrl-C stops; `clapboard up` also works)")
+        typer.echo("\nIts deployments by hand, from another terminal in the folder of prefect.yaml:\n")
+        _say(next_commands(url))
+        typer.echo(
+            "\nWho runs them, each in a terminal of its own after the first line; the second where the GPU is:\n"
+        )
+        _say(WORKERS)
         server.process.wait()
     finally:
         stop_server(server, place)

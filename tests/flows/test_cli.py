@@ -81,6 +81,7 @@ def test_the_wheel_carries_presets_pages_and_migrations(tmp_path):
     names = set(zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist())
     assert {
         "flows/recipes/demo.yaml",
+        "flows/prefect.yaml",
         "flows/report/templates/report.html.j2",
         "curation/review/static/review.js",
         "shards/templates/card.md.j2",

@@ -32,11 +32,13 @@ from curation.settings.review import ReviewSettings
 from curation.verdicts.answers import Verdict
 from flows.artifacts import leave_queue
 from flows.events import CURATED_TARGET_REACHED, tell_published, tell_target_reached
+from flows.operate.by_hand import WORKERS, next_commands
+from flows.operate.deployments import put_deployments
+from flows.operate.lost import AUTOMATION, SILENT_S, watch_for_silence
 from flows.server import (
     NOTE,
-    WORKERS,
+    client_settings,
     free_port,
-    next_commands,
     prefect_server,
     running_server,
     send_what_waits,
@@ -44,6 +46,7 @@ from flows.server import (
     stop_server,
 )
 from shards.errors import Unavailable
+from tests.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 NAMES = {"curate", "publish-curated", "train-stage-one", "train-stage-two", "train-both-stages", "pipeline", "study"}
@@ -97,6 +100,73 @@ def test_every_deployment_deploys_and_a_cron_schedule_gets_a_run(server):
     assert {run["state_type"] for run in runs} == {"SCHEDULED"}
 
 
+def test_what_people_changed_stays_when_it_is_deployed_again(server):
+    url = server[1]
+    with client_settings(url), httpx.Client(base_url=url) as api:
+        put_deployments(nightly=False, say=print)
+        there = {one["name"]: one for one in api.post("/deployments/filter", json={}).json()}
+        curate, train = there["curate"]["id"], there["train-stage-one"]["id"]
+        (nightly,) = (one for one in there["curate"]["schedules"] if one["slug"] == "nightly")
+        weekly = {"schedule": {"cron": "0 5 * * 0", "timezone": "Europe/Berlin"}, "active": True}
+        api.patch(f"/deployments/{curate}/schedules/{nightly['id']}", json=weekly).raise_for_status()
+        often = {"schedule": {"interval": 7200, "timezone": "UTC"}, "active": False}
+        api.post(f"/deployments/{train}/schedules", json=[often]).raise_for_status()
+        changed = {"parameters": {"params": {"stage": 1, "backbone": "drawn"}}, "paused": True}
+        api.patch(f"/deployments/{train}", json=changed).raise_for_status()
+        wanted = [one for one in api.post("/automations/filter", json={}).json() if "train-stage-two" in one["name"]]
+        api.patch(f"/automations/{wanted[0]['id']}", json={"enabled": not wanted[0]["enabled"]}).raise_for_status()
+
+        assert put_deployments(nightly=None, say=print) == len(NAMES)
+
+        there = {one["name"]: one for one in api.post("/deployments/filter", json={}).json()}
+        (nightly,) = there["curate"]["schedules"]
+        assert nightly["active"] and nightly["slug"] == "nightly"
+        assert (nightly["schedule"]["cron"], nightly["schedule"]["timezone"]) == ("0 5 * * 0", "Europe/Berlin")
+        (kept,) = there["train-stage-one"]["schedules"]
+        assert kept["schedule"]["interval"] == 7200 and not kept["active"]
+        assert there["train-stage-one"]["parameters"] == changed["parameters"] and there["train-stage-one"]["paused"]
+        (now,) = (one for one in api.post("/automations/filter", json={}).json() if one["name"] == wanted[0]["name"])
+        assert now["enabled"] != wanted[0]["enabled"]
+        # As it was, for the tests that follow.
+        api.patch(f"/automations/{now['id']}", json={"enabled": wanted[0]["enabled"]}).raise_for_status()
+        api.patch(f"/deployments/{train}", json={"paused": False}).raise_for_status()
+
+
+BEATING = """
+import time
+from prefect import flow
+
+@flow
+def run():
+    print("begun", flush=True)
+    time.sleep(300)
+
+run()
+"""
+
+
+def test_a_run_that_sends_no_heartbeat_any_more_is_marked_as_crashed(server):
+    """As when a machine is lost: nobody is left who could say that the run has ended."""
+    home, url = server
+    with client_settings(url):
+        watch_for_silence(silent_s=SILENT_S)
+        watch_for_silence(silent_s=12)
+    named = {"PREFECT_API_URL": url, "PREFECT_HOME": str(home.prefect), "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
+    beats = {"filter": {"event": {"name": ["prefect.flow-run.heartbeat"]}}}
+    with httpx.Client(base_url=url) as api:
+        (made,) = (one for one in api.post("/automations/filter", json={}).json() if one["name"] == AUTOMATION)
+        assert made["enabled"] and made["trigger"]["within"] == 12, "it was changed, not made twice"
+        command = [sys.executable, "-c", BEATING]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | named) as running:
+            assert running.stdout.readline() == "begun\n"
+            until(lambda: api.post("/events/filter", json=beats).json()["events"])
+            running.kill()
+        (event,) = api.post("/events/filter", json=beats).json()["events"]
+        run = event["resource"]["prefect.resource.id"].removeprefix("prefect.flow-run.")
+        assert api.get(f"/flow_runs/{run}").json()["state_type"] == "RUNNING"
+        until(lambda: api.get(f"/flow_runs/{run}").json()["state_type"] == "CRASHED")
+
+
 def test_a_server_that_runs_for_a_home_is_found(server):
     home, url = server
     assert running_server(home) == url
@@ -132,11 +202,11 @@ def test_what_serve_says_to_type_puts_every_deployment_on_its_own_server(tmp_pat
             served.send_signal(signal.SIGINT)
 
 
-def test_the_readme_says_what_serve_says():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_documents_say_what_serve_says():
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
     header = (ROOT / "prefect.yaml").read_text(encoding="utf-8")
     for command in (*next_commands("http://127.0.0.1:4200/api"), *WORKERS):
-        assert f"    {command}" in readme
+        assert f"    {command}" in page
         assert f"#   {command}" in header
 
 

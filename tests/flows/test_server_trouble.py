@@ -131,7 +131,7 @@ class TestServing:
         assert done.returncode == 2 and "than or equal to" in done.stderr
 
     def test_another_home_s_server_that_took_the_port_meanwhile_is_not_claimed(self, home, monkeypatch):
-        monkeypatch.setattr(server, "_check_port", lambda host, port: None)
+        monkeypatch.setattr(server, "check_port", lambda host, port, **_: None)
         with stranger() as port, pytest.raises(Unavailable, match="did not start"):
             start_server(home, port=port)
         assert not (home.prefect / NOTE).exists()
