@@ -13,13 +13,13 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Select, Update, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from curation.decide.asking import combined, worth_of_answer
+from curation.decide.asking import worth_of_answer
 from curation.decide.policy import Band
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, ReviewRow, SourceEntry, VerdictRow, Video
 from curation.outcomes import Outcome
 from curation.review.clock import now_in_ms
-from curation.review.targets import deficits, reorder
+from curation.review.targets import deficits, reorder, value_of_row
 from curation.settings.review import LONGEST_LEASE_S, ReviewSettings
 from curation.verdicts.answers import DECIDING, OPEN, State, UnknownClip, Verdict
 
@@ -73,7 +73,7 @@ def enrol(ledger: Ledger, settings: ReviewSettings) -> int:
                 # Why it was asked about stays with the answer, whatever is decided later: so much does it stand for.
                 row.audit = clip.band == Band.ACCEPT
             row.uncertainty, row.disagreement = worth_of_answer(clip.p_good, clip.scores, order=settings.order)
-            row.value = combined(row.uncertainty, row.disagreement, 0.0)
+            row.value = value_of_row(row, 0.0)
         for clip_id, row in known.items():
             if clip_id not in flagged_ids and row.state in OPEN and not row.answers:
                 row.state = State.GONE

@@ -48,6 +48,9 @@ def study(
         if not results:
             raise BadInput(f"no arm of a {size} study is done in {root}", remedy="start it: the same without --so-far")
         rows = table(results, read_data(root), SIZES[chosen])
+        if json:
+            print_json(rows)
+            return
         show(f"the study so far, {size}", list(rows[0]), [list(row.values()) for row in rows])
         return
     with stage_set(Home(root)):

@@ -1,6 +1,5 @@
 """What a study leaves for readers: figures as JSON, the answer in words."""
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from flows.study.probing import Probed, read_probe
 from flows.study.settings import StudySettings
 from flows.study.table import answer, by_arm, is_main, table
 from shards.files import write_atomic
+from training.loop.log import to_json
 
 REPORT, RUNS, PROBES = "report", "runs", "probes"
 
@@ -52,7 +52,7 @@ def write_report(root: Path, results: Sequence[ArmResult], settings: StudySettin
     for name, drawn in plots.items():
         write_atomic(folder / f"{name}.svg", drawn.encode())
     whole = {"settings": settings.model_dump(), "data": asdict(data), "table": rows, "answer": asdict(found)}
-    write_atomic(folder / "study.json", json.dumps(whole | _listed(results, probes), indent=1).encode())
+    write_atomic(folder / "study.json", to_json(whole | _listed(results, probes), indent=1).encode())
     return Report(rows, said, folder)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,13 +88,13 @@ def f1_of(results: Sequence[ArmResult]) -> float:
 
 def interval(results: Sequence[ArmResult]) -> tuple[float, float]:
     """95 % bootstrap of F1: seeds are drawn, and of each the films."""
-    low, high = np.percentile(_drawn(results, np.random.default_rng(_SEED)), [2.5, 97.5])
+    low, high = np.percentile(_drawn(results), [2.5, 97.5])
     return float(low), float(high)
 
 
 def difference(results: Sequence[ArmResult], others: Sequence[ArmResult]) -> tuple[float, float, float]:
     """F1 of one arm less that of another, with its 95 % interval; the same films are drawn for both."""
-    values = _drawn(results, np.random.default_rng(_SEED)) - _drawn(others, np.random.default_rng(_SEED))
+    values = _drawn(results) - _drawn(others)
     low, high = np.percentile(values, [2.5, 97.5])
     return f1_of(results) - f1_of(others), float(low), float(high)
 
@@ -104,9 +105,8 @@ def answer(results: Sequence[ArmResult]) -> Answer:
     alone = next(some for some in arms.values() if some[0].group == Group.CURATED_ONLY and some[0].curated_share == 1)
     both = sorted((some for some in arms.values() if is_main(some[0])), key=lambda some: some[0].curated_share)
     shares = np.array([some[0].curated_share for some in both] + [np.inf])
-    # One generator each, of one seed: every arm is drawn on the same films and seeds.
-    bar = _drawn(alone, np.random.default_rng(_SEED))
-    reached = np.array([_drawn(some, np.random.default_rng(_SEED)) >= bar for some in both] + [np.ones_like(bar, bool)])
+    bar = _drawn(alone)
+    reached = np.array([_drawn(some) >= bar for some in both] + [np.ones_like(bar, bool)])
     drawn = shares[reached.argmax(axis=0)]
     low, high = np.percentile(drawn, [2.5, 97.5], method="nearest")
     first = next((some[0].curated_share for some in both if f1_of(some) >= f1_of(alone)), None)
@@ -118,15 +118,18 @@ def is_main(one: ArmResult) -> bool:
     return one.group == Group.TWO_STAGES and one.arm.startswith("auto")
 
 
-def _drawn(results: Sequence[ArmResult], random: np.random.Generator) -> NDArray[np.float64]:
+def _drawn(results: Sequence[ArmResult]) -> NDArray[np.float64]:
+    """(draws,) F1 of each draw; the draws are the same for all arms with so many seeds and films."""
     films = np.array([one.films for one in results])
-    seeds, count = films.shape[:2]
-    values = np.empty(_DRAWS)
-    for draw in range(_DRAWS):
-        chosen = films[random.integers(seeds, size=seeds)]
-        # The same films for all seeds: a film that is hard is hard for all.
-        values[draw] = _f1(chosen[:, random.integers(count, size=count)].sum(axis=(0, 1)))
-    return values
+    totals = [films[seeds][:, chosen].sum(axis=(0, 1)) for seeds, chosen in _draws(*films.shape[:2])]
+    return np.array([_f1(total) for total in totals])
+
+
+@cache
+def _draws(seeds: int, films: int) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Of each draw which seeds, and which films, the same for all of them: a film that is hard is hard for all."""
+    random = np.random.default_rng(_SEED)
+    return [(random.integers(seeds, size=seeds), random.integers(films, size=films)) for _ in range(_DRAWS)]
 
 
 def _f1(total: NDArray[np.int64]) -> float:
