@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Result:
     """Curate in a process of its own, again and again, each killed at a moment of chance until one comes through."""
     chance = random.Random(options.seed)
-    with tempfile.TemporaryDirectory() as scratch, _served(Path(scratch), options.films) as table:
+    with tempfile.TemporaryDirectory() as scratch, served(Path(scratch), options.films) as table:
         seconds = dict.fromkeys(STEPS, 0.0)
         _curate(Path(scratch) / "undisturbed", table, seconds=seconds)
         wanted = _state(Path(scratch) / "undisturbed")
@@ -157,7 +157,7 @@ def _state(home: Path) -> dict[str, object]:
 
 
 @contextmanager
-def _served(scratch: Path, films: int) -> Iterator[Path]:
+def served(scratch: Path, films: int) -> Iterator[Path]:
     """A table of drawn films: half of them files, half of them links to a server."""
     from training.world import SCENES, FilmSpec, draw, write_film
 

@@ -54,7 +54,7 @@ class _Clip:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What is copied."""
-    parser.add_argument("files", nargs="*", type=Path, help="videos; by default those of the corpus")
+    parser.add_argument("files", nargs="*", type=Path, help="videos; by default those of the corpus, filmed ones first")
     parser.add_argument("--films", type=int, default=40, help="most videos that are edited")
     parser.add_argument("--index", type=int, default=200_000, help="clips among which speed is measured; 0 leaves it")
 
@@ -90,7 +90,11 @@ def run(options: argparse.Namespace) -> Result:
 
 
 def _films(files: Sequence[Path], scratch: Path) -> list[Path]:
-    found = media_files(files, folder="known") + (media_files([], folder="real") if not files else [])
+    """Those that were named, or all of the corpus, filmed ones first: what is edited is filmed; and drawn ones."""
+    if files:
+        found = media_files(files)
+    else:
+        found = [path for folder in ("natural", "known", "real") for path in media_files([], folder=folder)]
     return [*(path for path in found if _usable(path)), *_drawn(scratch)]
 
 

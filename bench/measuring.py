@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> Result:
     """Time every step, and all of it in one thread and in many."""
-    scores, seconds = _usable(), options.seconds
+    scores, seconds = usable(), options.seconds
     with tempfile.TemporaryDirectory(prefix="clapboard-bench-") as scratch:
         folder = Path(scratch)
         write_film(
@@ -125,7 +125,8 @@ def _timed(step: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def _usable() -> list[Score]:
+def usable() -> list[Score]:
+    """The scores that run on this machine."""
     found = []
     for score in build(SCORES):
         try:

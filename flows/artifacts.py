@@ -35,13 +35,19 @@ WINDOWS_SHOWN, CLIPS_SHOWN = 20_000, 12
 
 
 def leave_funnel(stages: Sequence[Stage], *, decided: str) -> None:
-    """The funnel as a table: a row for every outcome of every stage, with its remedy; and what decided."""
+    """The funnel as a page: a row for every outcome of every stage, what to do about each, and what decided.
+
+    Remedies are a list below: cells, of a table artifact or of a page, are cut off after a few words.
+    """
     rows = [
-        {"stage": stage.name, "in": stage.entered, "outcome": name, "count": count, "remedy": remedy_of(name)}
-        for stage in stages
-        for name, count in sorted(stage.outcomes.items())
+        (stage.name, stage.entered, name, count) for stage in stages for name, count in sorted(stage.outcomes.items())
     ]
-    create_table_artifact(key="funnel", table=rows[:MAX_ROWS], description=f"What came in, and how it left. {decided}")
+    head = ["| stage | in | outcome | count |", "|---|--:|---|--:|"]
+    lines = [*head, *(f"| {' | '.join(map(str, row))} |" for row in rows)]
+    lost = dict.fromkeys(name for *_, name, count in rows if count and remedy_of(name))
+    remedies = ["", "### What to do", "", *(f"- **{name}**: {remedy_of(name)}" for name in lost)] if lost else []
+    told = f"What came in, and how it left. {decided}"
+    create_markdown_artifact(key="funnel", markdown="\n".join([*lines, *remedies]), description=told)
 
 
 def leave_cost(seconds: Mapping[str, float], clips: int) -> None:
@@ -75,13 +81,15 @@ def leave_dropped(dropped: Sequence[DroppedClip]) -> None:
 def leave_not_run(not_run: Sequence[NotRun]) -> None:
     """A page of what this machine could not do, and the command that mends each."""
     lines = [f"- **{one.what}** was not run: {one.why}. Mend: `{one.command}`" for one in not_run]
-    create_markdown_artifact(key="not-run", markdown="\n".join(lines) or "Everything was run.")
+    told = f"What this machine could not run: {len(not_run)}, each with the command that mends it."
+    create_markdown_artifact(key="not-run", markdown="\n".join(lines) or "Everything was run.", description=told)
 
 
 def leave_queue(queue: Progress, *, home: Path, page: str) -> None:
     """The way from the run to its review page, and the state of the queue."""
-    create_link_artifact(link=page, link_text=f"Review {queue.waiting} clips", key="review-page")
-    create_markdown_artifact(key="review-queue", markdown=queue_page(queue, home=home, page=page))
+    told = f"{queue.waiting} clips wait for a person, {queue.accepted} are accepted, {queue.rejected} rejected."
+    create_link_artifact(link=page, link_text=f"Review {queue.waiting} clips", key="review-page", description=told)
+    create_markdown_artifact(key="review-queue", markdown=queue_page(queue, home=home, page=page), description=told)
 
 
 def queue_page(queue: Progress, *, home: Path, page: str) -> str:

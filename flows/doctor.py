@@ -30,7 +30,7 @@ def examine(home: Home) -> list[Finding]:
         lambda: _ledger(home),
         lambda: _server(home),
     ]
-    return [check() for check in checks] + [*examine_cage(home), _networks(), *_weights()]
+    return [check() for check in checks] + [*_orchestration(home), *examine_cage(home), _networks(), *_weights()]
 
 
 def _python() -> Finding:
@@ -127,6 +127,16 @@ def _server(home: Home) -> Finding:
     if url := running_server(home):
         return Finding("Prefect server", State.OK, url)
     return Finding("Prefect server", State.OK, "none runs; commands start their own", "to keep one: clapboard serve")
+
+
+def _orchestration(home: Home) -> list[Finding]:
+    """What the server that answers holds up; one that is named and does not answer is a finding of its own."""
+    from flows.operate.mend import examine_server
+
+    try:
+        return examine_server(home)
+    except Unavailable:
+        return []
 
 
 def _networks() -> Finding:

@@ -6,42 +6,63 @@ from collections.abc import Mapping
 from curation.home.folder import Home
 from curation.review.progress import Progress
 from flows.server import known_server
+from flows.told import told
 
 CURATED_TARGET_REACHED = "clapboard.curated-target-reached"
 """The queue knows enough: its targets are met, a precision is proven, or nothing waits any more."""
+
+CLIPS_WAIT = "clapboard.clips-wait"
+"""Clips wait for a person that did not wait before."""
 
 CURATED_PUBLISHED = "clapboard.curated-published"
 """There is a new version of the snapshot that people curated."""
 
 
 def tell_target_reached(home: Home, queue: Progress) -> bool:
-    """Emit `CURATED_TARGET_REACHED` if the queue says enough; returns whether a server was there to hear it.
+    """Emit `CURATED_TARGET_REACHED` if the queue says enough; returns whether a server has heard it, now or before.
 
-    The same state of the queue is the same event, however often and from wherever it is told.
+    It is told once for each time that the queue comes to know enough, whatever else becomes true of it meanwhile, from
+    wherever it is told; so whoever sees the queue says it also when the queue does not know enough (any more).
     """
-    if queue.enough is None or not queue.done:
+    with told(home) as note:
+        if queue.enough is None or not queue.done:
+            note.not_enough()
+            return False
+        since = note.since()
+        if note.enough_told:
+            return True
+        # Before the server hears it, whom nobody may wait for in the middle of a transaction.
+        note.enough_told = True
+    facts = {"accepted": queue.accepted, "rejected": queue.rejected, "waiting": queue.waiting}
+    heard = False
+    try:
+        heard = _tell(home, CURATED_TARGET_REACHED, {"enough": queue.enough.value, **facts}, state=str(since))
+    finally:
+        if not heard:
+            with told(home) as note:
+                note.enough_told = note.enough_told and note.enough != since
+    return heard
+
+
+def tell_clips_wait(home: Home, queue: Progress, *, page: str) -> bool:
+    """Emit `CLIPS_WAIT` if clips wait that did not when it was told last; returns whether a server heard it."""
+    clips = queue.waiting + queue.done
+    with told(home) as note:
+        fresh, note.asked = clips - note.asked, clips
+    if fresh <= 0 or not queue.waiting:
         return False
-    return _tell(
-        home,
-        CURATED_TARGET_REACHED,
-        {
-            "enough": queue.enough.value,
-            "accepted": queue.accepted,
-            "rejected": queue.rejected,
-            "waiting": queue.waiting,
-        },
-    )
+    payload: dict[str, str | int] = {"waiting": queue.waiting, "fresh": min(fresh, queue.waiting), "page": page}
+    return _tell(home, CLIPS_WAIT, payload, state=str(uuid.uuid4()))
 
 
 def tell_published(home: Home, snapshot: str, *, clips: int) -> bool:
     """Emit `CURATED_PUBLISHED`, once for a snapshot; returns whether a server was there to hear it."""
-    return _tell(home, CURATED_PUBLISHED, {"snapshot": snapshot, "clips": clips})
+    return _tell(home, CURATED_PUBLISHED, {"snapshot": snapshot, "clips": clips}, state=snapshot)
 
 
-def _tell(home: Home, event: str, payload: Mapping[str, str | int]) -> bool:
-    """Emit an event about a home; what has been told before has the same id, and is not told again."""
+def _tell(home: Home, event: str, payload: Mapping[str, str | int], *, state: str) -> bool:
+    """Emit an event about a home; a server takes what is of the same `state` for the same, and knows it once."""
     place = home.root.absolute()
-    state = " ".join(map(str, (event, place, *payload.values())))
     with known_server(home) as url:
         if url is None:
             return False
@@ -55,6 +76,6 @@ def _tell(home: Home, event: str, payload: Mapping[str, str | int]) -> bool:
                 "clapboard.home": str(place),
             },
             payload=dict(payload),
-            id=uuid.uuid5(uuid.NAMESPACE_URL, state),
+            id=uuid.uuid5(uuid.NAMESPACE_URL, f"{event} {place} {state}"),
         )
     return True

@@ -7,32 +7,39 @@ the next run of the pipeline picks up what was reviewed since.
 from pathlib import Path
 
 from prefect import flow
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from curation.home.folder import Home, default_home
-from curation.settings.recipe import Recipe
 from curation.steps.publish import Selection, clips_to_publish
 from flows.curate import CurateParams, curate
-from flows.parameters import Sources
-from flows.presets import default_recipe
+from flows.names import dated, named_sources
+from flows.parameters import Preset, RecipeOnTop, Sources, WithRecipe
 from flows.publish import PublishParams, publish_curated
+from flows.stopping import stoppable
 from flows.summary import CurateSummary, PublishSummary, TrainSummary
 from flows.train import BothParams, train
 from training.settings.config import DEFAULT_BACKBONE, Stage
 
 
-class PipelineParams(BaseModel):
-    """The parameters of the pipeline."""
-
-    model_config = ConfigDict(extra="forbid")
+class PipelineParams(WithRecipe):
+    """The parameters of the pipeline; Prefect draws its form from them."""
 
     sources: Sources = Field([], description="tables, folders, files, tars, links, lists; none: the standing ones")
-    home: Path = Field(default_factory=default_home, description="folder of the ledger, snapshots and runs")
-    recipe: Recipe = Field(default_factory=default_recipe, description="every setting of curation")
+    preset: Preset = ""
+    recipe: RecipeOnTop
+    home: Path = Field(
+        default_factory=default_home,
+        description="folder of the ledger, snapshots and runs; empty: the worker's CLAPBOARD_HOME",
+    )
     backbone: str = Field(DEFAULT_BACKBONE, description="which frozen video generator")
     training: dict[str, object] = Field(
         default_factory=dict, description="settings of training; those in the tables `one` and `two` for that stage"
     )
+
+    @property
+    def run_name(self) -> str:
+        """What a run of these is called."""
+        return dated("pipeline", named_sources(self.sources))
 
 
 class PipelineSummary(BaseModel):
@@ -44,13 +51,14 @@ class PipelineSummary(BaseModel):
     stage_two: TrainSummary | None
 
 
-@flow(name="pipeline")
+@flow(name="pipeline", flow_run_name="{params.run_name}")
+@stoppable(within_s=None)
 def pipeline(params: PipelineParams) -> PipelineSummary:
     """Curate, publish, train, train."""
     home = Home(params.home.absolute())
     curated = curate(CurateParams(sources=params.sources, home=home.root, recipe=params.recipe))
     with home.ledger() as ledger:
-        anything = bool(clips_to_publish(ledger, Selection.CURATED))
+        anything = any(clips_to_publish(ledger, Selection.CURATED))
     published = publish_curated(PublishParams(home=home.root, recipe=params.recipe)) if anything else None
     both = BothParams(home=home.root, backbone=params.backbone, settings=params.training)
     one = train(both.of(Stage.ONE)) if curated.snapshot else None

@@ -1,5 +1,6 @@
 """The YAML presets in recipes/: beside the packages in a checkout, inside `flows` in an installed wheel."""
 
+import os
 from pathlib import Path
 
 from curation.accounting.networks import lacks
@@ -8,6 +9,9 @@ from shards.errors import BadInput
 
 _HERE = Path(__file__).resolve().parent
 
+RECIPE = "CLAPBOARD_RECIPE"
+"""The environment variable that names a project's recipe, a file or a preset."""
+
 
 def default_preset() -> str:
     """The preset of whoever names none: `published` once the weights of its networks are all here."""
@@ -15,8 +19,26 @@ def default_preset() -> str:
 
 
 def default_recipe() -> Recipe:
-    """The recipe of whoever names none, on the command line and in a deployment."""
-    return load_recipe(preset_path(default_preset()))
+    """The recipe of whoever names none, on the command line, on the review page and in a deployment.
+
+    Raises:
+        BadInput: what `CLAPBOARD_RECIPE` names is not there, or wrong.
+    """
+    return named_recipe(os.environ.get(RECIPE) or default_preset())
+
+
+def named_recipe(name: str) -> Recipe:
+    """A recipe by the path of a YAML file or the name of a preset.
+
+    Raises:
+        BadInput: there is neither, or the file is wrong.
+    """
+    return load_recipe(Path(name) if is_file(name) else preset_path(name))
+
+
+def is_file(name: str) -> bool:
+    """Whether a recipe's name means a file."""
+    return Path(name).suffix in (".yaml", ".yml")
 
 
 def preset_path(name: str) -> Path:

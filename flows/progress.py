@@ -55,10 +55,11 @@ class Step:
         if listener := _listener.get():
             listener(self.name, done, total, note)
         elif total and (done == total or 10 * done // total != 10 * (done - 1) // total):
-            _run_logger().info("%s: %d/%d %s", self.name, done, total, note)
+            run_logger().info("%s: %d/%d %s", self.name, done, total, note)
 
 
-def _run_logger() -> "logging.Logger | logging.LoggerAdapter[logging.Logger]":
+def run_logger() -> "logging.Logger | logging.LoggerAdapter[logging.Logger]":
+    """The log of the run that this is part of; outside of a run one that nobody reads."""
     from prefect.exceptions import MissingContextError
     from prefect.logging import get_run_logger
 

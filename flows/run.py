@@ -4,13 +4,15 @@ import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from curation.home.folder import Home
 from curation.settings.recipe import Recipe
-from curation.sources.read import is_path
+from curation.sources.read import check_is_there, is_path
 from flows.cli.show import bars
 from flows.progress import listening
 from flows.server import prefect_server
+from flows.stopping import whole_process
 from flows.summary import CurateSummary, PublishSummary, TrainSummary
 from shards.errors import ClapboardError
 from training.settings.config import DEFAULT_BACKBONE, Stage
@@ -18,14 +20,21 @@ from training.settings.config import DEFAULT_BACKBONE, Stage
 LOCK = ".lock"
 
 
-def run_curate(sources: Sequence[str], *, home: Home, recipe: Recipe, retry: bool = False) -> CurateSummary:
-    """The curation flow; see `flows.curate.curate`."""
+def run_curate(
+    sources: Sequence[str], *, home: Home, recipe: Recipe, retry: bool = False, **more: Any
+) -> CurateSummary:
+    """The curation flow; see `flows.curate.curate`. `more` says who works the videos off.
+
+    Raises:
+        BadInput: a source is a path at which there is nothing; nobody waits for a server to be told of a slip.
+    """
+    given = [as_given(one) for one in sources]
+    for one in given:
+        check_is_there(one)
     with stage_set(home):
         from flows.curate import CurateParams, curate
 
-        return curate(
-            CurateParams(sources=[as_given(one) for one in sources], home=home.root, recipe=recipe, retry=retry)
-        )
+        return curate(CurateParams(sources=given, home=home.root, recipe=recipe, retry=retry, **more))
 
 
 def run_publish_curated(*, home: Home, recipe: Recipe) -> PublishSummary:
@@ -65,7 +74,7 @@ def run_train_both(*, home: Home, settings: dict[str, object], backbone: str = D
 @contextmanager
 def stage_set(home: Home) -> Iterator[None]:
     """The home to ourselves, a server to talk to, bars on the terminal, for the length of a `with` block."""
-    with alone_in(home), prefect_server(home), bars() as listener, listening(listener):
+    with alone_in(home), prefect_server(home), bars() as listener, listening(listener), whole_process():
         yield
 
 

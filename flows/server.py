@@ -161,6 +161,8 @@ def launch(home: Home, *, port: int, host: str = "127.0.0.1", grace_s: float = G
     # The UI runs in the browser and must be told where the API is; it would look for it on port 4200.
     seen = os.environ.get("PREFECT_UI_API_URL") or _url(socket.getfqdn() if host in EVERYWHERE else host, port)
     environment = os.environ | QUIET | {"PREFECT_HOME": str(home.prefect), "PREFECT_UI_API_URL": seen}
+    # Messages of its automations link to runs.
+    environment.setdefault("PREFECT_UI_URL", seen.removesuffix("/api"))
     environment.pop("PREFECT_API_URL", None)
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", host, "--port", str(port)]
     with log_of(home).open("ab") as words:

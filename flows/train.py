@@ -8,9 +8,13 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import BaseModel, ConfigDict, Field
 
 from curation.home.folder import Home, default_home
+from flows.approval import ApprovalSettings, ask_first
 from flows.artifacts import leave_curves, leave_probe
+from flows.lineage import tell_made
+from flows.names import dated
 from flows.progress import Step
 from flows.report.data import Curve, GapCurve
+from flows.stopping import stoppable
 from flows.summary import TrainSummary
 from shards.snapshot import open_snapshot
 from training.loop.log import METRICS, read_metrics
@@ -25,13 +29,24 @@ class TrainParams(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     stage: Stage = Field(description="1: on the automatic snapshot; 2: on the human-curated one")
-    home: Path = Field(default_factory=default_home, description="folder of the ledger, snapshots and runs")
+    home: Path = Field(
+        default_factory=default_home,
+        description="folder of the ledger, snapshots and runs; empty: the worker's CLAPBOARD_HOME",
+    )
     snapshot: str | None = Field(None, description='"NAME/vN", or "NAME" for its newest; the stage\'s own by default')
     backbone: str = Field(DEFAULT_BACKBONE, description="which frozen video generator")
     settings: dict[str, object] = Field(
         default_factory=dict,
         description="further settings of a training run; those under `one` or `two` for theirs",
     )
+    approval: ApprovalSettings = Field(default_factory=ApprovalSettings, description="when somebody is asked first")
+
+    @property
+    def run_name(self) -> str:
+        """What a run of these is called."""
+        return dated(
+            "train", f"stage {int(self.stage)} of {self.backbone}", f"on {self.snapshot}" * bool(self.snapshot)
+        )
 
     def config(self) -> TrainConfig:
         """The stage's defaults with these parameters on top."""
@@ -44,12 +59,21 @@ class BothParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    home: Path = Field(default_factory=default_home, description="folder of the ledger, snapshots and runs")
+    home: Path = Field(
+        default_factory=default_home,
+        description="folder of the ledger, snapshots and runs; empty: the worker's CLAPBOARD_HOME",
+    )
     backbone: str = Field(DEFAULT_BACKBONE, description="which frozen video generator")
     settings: dict[str, object] = Field(
         default_factory=dict,
         description="settings of a training run for both stages; those in the tables `one` and `two` for that stage",
     )
+    approval: ApprovalSettings = Field(default_factory=ApprovalSettings, description="when somebody is asked first")
+
+    @property
+    def run_name(self) -> str:
+        """What a run of these is called."""
+        return dated("train", f"both stages of {self.backbone}")
 
     def of(self, stage: Stage, **more: object) -> TrainParams:
         """The parameters of one of them."""
@@ -57,29 +81,37 @@ class BothParams(BaseModel):
         return TrainParams(stage=stage, home=self.home, backbone=self.backbone, settings=settings)
 
 
-@flow(name="train-both", flow_run_name="train-both-stages")
+@flow(name="train-both", flow_run_name="{params.run_name}")
+@stoppable(within_s=None)
 def train_both(params: BothParams) -> list[TrainSummary]:
     """Stage one on the automatic snapshot, then stage two from its average on the curated one [paper].
 
     What stage two needs is looked at before stage one spends its hours.
     """
+    home = Home(params.home.absolute())
     for stage in Stage:
-        open_snapshot(Home(params.home.absolute()).snapshots, params.of(stage).config().snapshot)
+        open_snapshot(home.snapshots, params.of(stage).config().snapshot)
+    ask_first(params.approval, [params.of(stage).config() for stage in Stage], home)
     one = train(params.of(Stage.ONE))
     if not one.finished:
         return [one]
     return [one, train(params.of(Stage.TWO, init_from=one.run_dir))]
 
 
-@flow(name="train", flow_run_name="train-stage-{params.stage:d}")
+@flow(name="train", flow_run_name="{params.run_name}")
+@stoppable(within_s=None)
 def train(params: TrainParams) -> TrainSummary:
     """Cache, pretrain or load the backbone, train the adapter, probe what it learnt."""
-    start = time.perf_counter()
-    result = run_stage(params.config(), Home(params.home.absolute()))
+    start, home = time.perf_counter(), Home(params.home.absolute())
+    ask_first(params.approval, [params.config()], home)
+    result = run_stage(params.config(), home)
     stage, about = int(params.stage), f"{result.run_dir.name} on {result.snapshot}"
     losses, gaps = read_curve(result.run_dir, f"stage {stage} on {result.snapshot}"), read_gaps(result)
     leave_curves(f"curves-stage-{stage}", f"Loss and sync probe of {about}", losses, gaps)
     leave_probe(f"sync-probe-stage-{stage}", result.probe)
+    if result.fresh:
+        facts = {"stage": stage, "steps": result.steps_done, "finished": result.finished, **result.probe}
+        tell_made(result.run_dir, of=[home.snapshots / result.snapshot], facts=facts)
     return TrainSummary(
         stage=int(params.stage),
         snapshot=result.snapshot,

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from shards.card_head import front_matter
@@ -61,20 +62,17 @@ class Count:
     seconds: float
 
 
-def card_of(manifest: Mapping[str, Any], index: Any, scores: Sequence[str]) -> str:
+def card_of(manifest: Mapping[str, Any], told: "Told", scores: Sequence[str]) -> str:
     """The text of README.md.
 
     Args:
         manifest: what snapshot.json says, but for the card's own digest.
-        index: `pyarrow.Table` with at least the columns `TOLD`.
+        told: what the index says.
         scores: the index's score columns, in order.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    column = {name: index.column(name).to_pylist() for name in TOLD}
-    lengths_us = column["duration_us"]
     notes = CardNotes.of(manifest)
-    licences = sorted(set(column["licence"]))
 
     environment = Environment(
         loader=PackageLoader("shards"),
@@ -86,15 +84,13 @@ def card_of(manifest: Mapping[str, Any], index: Any, scores: Sequence[str]) -> s
     )
     environment.filters["number"] = "{:,}".format
     return environment.get_template("card.md.j2").render(
-        head=front_matter(manifest, licences=licences, labelled=any(column["label"]), scores=scores),
+        head=front_matter(manifest, licences=sorted(told.licences), labelled=told.labelled, scores=scores),
         manifest=manifest,
         mebibytes=sum(shard["bytes"] for shard in manifest["shards"]) / 2**20,
-        judged=sum(one is not None for one in column["verdict"]),
-        by_licence=_counts(column["licence"], lengths_us, lambda one: written(one) or "not stated"),
-        by_class=_counts(column["label"], lengths_us, lambda one: written(one) or "none"),
-        by_host=_counts(
-            column["link"], lengths_us, lambda one: f"`{host}`" if "." in (host := public_host(one)) else host
-        ),
+        judged=told.judged,
+        by_licence=told.by_licence.largest(),
+        by_class=told.by_class.largest(),
+        by_host=told.by_host.largest(),
         scores=[(name, notes.columns.get(name.removeprefix("score_"), ColumnNote("", ""))) for name in scores],
         policy=notes.policy,
         recipe=hashlib.sha256(json.dumps(manifest["recipe"], sort_keys=True).encode()).hexdigest()[:12],
@@ -108,21 +104,57 @@ def written(text: str) -> str:
     return _MARKUP.sub(r"\\\g<0>", short)
 
 
-def _counts(values: Iterable[str], lengths_us: Iterable[int], name: Callable[[str], str]) -> list[Count]:
-    """The largest first, equal ones by name; what does not fit in the table as one line."""
-    shown: dict[str, str] = {}
-    clips, length_us = Counter[str](), Counter[str]()
-    for value, one_us in zip(values, lengths_us, strict=True):
-        if value not in shown:
-            shown[value] = name(value)
-        clips[shown[value]] += 1
-        length_us[shown[value]] += one_us
-    order = sorted(clips, key=lambda one: (-clips[one], one))
-    first, rest = order[:MOST_ROWS], order[MOST_ROWS:]
-    rows = [Count(one, clips[one], length_us[one] / 1e6) for one in first]
-    if rest:
-        others = Count(
-            f"{len(rest)} others", sum(clips[one] for one in rest), sum(length_us[one] for one in rest) / 1e6
-        )
-        rows.append(others)
-    return rows
+class _Tally:
+    """Clips and their length by a name, into which what the index says is put."""
+
+    def __init__(self, name: Callable[[str], str]) -> None:
+        # Few classes and licences are very many clips'; links differ.
+        self._name = lru_cache(maxsize=4096)(name)
+        self._clips, self._length_us = Counter[str](), Counter[str]()
+
+    def add(self, values: Iterable[str], lengths_us: Iterable[int]) -> None:
+        """Count clips."""
+        for value, length_us in zip(values, lengths_us, strict=True):
+            shown = self._name(value)
+            self._clips[shown] += 1
+            self._length_us[shown] += length_us
+
+    def largest(self) -> list[Count]:
+        """The largest first, equal ones by name; what does not fit in the table as one line."""
+        clips, length_us = self._clips, self._length_us
+        order = sorted(clips, key=lambda one: (-clips[one], one))
+        first, rest = order[:MOST_ROWS], order[MOST_ROWS:]
+        rows = [Count(one, clips[one], length_us[one] / 1e6) for one in first]
+        if rest:
+            others = sum(clips[one] for one in rest), sum(length_us[one] for one in rest) / 1e6
+            rows.append(Count(f"{len(rest)} others", *others))
+        return rows
+
+
+@dataclass(slots=True)
+class Told:
+    """What a card tells of an index, of which some rows are added at a time.
+
+    Memory grows with the licences, classes and hosts that there are, not with the clips.
+    """
+
+    licences: set[str] = field(default_factory=set)
+    labelled: bool = False
+    judged: int = 0
+    by_licence: _Tally = field(default_factory=lambda: _Tally(lambda one: written(one) or "not stated"))
+    by_class: _Tally = field(default_factory=lambda: _Tally(lambda one: written(one) or "none"))
+    by_host: _Tally = field(
+        default_factory=lambda: _Tally(lambda one: f"`{host}`" if "." in (host := public_host(one)) else host)
+    )
+
+    def add(self, rows: Any) -> None:
+        """Rows as a `pyarrow.Table` that has at least the columns `TOLD`."""
+        self.add_columns({name: rows.column(name).to_pylist() for name in TOLD})
+
+    def add_columns(self, column: Mapping[str, Sequence[Any]]) -> None:
+        """The columns `TOLD` of rows."""
+        self.licences.update(column["licence"])
+        self.labelled = self.labelled or any(column["label"])
+        self.judged += sum(one is not None for one in column["verdict"])
+        for name, tally in (("licence", self.by_licence), ("label", self.by_class), ("link", self.by_host)):
+            tally.add(column[name], column["duration_us"])

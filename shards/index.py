@@ -10,7 +10,7 @@ Row = Mapping[str, Any]
 class IndexWriter:
     """Writes rows, a row group a shard; columns are the same for all, what a row lacks is null.
 
-    Use as a context manager.
+    Use as a context manager. Memory grows by what parquet keeps of each column of each shard, some 20 KB a shard.
     """
 
     def __init__(self, path: Path, scores: Iterable[str]) -> None:

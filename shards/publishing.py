@@ -3,12 +3,15 @@
 Its `content` digest covers what is in it (records, media, settings), so publishing the same clips again finds the
 version that is there and writes nothing. Shards of the version before whose clips all stay as they are, are shared:
 hard links in folders, references in object stores. What is new is packed into shards of its own.
+
+Records lie on the disk meanwhile, and indices are read a shard at a time; see `shards.spool` for what memory grows by.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -17,16 +20,17 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
-from shards.card import CARD, TOLD, CardNotes, card_of
+from shards.card import CARD, TOLD, CardNotes, Told, card_of
 from shards.errors import BadInput, SnapshotError
 from shards.files import checksums, sha256_of
 from shards.index import IndexWriter, score_columns
 from shards.packing import pack
 from shards.schema import SCHEMA_VERSION, Sample
 from shards.snapshot import INDEX, MANIFEST, SUMS, Snapshot, is_name, versions
+from shards.spool import Contents, Spool
 from shards.storage import Destination, destination
-from shards.verifying import check_manifest, checked_index
-from shards.writer import Shard, packed_size, write_shard
+from shards.verifying import Damaged, check_manifest, open_index
+from shards.writer import Shard, write_shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +58,20 @@ class Terms:
     clips_per_shard: int = 256
     notes: CardNotes = field(default_factory=CardNotes)
 
-    def digest_with(self, contents: Mapping[str, str]) -> str:
-        """The content digest of a snapshot of these clips (key -> content) under these terms."""
+    def digest_with(self, contents: Contents) -> str:
+        """The content digest of a snapshot of these clips under these terms."""
         digest = hashlib.sha256(
             json.dumps([self.recipe, list(self.parents), self.clips_per_shard], sort_keys=True).encode()
         )
-        for key in sorted(contents):
-            digest.update(f"{key}:{contents[key]}\n".encode())
+        for key, content in contents:
+            digest.update(f"{key}:{content}\n".encode())
         return digest.hexdigest()
 
 
 def publish(
     root: Path,
     name: str,
-    samples: Sequence[Sample],
+    samples: Iterable[Sample],
     *,
     recipe: dict[str, Any],
     parents: Sequence[str] = (),
@@ -76,7 +80,8 @@ def publish(
 ) -> Published:
     """Publish `samples` as the next version of NAME, or find that the newest version holds just these.
 
-    Media are read one clip at a time, so memory grows by the records alone. What the `notes` say is told in the card.
+    They are read once, in whatever order they come; media are read one clip at a time. Memory grows by some 200 bytes a
+    clip, and by what the samples' media hold that are no files. What the `notes` say is told in the card.
 
     Raises:
         BadInput: the name is not usable as a folder, a key comes twice, or there is nothing to publish.
@@ -85,23 +90,25 @@ def publish(
     """
     if not is_name(name):
         raise BadInput(f"{name!r} cannot name a snapshot", remedy="use lower-case letters, digits, '.', '_', '-'")
-    if not samples:
-        raise BadInput(f"no clip was accepted, so there is no snapshot {name!r}", remedy="`clapboard funnel` says why")
-    by_key = {sample.record.key: sample for sample in samples}
-    if len(by_key) < len(samples):
-        raise BadInput(f"a clip comes twice in {name!r}", remedy="give each clip a key of its own")
     terms = Terms(recipe, tuple(parents), clips_per_shard, notes or CardNotes())
-    contents = {key: sample.content() for key, sample in by_key.items()}
+    with Spool(samples, near=root) as spool:
+        if not len(spool):
+            nothing = f"no clip was accepted, so there is no snapshot {name!r}"
+            raise BadInput(nothing, remedy="`clapboard funnel` says why")
+        return _published(root, name, spool, terms)
+
+
+def _published(root: Path, name: str, spool: Spool, terms: Terms) -> Published:
     while True:
         newest = next(iter(versions(root, name)[-1:]), None)
         try:
             if newest is None:
-                return write_snapshot(root, name, by_key, contents, terms, None)
+                return write_snapshot(root, name, spool, spool.contents, terms, None)
             check_manifest(newest)
-            if newest.manifest["content"] == terms.digest_with(contents):
+            if newest.manifest["content"] == terms.digest_with(spool.contents):
                 return Published(newest, fresh=False)
-            shared = Shared(newest, contents, least_clips=clips_per_shard // 2)
-            return write_snapshot(root, name, by_key, contents, terms, shared)
+            with Shared(newest, spool.contents, least_clips=terms.clips_per_shard // 2) as shared:
+                return write_snapshot(root, name, spool, spool.contents, terms, shared)
         except (OSError, SnapshotError):
             # A take-down meanwhile withdraws what was to be shared, and leaves a newer version to share with.
             if newest is None or newest.is_seen:
@@ -111,8 +118,8 @@ def publish(
 def write_snapshot(
     root: Path,
     name: str,
-    samples: Mapping[str, Sample],
-    contents: Mapping[str, str],
+    samples: Spool,
+    contents: Contents,
     terms: Terms,
     shared: "Shared | None",
     *,
@@ -122,12 +129,14 @@ def write_snapshot(
 
     With `number`, what `next_version` said, it is seen only if nothing else was published since then.
     """
-    scores = {f"score_{name}" for sample in samples.values() for name in sample.record.scores}
+    scores = {f"score_{name}" for name in samples.scores}
     digest = terms.digest_with(contents)
     with _build(destination(root, name, digest, number=number), scores, shared) as build:
-        fresh = {key: packed_size(sample) for key, sample in samples.items() if not (shared and key in shared.keys)}
-        for keys in pack(fresh, clips_per_shard=terms.clips_per_shard):
-            build.add([samples[key] for key in keys])
+        key_of = samples.contents.key_of
+        fresh = array("q", (at for at in range(len(samples)) if not (shared and shared.holds(key_of(at)))))
+        sizes = array("q", (samples.sizes[at] for at in fresh))
+        for shard in pack(sizes, clips_per_shard=terms.clips_per_shard):
+            build.add([samples.sample(fresh[at]) for at in shard])
         return build.finish(terms, digest)
 
 
@@ -148,7 +157,7 @@ class _Build:
     """A snapshot in the making."""
 
     def __init__(self, to: Destination, index: IndexWriter) -> None:
-        self._to, self._index = to, index
+        self._to, self._index, self._told = to, index, Told()
         self._shards: list[Shard] = []
         self._written = self._duration_us = 0
 
@@ -159,6 +168,7 @@ class _Build:
         shard, rows = write_shard(path, samples)
         self._to.put(path.name)
         self._index.write(rows)
+        self._told.add_columns({name: [row[name] for row in rows] for name in TOLD})
         self._shards.append(shard)
         self._written += shard.bytes
         self._duration_us += sum(row["duration_us"] for row in rows)
@@ -173,9 +183,9 @@ class _Build:
         numbers = range(first, first + len(older.shards))
         with ThreadPoolExecutor(os.cpu_count()) as threads:
             names = list(threads.map(partial(self._to.share, older.snapshot), older.shards, numbers))
-        for shard, name in zip(older.shards, names, strict=True):
-            rows = older.rows(shard)
+        for shard, name, rows in zip(older.shards, names, older.rows(), strict=True):
             self._index.copy(rows, shard=name)
+            self._told.add(rows)
             self._shards.append(replace(shard, name=name))
             self._duration_us += sum(rows.column("duration_us").to_pylist())
 
@@ -209,10 +219,8 @@ class _Build:
 
     def _write_card(self, manifest: dict[str, Any]) -> str:
         """Write the card; returns its sha256."""
-        import pyarrow.parquet
-
-        path, index = self._to.staged / CARD, pyarrow.parquet.read_table(self._to.staged / INDEX, columns=list(TOLD))
-        path.write_text(card_of(manifest, index, self._index.scores), encoding="utf-8")
+        path = self._to.staged / CARD
+        path.write_text(card_of(manifest, self._told, self._index.scores), encoding="utf-8")
         self._to.put(CARD)
         return sha256_of(path)
 
@@ -222,28 +230,55 @@ class Shared:
 
     Shards with fewer than `least_clips` are not taken, since one append after the other would leave a heap of them.
 
+    Its index stays open meanwhile, of which a shard's rows are read at a time; use as a context manager.
+
     Raises:
         Damaged: the index or the manifest of the one before is not what was published.
     """
 
-    def __init__(self, snapshot: Snapshot, contents: Mapping[str, str], *, least_clips: int = 0) -> None:
+    def __init__(self, snapshot: Snapshot, contents: Contents, *, least_clips: int = 0) -> None:
         self.snapshot = snapshot
-        self._index = checked_index(snapshot)
-        self.scores = score_columns(self._index.column_names)
-        columns = (self._index.column(name).to_pylist() for name in ("shard", "key", "content"))
-        clips: dict[str, dict[str, str]] = {}
-        for shard, key, content in zip(*columns, strict=True):
-            clips.setdefault(shard, {})[key] = content
-        self.shards = [
-            Shard(**told)
-            for told in snapshot.manifest["shards"]
-            if told["clips"] >= least_clips
-            and all(contents.get(key) == content for key, content in clips[told["name"]].items())
-        ]
-        self.keys = {key for shard in self.shards for key in clips[shard.name]}
+        self._contents, self._held = contents, bytearray(len(contents))
+        self._index = open_index(snapshot)
+        self.scores = score_columns(self._index.schema_arrow.names)
+        self.shards: list[Shard] = []
+        self._groups: list[int] = []
+        """Which row group of the index is about each of them."""
+        try:
+            self._look(least_clips)
+        except BaseException:
+            self.__exit__()
+            raise
 
-    def rows(self, shard: Shard) -> Any:
-        """The rows of the older index about a shard, a `pyarrow.Table`."""
-        import pyarrow.compute as pc
+    def __enter__(self) -> "Shared":
+        return self
 
-        return self._index.filter(pc.field("shard") == shard.name)
+    def __exit__(self, *_: object) -> None:
+        self._index.close(force=True)
+
+    def holds(self, key: str) -> bool:
+        """Whether a clip lies in a shard that is taken."""
+        number = self._contents.place_of(key)
+        return number is not None and bool(self._held[number])
+
+    def rows(self) -> Iterator[Any]:
+        """The rows of the older index about each shard, a `pyarrow.Table` at a time."""
+        for group in self._groups:
+            yield self._index.read_row_group(group)
+
+    def _look(self, least_clips: int) -> None:
+        shards = self.snapshot.manifest["shards"]
+        if self._index.num_row_groups != len(shards):
+            raise Damaged(self.snapshot, f"{INDEX} does not have its rows by shard")
+        for group, told in enumerate(shards):
+            if told["clips"] < least_clips:
+                continue
+            rows = self._index.read_row_group(group, columns=["key", "content"])
+            clips = zip(rows.column("key").to_pylist(), rows.column("content").to_pylist(), strict=True)
+            numbers = [self._contents.number_of(key, content) for key, content in clips]
+            wanted = [number for number in numbers if number is not None]
+            if len(wanted) == told["clips"] == len(numbers):
+                for number in wanted:
+                    self._held[number] = 1
+                self.shards.append(Shard(**told))
+                self._groups.append(group)

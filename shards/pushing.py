@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shards.card import CARD, TOLD, card_of
+from shards.card import CARD, Told, card_of
 from shards.errors import BadInput
 from shards.hub_errors import HubError, HubFault, asking
 from shards.index import score_columns
@@ -167,7 +167,8 @@ def _files(snapshot: Snapshot) -> Iterator[_File]:
         # One of before there were cards: nobody shall get it without a word on licences.
         index = snapshot.index()
         scores = sorted(score_columns(index.column_names))
-        yield _small(CARD, card_of(told, index.select(TOLD), scores).encode())
+        (facts := Told()).add(index)
+        yield _small(CARD, card_of(told, facts, scores).encode())
 
 
 def _small(name: str, data: bytes) -> _File:

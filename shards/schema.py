@@ -9,7 +9,7 @@ where its bytes lie (`offset` and `size` of the clip in its shard; `mp4_offset`,
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class ClipRecord:
 
     def to_json(self) -> bytes:
         """Canonical JSON: sorted keys, no timestamps, so that equal records are equal bytes."""
-        return json.dumps({"schema": SCHEMA_VERSION, **asdict(self)}, sort_keys=True, ensure_ascii=False).encode()
+        return json.dumps({"schema": SCHEMA_VERSION, **self._fields()}, sort_keys=True, ensure_ascii=False).encode()
 
     @classmethod
     def of(cls, meta: dict[str, Any]) -> "ClipRecord":
@@ -64,20 +64,25 @@ class ClipRecord:
 
     def to_row(self) -> dict[str, Any]:
         """The record as flat index columns."""
-        row = {name: value for name, value in asdict(self).items() if name not in ("scores", "lineage", "verdict")}
+        row = {name: value for name, value in self._fields().items() if name not in ("scores", "lineage", "verdict")}
         row["duration_us"] = self.end_us - self.start_us
         row["reasons"] = list(self.reasons)
         row["verdict"] = self.verdict["verdict"] if self.verdict else None
         return row | {f"score_{name}": value for name, value in sorted(self.scores.items())}
 
+    def _fields(self) -> dict[str, Any]:
+        # Not `asdict`: its deep copy would take longer than all the rest of a publication.
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """Bytes that need not be in memory: how many, their sha256, and how to get them."""
+    """Bytes that need not be in memory: how many, their sha256, how to get them, and the file that they are, if any."""
 
     size: int
     sha256: str
     read: Callable[[], bytes]
+    path: Path | None = None
 
     @classmethod
     def of(cls, data: bytes) -> "Blob":
@@ -87,7 +92,7 @@ class Blob:
     @classmethod
     def at(cls, path: Path, *, size: int, sha256: str) -> "Blob":
         """A file whose size and digest were noted when it was written."""
-        return cls(size, sha256, path.read_bytes)
+        return cls(size, sha256, path.read_bytes, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,11 @@ class Sample:
 
     def content(self) -> str:
         """Digest of all that the clip consists of; equal clips have equal ones, wherever they stand."""
-        parts = hashlib.sha256(self.record.to_json()).hexdigest(), self.mp4.sha256, self.flac.sha256
+        return self.content_with(self.record.to_json())
+
+    def content_with(self, record: bytes) -> str:
+        """The same, where the record's JSON is at hand."""
+        parts = hashlib.sha256(record).hexdigest(), self.mp4.sha256, self.flac.sha256
         return hashlib.sha256(":".join(parts).encode()).hexdigest()
 
 

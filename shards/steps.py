@@ -4,6 +4,7 @@
     loader = DataLoader(reader, batch_size=None, sampler=range(resume_at, last), num_workers=8)
 
 A `DataLoader` asks its workers for steps in turn, so any number of them gives the same batches in the same order.
+Within a Prefect flow pass `multiprocessing_context="forkserver"`: forked workers end with an error of Prefect's client.
 """
 
 from shards.errors import BadInput

@@ -20,6 +20,7 @@ from shards.publishing import Published, Shared, Terms, write_snapshot
 from shards.reader import ClipReader
 from shards.schema import Blob, ClipRecord, Sample
 from shards.snapshot import MANIFEST, WITHDRAWN, Snapshot, is_remote, names, next_version, versions
+from shards.spool import Contents, Spool
 from shards.verifying import checked_index
 
 __all__ = ["TakenDown", "give_up", "log", "take_down", "withdraw"]
@@ -119,18 +120,18 @@ def _from_name(root: Path, name: str, demand: Demand) -> None:
 def _without(root: Path, snapshot: Snapshot, keys: set[str], number: int) -> Published | None:
     """Publish the successor of a snapshot without some clips; None when nothing would be left."""
     index = checked_index(snapshot, ["key", "content"])
-    pairs = zip(index.column("key").to_pylist(), index.column("content").to_pylist(), strict=True)
-    contents = {key: content for key, content in pairs if key not in keys}
-    if not contents:
+    rows = list(zip(index.column("key").to_pylist(), index.column("content").to_pylist(), strict=True))
+    contents = Contents.of((key, content) for key, content in rows if key not in keys)
+    if not len(contents):
         return None
-    shared = Shared(snapshot, contents)
-    left = {key: number for number, key in enumerate(index.column("key").to_pylist()) if key in contents}
-    reader = ClipReader(snapshot)
-    samples = {key: _sample(reader, row) for key, row in left.items() if key not in shared.keys}
     told = snapshot.manifest
     terms = Terms(told["recipe"], tuple(told["parents"]), told["clips_per_shard"], CardNotes.of(told))
+    reader = ClipReader(snapshot)
     try:
-        return write_snapshot(root, snapshot.name, samples, contents, terms, shared, number=number)
+        with Shared(snapshot, contents) as shared:
+            left = (at for at, (key, _) in enumerate(rows) if key not in keys and not shared.holds(key))
+            with Spool((_sample(reader, at) for at in left), near=root) as samples:
+                return write_snapshot(root, snapshot.name, samples, contents, terms, shared, number=number)
     finally:
         reader.close()
 

@@ -3,16 +3,18 @@
 import hashlib
 import os
 import random
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from shards.card import CARD
 from shards.errors import SnapshotError
-from shards.files import checksums, sha256_of
+from shards.files import CHUNK, checksums, sha256_of
 from shards.reader import read_sample
 from shards.schema import Record
-from shards.snapshot import INDEX, MANIFEST, SUMS, Snapshot
+from shards.snapshot import INDEX, MANIFEST, SUMS, Snapshot, is_remote
 
 Check = Callable[[Record], list[str]]
 """Looks at one clip and returns its faults."""
@@ -53,22 +55,65 @@ def check_manifest(snapshot: Snapshot) -> None:
 
 
 def checked_index(snapshot: Snapshot, columns: list[str] | None = None) -> Any:
-    """The index as a `pyarrow.Table`, from bytes that are those that were published; they are read once.
+    """The index, or some columns of it, as a `pyarrow.Table`; see `open_index`.
 
     Raises:
-        Damaged: they are not, or the manifest changed.
+        Damaged: it is not what was published, or the manifest changed.
     """
-    import pyarrow as pa
+    with open_index(snapshot) as index:
+        return index.read(columns=columns)
+
+
+def open_index(snapshot: Snapshot) -> Any:
+    """The index as an open `pyarrow.parquet.ParquetFile`, of bytes that are those that were published.
+
+    A row group is about a shard, so that it can be read shard by shard. One that lies in an object store is fetched
+    once. Whoever opened it closes it, by `close(force=True)` or as a context manager.
+
+    Raises:
+        Damaged: it is not what was published, or the manifest changed.
+    """
     import pyarrow.parquet as pq
 
     check_manifest(snapshot)
-    file = snapshot.file(INDEX)
-    if not file.is_file():
+    path = snapshot.file(INDEX)
+    if not path.is_file():
         raise Damaged(snapshot, f"{INDEX} is missing")
-    data = file.read_bytes()
-    if hashlib.sha256(data).hexdigest() != snapshot.manifest["index_sha256"]:
-        raise Damaged(snapshot, f"{INDEX} changed: sha256 differs from the manifest's")
-    return pq.read_table(pa.BufferReader(data), columns=columns)
+    file, found = _fetched(path) if is_remote(path) else _hashed(path)
+    try:
+        if found != snapshot.manifest["index_sha256"]:
+            raise Damaged(snapshot, f"{INDEX} changed: sha256 differs from the manifest's")
+        return pq.ParquetFile(file)
+    except BaseException:
+        file.close()
+        raise
+
+
+def _hashed(path: Path) -> tuple[IO[bytes], str]:
+    """An open file and its sha256."""
+    file = path.open("rb")
+    try:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return file, digest
+
+
+def _fetched(path: Path) -> tuple[IO[bytes], str]:
+    """A copy of an object that goes when it is closed, and its sha256."""
+    copy, digest = tempfile.TemporaryFile(), hashlib.sha256()  # noqa: SIM115
+    try:
+        with path.open("rb") as source:
+            while piece := source.read(CHUNK):
+                digest.update(piece)
+                copy.write(piece)
+        copy.seek(0)
+    except BaseException:
+        copy.close()
+        raise
+    return copy, digest.hexdigest()
 
 
 def check_sizes(snapshot: Snapshot) -> None:

@@ -7,10 +7,14 @@ from pathlib import Path
 
 def until(condition: Callable[[], object], *, within_s: float = 60.0) -> None:
     """Return when a condition holds; an error if it does not hold in far more time than that takes."""
-    last = time.monotonic() + within_s
+    asked = time.monotonic()
+    last = asked + within_s
     while not condition():
-        assert time.monotonic() < last, "it did not come to pass"
-        time.sleep(0.05)
+        now = time.monotonic()
+        assert now < last, "it did not come to pass"
+        # What is dear to ask, such as a server, is asked less often: what is waited for should have the time.
+        time.sleep(min(max(0.05, 10 * (now - asked)), 0.5))
+        asked = time.monotonic()
 
 
 def alive(pid: int) -> bool:
@@ -21,15 +25,22 @@ def alive(pid: int) -> bool:
         return False
 
 
+def command_line(pid: int) -> bytes:
+    """The words a process was started with, or nothing where it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+def children(pid: int) -> set[int]:
+    """The running processes whose parent a process is."""
+    return {child for child, parent in _parents().items() if parent == pid}
+
+
 def family(pid: int) -> set[int]:
     """The running processes that descend from one, in whatever group or session they are."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and alive(int(entry.name)):
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-            except (FileNotFoundError, ProcessLookupError):
-                continue
+    parents = _parents()
     found, waiting = set(), [pid]
     while waiting:
         one = waiting.pop()
@@ -37,3 +48,15 @@ def family(pid: int) -> set[int]:
         found |= new
         waiting += new
     return found
+
+
+def _parents() -> dict[int, int]:
+    """The parent of every running process."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and alive(int(entry.name)):
+            try:
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+    return parents

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Text, cast, delete, select, update
 from sqlalchemy.orm import Session
@@ -47,6 +47,15 @@ class Decided:
     clips: dict[Band, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """How neighbouring windows become clips; see `decide_all`."""
+
+    max_clip_us: int
+    audit_share: float
+    max_clips_per_video: int = 0
+
+
 def decide_all(
     ledger: Ledger, policy: Policy, *, max_clip_us: int, audit_share: float, max_clips_per_video: int = 0
 ) -> Decided:
@@ -62,31 +71,51 @@ def decide_all(
         audit_share: of the accepted clips, drawn by their id, so always the same ones, to be reviewed too.
         max_clips_per_video: keep the best so many of each band; 0 keeps all.
     """
+    merging = Merging(max_clip_us, audit_share, max_clips_per_video)
     windows: Counter[Band] = Counter(dict.fromkeys(Band, 0))
     clips: Counter[Band] = Counter({Band.ACCEPT: 0, Band.REVIEW: 0})
     with ledger.session() as session, _no_collector():
         keep_as_judged(session)
         session.execute(delete(DecisionRow))
         session.execute(update(ClipRow).where(ClipRow.current).values(current=False))
-        for videos, answered in _judge(session, policy):
-            judged = [one for video in videos.values() for one in video]
+        for some in _some_videos(session):
+            judged, found = _decide(session, policy, some, merging)
             windows.update(one.decision.band for one in judged)
-            _write_decisions(session, judged, policy)
-            found = [
-                clip
-                for video_id, video in videos.items()
-                for clip in clips_of(
-                    video,
-                    policy,
-                    max_clip_us=max_clip_us,
-                    audit_share=audit_share,
-                    most=max_clips_per_video,
-                    answered=answered.get(video_id),
-                )
-            ]
             clips.update(Band(clip["band"]) for clip in found)
-            upsert(session, ClipRow, found, update=DECIDED_ANEW)
     return Decided(dict(windows), dict(clips))
+
+
+def decide_video(session: Session, video_id: str, policy: Policy, merging: Merging) -> None:
+    """Decide one video's windows and rebuild its clips, as `decide_all` does it for all."""
+    keep_as_judged(session, video_id)
+    mine = select(WindowRow.id).where(WindowRow.video_id == video_id)
+    session.execute(delete(DecisionRow).where(DecisionRow.window_id.in_(mine)))
+    session.execute(update(ClipRow).where(ClipRow.video_id == video_id, ClipRow.current).values(current=False))
+    if session.scalar(mine.limit(1)) is not None:
+        _decide(session, policy, [video_id], merging)
+
+
+def _decide(
+    session: Session, policy: Policy, videos: Sequence[str], merging: Merging
+) -> tuple[list[Judged], list[dict[str, Any]]]:
+    """Write what the policy says of some videos that follow each other; returns their windows and their clips."""
+    by_video, answered = _judge(session, policy, videos[0], videos[-1])
+    judged = [one for video in by_video.values() for one in video]
+    _write_decisions(session, judged, policy)
+    found = [
+        clip
+        for video_id, video in by_video.items()
+        for clip in clips_of(
+            video,
+            policy,
+            max_clip_us=merging.max_clip_us,
+            audit_share=merging.audit_share,
+            most=merging.max_clips_per_video,
+            answered=answered.get(video_id),
+        )
+    ]
+    upsert(session, ClipRow, found, update=DECIDED_ANEW)
+    return judged, found
 
 
 class PlacedWindow(NamedTuple):
@@ -112,19 +141,24 @@ class _Entry(NamedTuple):
 _Answered = Mapping[str, dict[str, Span]]
 
 
-def _judge(session: Session, policy: Policy) -> Iterator[tuple[dict[str, list[Judged]], _Answered]]:
-    """All windows with their scores decided, some videos at a time, by video; and what people answered of those."""
-    videos = session.scalars(select(WindowRow.video_id).distinct().order_by(WindowRow.video_id)).all()
-    for at in range(0, len(videos), VIDEOS_AT_ONCE):
-        chunk = videos[at : at + VIDEOS_AT_ONCE]
-        first, last = chunk[0], chunk[-1]
-        columns, entries = _columns(session, first, last), _entries(session, first, last)
-        length_us = _lengths_us(session, first, last)
-        judged = {
-            video_id: judge_video(_wanted(windows, entries.get(video_id, ())), columns, policy, length_us[video_id])
-            for video_id, windows in groupby(_windows(session, first, last), key=lambda one: one.video_id)
-        }
-        yield judged, answered_spans(session, first, last)
+def _some_videos(session: Session) -> Iterator[Sequence[str]]:
+    """The videos that have windows, some at a time, in order."""
+    after = ""
+    rows = select(WindowRow.video_id).distinct().order_by(WindowRow.video_id).limit(VIDEOS_AT_ONCE)
+    while some := session.scalars(rows.where(WindowRow.video_id > after)).all():
+        yield some
+        after = some[-1]
+
+
+def _judge(session: Session, policy: Policy, first: str, last: str) -> tuple[dict[str, list[Judged]], _Answered]:
+    """The windows of the videos from `first` to `last`, decided, by video; and what people answered of them."""
+    columns, entries = _columns(session, first, last), _entries(session, first, last)
+    length_us = _lengths_us(session, first, last)
+    judged = {
+        video_id: judge_video(_wanted(windows, entries.get(video_id, ())), columns, policy, length_us[video_id])
+        for video_id, windows in groupby(_windows(session, first, last), key=lambda one: one.video_id)
+    }
+    return judged, answered_spans(session, first, last)
 
 
 def _windows(session: Session, first: str, last: str) -> Iterator[PlacedWindow]:

@@ -28,15 +28,13 @@ def fill_classes(ledger: Ledger, *, most: int) -> int:
         .subquery()
     )
     beyond = select(ranked.c.id).where(ranked.c.rank > most)
+    turned_away = (
+        update(ClipRow)
+        .where(ClipRow.id.in_(beyond))
+        .values(band=Band.REJECT.value, reasons=[Outcome.CLASS_FULL.value], audit=False)
+    )
     with ledger.session() as session:
-        ids = session.scalars(beyond).all()
-        for first in range(0, len(ids), 500):
-            session.execute(
-                update(ClipRow)
-                .where(ClipRow.id.in_(ids[first : first + 500]))
-                .values(band=Band.REJECT.value, reasons=[Outcome.CLASS_FULL.value], audit=False)
-            )
-        return len(ids)
+        return session.execute(turned_away, execution_options={"synchronize_session": False}).rowcount  # type: ignore[attr-defined,no-any-return]
 
 
 def clips_by_band(ledger: Ledger) -> dict[Band, int]:

@@ -46,14 +46,17 @@ class Fingerprint:
     sound: NDArray[np.uint32]
 
     def span(self, start_us: int, end_us: int) -> "Fingerprint":
-        """The part of it in a span, times counted from the span's start as exactly as the series are fine."""
+        """The part of it in a span, times counted from the span's start as exactly as the series are fine.
+
+        It is a copy: a view would keep all of a long video in memory for the sake of a clip.
+        """
         stills = slice(*np.searchsorted(self.still_ms, (start_us / 1000, end_us / 1000)))
         first_ms = round(start_us / 1000)
         return Fingerprint(
             np.asarray(self.still_ms[stills] - np.uint32(first_ms), np.uint32),
-            self.picture[stills],
-            self.motion[_bins(start_us, end_us, MOTION_HZ)],
-            self.sound[_bins(start_us, end_us, SOUND_HZ)],
+            self.picture[stills].copy(),
+            self.motion[_bins(start_us, end_us, MOTION_HZ)].copy(),
+            self.sound[_bins(start_us, end_us, SOUND_HZ)].copy(),
         )
 
     def to_bytes(self) -> tuple[bytes, bytes]:

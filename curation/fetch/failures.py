@@ -19,10 +19,6 @@ TURNED_AWAY = frozenset({Outcome.RATE_LIMITED, Outcome.BOT_WALL})
 """Outcomes by which a host says that it has had enough of us."""
 
 
-class Stopped(Exception):
-    """The run ends; of what it was about to fetch nothing is recorded."""
-
-
 class FetchFailure(ClapboardError):
     """A link that gave no video; `detail` is the downloader's own words, `retry_at` the earliest time to try again.
 

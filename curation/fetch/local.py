@@ -5,10 +5,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from curation.fetch.failures import FetchFailure, Stopped
+from curation.fetch.failures import FetchFailure
 from curation.fetch.settings import FetchSettings
 from curation.fetch.site import Fetched, SiteFacts, fetched
 from curation.fetch.watch import check_media
+from curation.media.failures import Stopped
 from curation.outcomes import Outcome
 
 

@@ -46,6 +46,11 @@ class Home:
         return self.root / "cuts"
 
     @property
+    def shared_cuts(self) -> Path | None:
+        """`$CLAPBOARD_CUTS`: where machines with homes of their own keep cuts for each other; None for nowhere."""
+        return place(named) if (named := os.environ.get("CLAPBOARD_CUTS")) else None
+
+    @property
     def embeddings(self) -> EmbeddingStore:
         """Embeddings of pictures and sounds, kept so that new words need no model to look again."""
         return EmbeddingStore(self.root / "embeddings")

@@ -4,6 +4,7 @@ The whole path of a file names folders, and often people, that are nobody's busi
 """
 
 from pathlib import Path, PurePath
+from typing import Protocol
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,7 +13,17 @@ from curation.ledger.tables import SourceEntry, Video
 from curation.sources.base import MEMBER, split_member
 
 
-def published_name(video: Video, table: str) -> str:
+class Named(Protocol):
+    """A video, or what is known of one: its link, and whether that is a local file."""
+
+    @property
+    def link(self) -> str: ...  # noqa: D102
+
+    @property
+    def local(self) -> bool: ...  # noqa: D102
+
+
+def published_name(video: Named, table: str) -> str:
     """The link of a video as a published record has it.
 
     Of a file below a source folder its path from there, of one that a table or a list names its path from the folder

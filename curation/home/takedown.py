@@ -10,17 +10,21 @@ A demand is written into the log of the snapshots first. Whoever dies before it 
 demand, another take-down or the next publication finishes it, and one demand is one row however often it was tried.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import bindparam, delete, exists, or_, select, update
 from sqlalchemy.orm import Session
 
 from curation.home.folder import Home
 from curation.home.names import videos_published_as
+from curation.home.shared import shared_files
 from curation.ledger.open import Ledger
 from curation.ledger.tables import (
     ClipRow,
@@ -40,6 +44,12 @@ from shards.shareable import refuse_held
 from shards.snapshot import Snapshot
 from shards.takedown import withdraw
 from shards.words import printable
+
+_WORD_END = re.compile("[.-]")
+"""What follows the clip's id in the name of a cut."""
+
+ASKED_AT_ONCE = 500
+"""Videos in one question to the ledger. [ours]"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +118,29 @@ def forget_again(ledger: Ledger, *, home: Home) -> tuple[str, ...]:
     return tuple(forgotten)
 
 
-def withdraw_late(ledger: Ledger, video_ids: Collection[str], *, home: Home) -> set[str]:
+def withdraw_late(ledger: Ledger, video_ids: Iterable[str], *, home: Home) -> set[str]:
     """Take out of the snapshots again what was taken down while one was written; returns those videos' ids."""
+    gone = dict[str, str]()
     with ledger.session() as session:
-        rows = select(TakedownRow.video_id, TakedownRow.reason).where(TakedownRow.video_id.in_(video_ids))
-        gone = dict(session.execute(rows.order_by(TakedownRow.id)).tuples().all())
+        waiting = iter(video_ids)
+        while some := list(islice(waiting, ASKED_AT_ONCE)):
+            rows = select(TakedownRow.video_id, TakedownRow.reason).where(TakedownRow.video_id.in_(some))
+            gone |= dict(session.execute(rows.order_by(TakedownRow.id)).tuples().all())
     for reason in sorted({*gone.values()}):
         some = [video_id for video_id, why in gone.items() if why == reason]
         demand = demanded(home.snapshots, some, reason=reason, at=datetime.now(UTC))
         _withdraw(ledger, demand, home=home)
     return {*gone}
+
+
+def forget_here(ledger: Ledger, *, home: Home) -> int:
+    """Delete what this home still has of videos that were taken down on another machine; returns how many files."""
+    with ledger.session() as session:
+        rows = select(ClipRow.video_id, ClipRow.id).join(TakedownRow, TakedownRow.video_id == ClipRow.video_id)
+        clips = {video_id: list[str]() for video_id in session.scalars(select(TakedownRow.video_id).distinct())}
+        for video_id, clip_id in session.execute(rows.order_by(ClipRow.id).distinct()):
+            clips[video_id].append(clip_id)
+    return sum(_remove_files(home, video_id, its_clips) for video_id, its_clips in clips.items())
 
 
 def check_none_taken_down(ledger: Ledger, snapshot: Snapshot) -> None:
@@ -158,6 +181,12 @@ def _published_as(session: Session, item: str) -> list[str]:
     return found
 
 
+# Made once: each video asks for these several times, and making them takes longer than the answer.
+_TAKEN_DOWN = select(exists().where(TakedownRow.video_id == bindparam("video_id")))
+_VIDEO = Video.metadata.tables[Video.__tablename__]
+_HELD = update(_VIDEO).where(_VIDEO.c.id == bindparam("video_id")).values(link=_VIDEO.c.link)
+
+
 class TakenDownMeanwhile(Exception):
     """A video was taken down while something was made of it; nothing of that may be kept."""
 
@@ -178,7 +207,7 @@ def unless_taken_down(ledger: Ledger, video_id: str) -> Iterator[Session]:
 
 def is_taken_down(session: Session, video_id: str) -> bool:
     """Whether somebody demanded a video's removal."""
-    return bool(session.scalar(select(exists().where(TakedownRow.video_id == video_id))))
+    return bool(session.scalar(_TAKEN_DOWN, {"video_id": video_id}))
 
 
 def downloads(home: Home, video_id: str) -> list[Path]:
@@ -205,8 +234,7 @@ def _hold(session: Session, video_id: str) -> None:
     A write that changes nothing: in SQLite it takes the only lock there is, in PostgreSQL that of the row. It has to be
     the first statement, since what was read before may be old.
     """
-    held = update(Video).where(Video.id == video_id).values(link=Video.link)
-    session.execute(held, execution_options={"synchronize_session": False})
+    session.execute(_HELD, {"video_id": video_id})
 
 
 def _forget(ledger: Ledger, video_id: str, *, home: Home, reason: str) -> int:
@@ -258,10 +286,12 @@ def _forget_rows(session: Session, video_id: str, reason: str) -> None:
 
 def _remove_files(home: Home, video_id: str, clip_ids: Sequence[str]) -> int:
     """Delete downloads and cuts; returns how many files that were."""
-    paths = downloads(home, video_id)
+    paths, ours = downloads(home, video_id), {*clip_ids}
     for folder in home.cuts.glob("*"):
-        for clip_id in clip_ids:
-            paths += folder.glob(f"{clip_id}[.-]*")
+        # One look at the folder, however many clips the video has: all of a home's cuts lie in it.
+        paths += [Path(one.path) for one in os.scandir(folder) if _WORD_END.split(one.name, 1)[0] in ours]
+    for clip_id in clip_ids:
+        paths += shared_files(home, clip_id)
     for path in paths:
         path.unlink(missing_ok=True)
     return len(paths) + home.embeddings.remove(video_id)

@@ -158,12 +158,16 @@ def _engine(url: str) -> Engine:
 
 
 def _make_file(url: URL) -> None:
-    """Make an SQLite file that only we can read, if there is none; what SQLite lays beside it has the same rights."""
+    """Make an SQLite file that only we can read, if there is none; what SQLite lays beside it has the same rights.
+
+    A file that is there is not opened: closing it would drop every lock that this process has on it, and others would
+    take the journal away under our connections (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    """
     if url.get_backend_name() == "sqlite" and url.database and not url.query and url.database != ":memory:":
         try:
-            os.close(os.open(url.database, os.O_CREAT | os.O_WRONLY, OURS_ALONE))
+            os.close(os.open(url.database, os.O_CREAT | os.O_EXCL | os.O_WRONLY, OURS_ALONE))
         except OSError:
-            return  # SQLite says what is wrong, and to whom
+            return  # it is there, or SQLite says what is wrong, and to whom
 
 
 def _tune_sqlite(connection: Any, _record: object) -> None:

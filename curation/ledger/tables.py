@@ -2,7 +2,9 @@
 
 standing  a source that is curated whenever none is named
 source    a row of a source list, or the fault that kept it from being one
-video     a distinct link or file, what fetching and decoding it gave
+video     a distinct link or file, what fetching and decoding it gave, and who works on it
+turn      who does what only one may do at a time
+told      what was told of the review queue, so that it is told once
 window    a span that scores look at; many per video, overlapping
 score     what one version of one score measured on a window
 decision  what the policy in force says about a window
@@ -66,7 +68,8 @@ class SourceEntry(Base):
 class Video(Base):
     """A distinct link or local file. `fetch` and `analysis` are outcomes, None until tried.
 
-    `extractor` is yt-dlp's module for the site and its version; a fetch is not tried again before `retry_at`.
+    `extractor` is yt-dlp's module for the site and its version; a fetch is not tried again before `retry_at`. `path` is
+    where the file lay when it was fetched; it may have left since. Leases are in milliseconds since 1970.
     """
 
     __tablename__ = "video"
@@ -90,6 +93,27 @@ class Video(Base):
     analysis_key: Mapped[str | None]
     duration_us: Mapped[int | None]
     cuts_us: Mapped[list[Any]] = mapped_column(default=list)
+    leased_to: Mapped[str | None] = mapped_column(String(80), index=True)
+    leased_until_ms: Mapped[int] = mapped_column(default=0)
+
+
+class TurnRow(Base):
+    """Who does what only one may do at a time, such as deciding and publishing; a lease as those of videos."""
+
+    __tablename__ = "turn"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    leased_to: Mapped[str] = mapped_column(String(80))
+    leased_until_ms: Mapped[int]
+
+
+class ToldRow(Base):
+    """What was told, for all machines of a project: a note by the name of what it is about."""
+
+    __tablename__ = "told"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    note: Mapped[dict[str, Any]]
 
 
 class WindowRow(Base):

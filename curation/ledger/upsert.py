@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import JSON, Select, Table, exists, insert
+from sqlalchemy import JSON, Insert, Select, Table, exists, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -22,18 +23,22 @@ def upsert(session: Session, table: type[Base], rows: Sequence[Mapping[str, Any]
     """
     if not rows:
         return
+    statement = _upserting(table, session.get_bind().dialect.name, tuple(update))
+    for batch in batches(rows):
+        session.execute(statement, batch)
+
+
+@cache
+def _upserting(table: type[Base], dialect: str, update: tuple[str, ...]) -> Insert:
+    """Made once: each video needs several, and making them takes as long as running them."""
     target = table.__table__
     assert isinstance(target, Table)
     keys = [column.name for column in target.primary_key]
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(target)
-    if update:
-        changes = {name: statement.excluded[name] for name in update}
-        statement = statement.on_conflict_do_update(index_elements=keys, set_=changes)
-    else:
-        statement = statement.on_conflict_do_nothing(index_elements=keys)
-    for batch in batches(rows):
-        session.execute(statement, batch)
+    statement = postgresql.insert(target) if dialect == "postgresql" else sqlite.insert(target)
+    if not update:
+        return statement.on_conflict_do_nothing(index_elements=keys)
+    changes = {name: statement.excluded[name] for name in update}
+    return statement.on_conflict_do_update(index_elements=keys, set_=changes)
 
 
 def insert_missing(session: Session, table: type[Base], columns: Sequence[str], rows: Select[Any]) -> None:

@@ -23,9 +23,6 @@ HOLE_US = 250_000
 EVEN_SHARE, EVEN_WITHIN = 0.95, 0.1
 """So many distances of pictures that lie evenly differ from the usual one by no more than such a share [ours]."""
 
-LEANING = 3
-"""B-frames before a hole lean on the picture behind it: so many, as x264 has them by default."""
-
 SOUND_HOLE_US = 60_000
 """Where so much of the sound is missing too, three packets or so, one lost picture is enough [ours]."""
 
@@ -62,6 +59,7 @@ class Clock:
         unordered: whether the stamps of pictures go back in the order of the file, as those of B-frames do.
         uneven: whether pictures lie much closer together than usual.
         lost_us: instants behind which pictures are missing.
+        leaning_us: how long before such an instant pictures lean on what is missing, as B-frames do.
         strays: numbers of pictures whose stamp leaps away and back at once; it is taken for none.
         unread_bytes: how much of the file lies behind its last packet, if another file begins there.
     """
@@ -75,6 +73,7 @@ class Clock:
     unordered: bool
     uneven: bool
     lost_us: tuple[int, ...] = ()
+    leaning_us: int = 0
     strays: frozenset[int] = frozenset()
     unread_bytes: int = 0
 
@@ -95,8 +94,8 @@ def clock_of(picture: Packets, sound: Packets) -> Clock:
     boundaries = restarts(picture, sound, usual_step(picture, sorted({*keys_back(picture), *back(picture)})))
     step_us = usual_step(picture, [first for first, _ in boundaries])
     parts = _placed(picture, sound, boundaries, step_us)
-    times = np.sort(_moved(picture, parts, [one.picture for one in parts]))
-    stamped = times[times != UNKNOWN]
+    moved = _moved(picture, parts, [one.picture for one in parts])
+    stamped = np.sort(known(moved))
     unordered = bool((np.diff(known(picture.shown_us)) < 0).any())
     first_us = _first_us(picture, 0, boundaries[0][0] if boundaries else len(picture), step_us)
     end_us = int(stamped[-1]) + step_us if len(stamped) else len(picture) * step_us
@@ -110,9 +109,8 @@ def clock_of(picture: Packets, sound: Packets) -> Clock:
         unstamped=len(stamped) < len(picture),
         unordered=unordered,
         uneven=bool((np.diff(stamped) < step_us // 2).any()),
-        lost_us=_lost(
-            stamped, _moved(sound, parts, [one.sound for one in parts]), step_us, leaning=LEANING * unordered
-        ),
+        lost_us=_lost(stamped, _moved(sound, parts, [one.sound for one in parts]), step_us),
+        leaning_us=_leaning(known(moved)) * step_us,
         strays=strays,
     )
 
@@ -167,7 +165,13 @@ def _unstamped(shown_us: Times) -> int:
     return int((shown_us[:last] == UNKNOWN).sum())
 
 
-def _lost(shown_us: Times, sound_us: Times, step_us: int, *, leaning: int) -> tuple[int, ...]:
+def _leaning(shown_us: Times) -> int:
+    """The most pictures that are decoded behind one and shown before it: so many lean on it."""
+    rank = np.argsort(np.argsort(shown_us, kind="stable"), kind="stable")
+    return int(np.clip((rank - np.arange(len(rank))).max(initial=0), 0, AROUND))
+
+
+def _lost(shown_us: Times, sound_us: Times, step_us: int) -> tuple[int, ...]:
     """Instants of pictures behind which some are lost: by a hole in even ones, or in both tracks at once."""
     steps = np.diff(shown_us)
     wide = np.flatnonzero(2 * steps > 3 * step_us)
@@ -175,12 +179,11 @@ def _lost(shown_us: Times, sound_us: Times, step_us: int, *, leaning: int) -> tu
         return ()
     even = float((np.abs(steps - step_us) <= EVEN_WITHIN * step_us).mean()) >= EVEN_SHARE
     begins, ends = _sound_holes(sound_us)
-    lost = [
+    return tuple(
         int(shown_us[at])
         for at in wide
         if (even and steps[at] > HOLE_US) or ((begins < shown_us[at + 1]) & (ends > shown_us[at])).any()
-    ]
-    return tuple(sorted({*lost, *(at - leaning * step_us for at in lost)}))
+    )
 
 
 def _sound_holes(sound_us: Times) -> tuple[Times, Times]:

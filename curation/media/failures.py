@@ -4,6 +4,10 @@ from curation.outcomes import Outcome
 from shards.errors import ClapboardError
 
 
+class Stopped(Exception):
+    """The run ends; of what it was about to do nothing is recorded."""
+
+
 class MediaFailure(ClapboardError):
     """A media file that cannot be decoded; `outcome` says in which way, `detail` in whose words."""
 

@@ -94,6 +94,11 @@ class Confined:
         finally:
             timer.cancel()
 
+    def kill(self) -> None:
+        """Have the process gone with all it started; somebody else is about to `end` it."""
+        if not self.ended:
+            self._kill()
+
     def end(self) -> None:
         """Kill the process with all it started, reap it, remove its folder."""
         self.ended = True

@@ -6,6 +6,7 @@ worker does many jobs, so that starting it costs nothing a video.
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from queue import LifoQueue
 from typing import Any, TypeVar
 
 from curation.media.cut import CutClip
-from curation.media.failures import MediaFailure
+from curation.media.failures import MediaFailure, Stopped
 from curation.media.join import Joined
 from curation.media.look import Frames
 from curation.media.process import GIB, START_WITHIN_S, Confined
@@ -48,6 +49,8 @@ class MediaWorkers:
         self.settings = settings or SandboxSettings()
         self._analysis = analysis or AnalysisSettings()
         self.count = count or self.settings.workers or os.cpu_count() or 1
+        self._stopped = threading.Event()
+        self._at_work: set[_Worker] = set()
         self._idle: LifoQueue[_Worker | None] = LifoQueue()
         for _ in range(self.count):
             self._idle.put(None)
@@ -55,8 +58,9 @@ class MediaWorkers:
     def __enter__(self) -> "MediaWorkers":
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # Threads may still be at work when an exception, such as a signal's, ends the block.
+        self.stop() if kind else self.close()
 
     def close(self) -> None:
         """End all workers that are not at work; the next job would start new ones."""
@@ -65,6 +69,13 @@ class MediaWorkers:
             if worker:
                 worker.end()
             self._idle.put(None)
+
+    def stop(self) -> None:
+        """End all workers, those at work too: whoever waits for one, or asks for another, gets `Stopped`."""
+        self._stopped.set()
+        for worker in list(self._at_work):
+            worker.kill()
+        self.close()
 
     def analyse(
         self, path: Path, *, settings: AnalysisSettings | None = None, thumbnails: bool = True, pictures: bool = True
@@ -137,6 +148,10 @@ class MediaWorkers:
             self._idle.put(worker)
         return [worker.pid for worker in idle if worker]
 
+    def at_work(self) -> list[int]:
+        """Process ids of the workers that have a job."""
+        return [worker.pid for worker in list(self._at_work)]
+
     def offline(self) -> bool:
         """Whether workers on this machine have no network."""
         with self._borrowed() as worker:
@@ -144,8 +159,14 @@ class MediaWorkers:
 
     def _made(self, kind: type[Made], job: dict[str, Any], path: Path) -> Made:
         most = _most_answered(path, self.settings)
-        with self._borrowed() as worker:
-            head, blobs = worker.ask(job | {"path": str(path.absolute()), "cpu_s": self.settings.cpu_s}, most)
+        try:
+            with self._borrowed() as worker:
+                head, blobs = worker.ask(job | {"path": str(path.absolute()), "cpu_s": self.settings.cpu_s}, most)
+        except MediaFailure as failure:
+            if self._stopped.is_set():
+                # It says nothing of the file.
+                raise Stopped from failure
+            raise
         if "outcome" in head:
             raise MediaFailure(Outcome(head["outcome"]), str(head.get("detail", "")))
         try:
@@ -158,9 +179,15 @@ class MediaWorkers:
         worker = self._idle.get()
         try:
             worker = worker or _Worker(self.settings)
+            self._at_work.add(worker)
+            # Looked at after it can be found: a stop that did not see it has been asked for by now.
+            if self._stopped.is_set():
+                worker.kill()
+                raise Stopped
             yield worker
         finally:
-            if worker and (worker.ended or worker.jobs >= self.settings.jobs_per_worker):
+            self._at_work.discard(worker)
+            if worker and (worker.ended or self._stopped.is_set() or worker.jobs >= self.settings.jobs_per_worker):
                 worker.end()
                 worker = None
             self._idle.put(worker)
@@ -203,6 +230,10 @@ class _Worker:
     def end(self) -> None:
         """See `Confined.end`."""
         self._process.end()
+
+    def kill(self) -> None:
+        """Have it gone at once; whoever talks with it notices, and ends it."""
+        self._process.kill()
 
     def _talk(
         self, job: dict[str, Any] | None, within_s: float, max_bytes: int = 0

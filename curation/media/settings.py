@@ -4,10 +4,10 @@ import hashlib
 
 from pydantic import BaseModel, ConfigDict, Field
 
-CUTTER_VERSION = 7
+CUTTER_VERSION = 8
 """Goes up whenever the cutter, or what is noted about its files, changes: what was cut before is then cut anew."""
 
-SHOTS_VERSION = 4
+SHOTS_VERSION = 5
 """Goes up whenever the same file and settings give other times, curves or shots: videos are then measured anew."""
 
 

@@ -57,23 +57,30 @@ class Packets:
 def without_strays(track: Packets) -> tuple[Packets, frozenset[int]]:
     """The same without stamps that leap away and come back at once, and whose those are."""
     times = np.where(track.decoded_us != UNKNOWN, track.decoded_us, track.shown_us)
-    stamped = np.flatnonzero(times != UNKNOWN)
-    if len(stamped) < 2 * NEAR:
+    # Where a file has no time of decoding, libav makes one up from all that are shown, in which no stray is seen.
+    stray = _alone(times, UNORDERED_BACK_US) | _alone(track.shown_us, AHEAD_US)
+    if not stray.any():
         return track, frozenset()
+    shown, decoded = track.shown_us.copy(), track.decoded_us.copy()
+    shown[stray] = decoded[stray] = UNKNOWN
+    return Packets(shown, decoded, track.place, track.key), frozenset(map(int, np.flatnonzero(stray)))
+
+
+def _alone(times: Times, away_us: int) -> NDArray[np.bool_]:
+    """Which stamps leap away by more and come back at once."""
+    found, stamped = np.zeros(len(times), bool), np.flatnonzero(times != UNKNOWN)
+    if len(stamped) < 2 * NEAR:
+        return found
     leaps = np.diff(times[stamped])
-    away = np.abs(leaps) > UNORDERED_BACK_US
+    away = np.abs(leaps) > away_us
     # A part may begin or end beside it.
     back = np.abs(leaps[:-1] + leaps[1:]) < np.maximum(BACK_US, np.abs(leaps[:-1]) // 10)
     alone = np.zeros(len(stamped), bool)
     alone[1:-1] = away[:-1] & away[1:] & back
     # No recording is one packet long.
     alone[[0, -1]] = np.abs(leaps[[0, -1]]) > AHEAD_US
-    if not alone.any():
-        return track, frozenset()
-    stray = stamped[alone]
-    shown, decoded = track.shown_us.copy(), track.decoded_us.copy()
-    shown[stray] = decoded[stray] = UNKNOWN
-    return Packets(shown, decoded, track.place, track.key), frozenset(map(int, stray))
+    found[stamped[alone]] = True
+    return found
 
 
 def usual_step(picture: Packets, firsts: list[int]) -> int:

@@ -156,8 +156,10 @@ class _Pictures:
             self._holed = True
             self._lost.popleft()
         self._holed = self._holed and not seen.frame.key_frame
+        # B-frames lean on a picture that is shown after them, and are decoded after a keyframe that is shown before.
+        leans = bool(self._lost) and at_us > self._lost[0] - self._clock.leaning_us and not seen.frame.key_frame
         self._last_us = at_us
-        return Timed(Kind.PICTURE, seen.frame, at_us, EVERYWHERE, seen.damaged or self._holed)
+        return Timed(Kind.PICTURE, seen.frame, at_us, EVERYWHERE, seen.damaged or self._holed or leans)
 
 
 class _Seen(NamedTuple):

@@ -7,9 +7,9 @@ from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
+from curation.ledger.clock import now_in_ms
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, ReviewRow, VerdictRow
-from curation.review.clock import now_in_ms
 from curation.review.queue import take
 from curation.review.standings import add_verdict, hold_row, review_row, row_of
 from curation.settings.review import ReviewSettings

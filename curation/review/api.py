@@ -29,7 +29,7 @@ from curation.review.messages import (
     clip_out,
     progress_out,
 )
-from curation.review.progress import Enough, Progress, progress
+from curation.review.progress import Progress, progress
 from curation.review.queue import claim, hold, items, let_go
 from curation.settings.review import ReviewSettings
 from curation.verdicts.answers import UnknownClip, Verdict
@@ -126,7 +126,7 @@ class _Queue:
         self._ledger, self._settings, self._on_enough = ledger, settings, on_enough
         self._lock = Lock()
         self._read: tuple[float, ProgressOut] | None = None
-        self._told: Enough | None = None
+        self._known: bool | None = None
 
     def state(self) -> ProgressOut:
         """As it is, or was a moment ago."""
@@ -143,9 +143,10 @@ class _Queue:
             return now
 
     def _tell(self, found: Progress) -> None:
-        if found.enough is not None and found.enough is not self._told:
+        known = found.enough is not None
+        if known is not self._known:
             self._on_enough(found)
-        self._told = found.enough
+        self._known = known
 
 
 def _last_edits(ledger: Ledger, reviewer: str, clip_id: str) -> EditsOut:

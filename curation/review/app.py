@@ -68,7 +68,8 @@ def create_app(
         hosts: names that browsers may ask for.
         addresses: whether they may ask for any address as well.
         next_commands: what to run when the queue is empty.
-        on_enough: called when enough is known to stop; a reviewer waits for it.
+        on_enough: called with the first state of the queue, and when it changes whether enough is known to stop; a
+            reviewer waits for it.
     """
     # The schema is served like everything else, to those who are let in: teams write clients against it.
     app = FastAPI(title="Clapboard review", version=installed_version("clapboard"), docs_url=None, redoc_url=None)

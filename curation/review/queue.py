@@ -5,7 +5,6 @@ same, and what is not answered comes back. The order is the value of the answer,
 accepted unseen (so that its precision is known) and with clips whose answer is known (so that reviewers are).
 """
 
-import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,15 +12,15 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Select, Update, and_, bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from curation.decide.asking import worth_of_answer
-from curation.decide.policy import Band
+from curation.ledger.clock import now_in_ms
 from curation.ledger.open import Ledger
 from curation.ledger.tables import ClipRow, ReviewRow, SourceEntry, VerdictRow, Video
 from curation.outcomes import Outcome
-from curation.review.clock import now_in_ms
-from curation.review.targets import deficits, reorder, value_of_row
+from curation.review.enrolling import enrol, lot_of, still_open
 from curation.settings.review import LONGEST_LEASE_S, ReviewSettings
-from curation.verdicts.answers import DECIDING, OPEN, State, UnknownClip, Verdict
+from curation.verdicts.answers import DECIDING, State, UnknownClip, Verdict
+
+__all__ = ["Item", "claim", "enrol", "flagged", "hold", "items", "let_go", "lot_of", "take"]
 
 CANDIDATES = 16
 
@@ -45,42 +44,6 @@ class Item:
     scores: dict[str, float]
     state: State
     verdict: Verdict | None
-
-
-def enrol(ledger: Ledger, settings: ReviewSettings) -> int:
-    """Bring the queue in line with what the policy decided; returns how many clips wait for a person.
-
-    Clips that are flagged no longer leave the queue unless somebody answered; nothing that was answered is lost.
-    """
-    flagged_clip = (
-        select(ClipRow, SourceEntry.label)
-        .join(SourceEntry, SourceEntry.id == ClipRow.source_id)
-        .where(ClipRow.current, ClipRow.duplicate_of.is_(None), (ClipRow.band == Band.REVIEW) | ClipRow.audit)
-    )
-    with ledger.session() as session:
-        known = {row.clip_id: row for row in session.scalars(select(ReviewRow))}
-        flagged_ids = set()
-        for clip, label in session.execute(flagged_clip).tuples():
-            flagged_ids.add(clip.id)
-            row = known.get(clip.id)
-            if row is None:
-                session.add(row := ReviewRow(clip_id=clip.id, shuffle=lot_of("order", clip.id)))
-                row.wanted = 2 if lot_of("double", clip.id) < settings.double_share else 1
-            elif row.state == State.GONE:
-                row.state = State.WAITING
-            row.label = label
-            if not row.answers:
-                # Why it was asked about stays with the answer, whatever is decided later: so much does it stand for.
-                row.audit = clip.band == Band.ACCEPT
-            row.uncertainty, row.disagreement = worth_of_answer(clip.p_good, clip.scores, order=settings.order)
-            row.value = value_of_row(row, 0.0)
-        for clip_id, row in known.items():
-            if clip_id not in flagged_ids and row.state in OPEN and not row.answers:
-                row.state = State.GONE
-        session.flush()
-        for label, lacking in deficits(session, settings).items():
-            reorder(session, label, lacking)
-        return session.scalar(select(func.count()).select_from(ReviewRow).where(still_open())) or 0
 
 
 def claim(
@@ -234,11 +197,6 @@ _USUAL = tuple(
 )
 
 
-def still_open() -> ColumnElement[bool]:
-    """Whether a clip needs an answer."""
-    return ReviewRow.state.in_(OPEN)
-
-
 def _shown(chosen: ColumnElement[bool]) -> Any:
     return (
         select(ClipRow, SourceEntry, Video, ReviewRow, VerdictRow)
@@ -270,8 +228,3 @@ def _item(clip: ClipRow, entry: SourceEntry, video: Video, review: ReviewRow, ve
         state=State(review.state),
         verdict=Verdict(verdict.verdict) if verdict else None,
     )
-
-
-def lot_of(*names: str) -> float:
-    """A number in [0, 1) that is random and yet always the same for these names."""
-    return int.from_bytes(hashlib.sha256("\0".join(names).encode()).digest()[:7], "big") / 2**56

@@ -44,7 +44,8 @@ def serve(
         warn: called with what whoever runs it should know before.
         place: where to serve.
         next_commands: what the page says to run when the queue is done.
-        on_enough: called when enough is known to stop; in the background, and again when it is known anew.
+        on_enough: called in the background, with the first state of the queue and when it changes whether enough is
+            known to stop.
 
     Raises:
         BadInput: the port or the socket is taken, the certificate or its key cannot be used, a proxy has no secret, or

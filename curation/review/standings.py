@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from curation.ledger.tables import ClipRow, ReviewRow, SourceEntry, VerdictRow
-from curation.review.queue import lot_of
+from curation.review.enrolling import lot_of
 from curation.review.targets import deficit, reorder, value_of_row
 from curation.settings.review import ReviewSettings
 from curation.verdicts.answers import Answer, Given, Role, State, Verdict, standing

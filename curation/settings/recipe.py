@@ -1,6 +1,7 @@
 """A recipe: every setting of a curation run, as one YAML file, one Prefect form and one line in a snapshot."""
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from curation.decide.policy import Policy
 from curation.dedup.match import DedupSettings
 from curation.encoders.settings import SemanticSettings
 from curation.fetch.settings import FetchSettings
+from curation.home.store import StoreSettings
 from curation.media.settings import SHOTS_VERSION, AnalysisSettings, CutSettings, SandboxSettings, ShotSettings
 from curation.settings.review import ReviewSettings
 from curation.sources.settings import SourceSettings
@@ -43,6 +45,7 @@ class Recipe(BaseModel):
 
     sources: SourceSettings = Field(default_factory=SourceSettings)
     fetch: FetchSettings = Field(default_factory=FetchSettings)
+    store: StoreSettings = Field(default_factory=StoreSettings)
     analysis: AnalysisSettings = Field(default_factory=AnalysisSettings)
     shots: ShotSettings = Field(default_factory=ShotSettings)
     sandbox: SandboxSettings = Field(default_factory=SandboxSettings)
@@ -67,7 +70,7 @@ class Recipe(BaseModel):
 
     def publishing_settings(self) -> dict[str, Any]:
         """What a snapshot's manifest tells of the recipe: all that shaped its clips, nothing about the machine."""
-        return self.model_dump(mode="json", exclude={"sources", "fetch", "optional_scores", "sandbox"})
+        return self.model_dump(mode="json", exclude={"sources", "fetch", "store", "optional_scores", "sandbox"})
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -76,12 +79,38 @@ def load_recipe(path: Path) -> Recipe:
     Raises:
         BadInput: no such file, not YAML, or a setting that does not exist or has a wrong value.
     """
-    settings = read_yaml(path)
+    return checked_recipe(read_yaml(path), told=f"the recipe {path}")
+
+
+def recipe_on_top(base: Recipe, changes: object, *, told: str) -> Recipe:
+    """A recipe with some settings changed, each by the keys of its tables; lists and tables of names are replaced.
+
+    Raises:
+        BadInput: a setting that does not exist or has a wrong value; `told` says whose it is.
+    """
+    return checked_recipe(_changed(base, changes) if isinstance(changes, Mapping) else changes, told=told)
+
+
+def checked_recipe(settings: object, *, told: str) -> Recipe:
+    """A recipe of settings as they were read; `told` is what they are called where they are wrong.
+
+    Raises:
+        BadInput: a setting that does not exist or has a wrong value.
+    """
     try:
         return Recipe.model_validate(settings)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
+        where = ".".join(map(str, first["loc"])) or "the top"
         raise BadInput(
-            f"the recipe {path} is wrong at {where}: {first['msg']}", remedy="docs/recipes.md lists every setting"
+            f"{told} is wrong at {where}: {first['msg']}", remedy="docs/recipes.md lists every setting"
         ) from error
+
+
+def _changed(part: BaseModel, changes: Mapping[str, object]) -> dict[str, Any]:
+    """What a part was told, with what it is told now."""
+    told: dict[str, Any] = {name: getattr(part, name) for name in part.model_fields_set}
+    for name, value in changes.items():
+        inner = getattr(part, name, None)
+        told[name] = _changed(inner, value) if isinstance(inner, BaseModel) and isinstance(value, Mapping) else value
+    return told

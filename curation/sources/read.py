@@ -113,6 +113,16 @@ def is_there(source: str) -> bool:
         return False
 
 
+def check_is_there(source: str) -> None:
+    """A path must name something before anything else is begun; what links lead to is seen when they are read.
+
+    Raises:
+        BadInput: it is a path, or a pattern, and names nothing.
+    """
+    if is_path(source):
+        _paths(source)
+
+
 def _read(
     source: str | Path, position: int, settings: SourceSettings, fetch: FetchSettings, governor: Governor | None
 ) -> Read:

@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from curation.fetch.download import fetch
-from curation.fetch.failures import PASSING, FetchFailure, Stopped
+from curation.fetch.failures import FetchFailure
 from curation.fetch.governor import Governor
 from curation.fetch.local import take_local
 from curation.fetch.objects import fetch_object, is_object, take_member
@@ -18,14 +19,18 @@ from curation.fetch.settings import FetchSettings
 from curation.fetch.site import Fetched
 from curation.fetch.ytdlp import Licensed
 from curation.home.claims import claimed
+from curation.home.cutting import Bring
 from curation.home.folder import Home
 from curation.home.takedown import TakenDownMeanwhile, downloads, is_taken_down, unless_taken_down
 from curation.ledger.open import Ledger
-from curation.ledger.tables import SourceEntry, TakedownRow, Video
+from curation.ledger.tables import SourceEntry, Video
+from curation.media.failures import Stopped
 from curation.outcomes import Outcome
+from curation.settings.recipe import Recipe
 from curation.sources.base import RowFault, SourceRow, split_member
 from curation.sources.identity import without_fragment
 from curation.sources.settings import SourceSettings
+from curation.steps.due import to_fetch, videos_that
 from curation.steps.entries import Reading
 from shards.files import FULL
 
@@ -51,22 +56,8 @@ def register(ledger: Ledger, rows: Iterable[SourceRow | RowFault], *, sources: S
 
 
 def videos_to_fetch(ledger: Ledger, *, retry: bool = False) -> list[str]:
-    """Ids of videos never tried, lost from the disk, or failed in a way that another try may mend.
-
-    Videos of which no row is wanted any more are not among them. What has to wait until a set time is left alone until
-    then. With `retry`, all that failed is tried again; what was taken down never is.
-    """
-    due = Video.retry_at.is_(None) | (Video.retry_at <= datetime.now(UTC))
-    passed = Video.fetch.in_(PASSING) & due
-    failed = Video.fetch.not_in((Outcome.OK, Outcome.TAKEN_DOWN))
-    listed = exists().where(SourceEntry.video_id == Video.id, SourceEntry.outcome == Outcome.OK)
-    # A fetch that was recorded over a take-down must not bring the video back, so the demand itself is asked.
-    open_to_us = listed & ~exists().where(TakedownRow.video_id == Video.id)
-    wanted = select(Video.id).where(open_to_us, Video.fetch.is_(None) | (failed if retry else passed))
-    there = select(Video.id, Video.path).where(open_to_us, Video.fetch == Outcome.OK)
-    with ledger.session() as session:
-        lost = [video_id for video_id, path in session.execute(there) if path is None or not Path(path).is_file()]
-        return sorted({*session.scalars(wanted), *lost})
+    """Ids of the videos that `due.to_fetch` means, in order."""
+    return videos_that(ledger, to_fetch(retry=retry))
 
 
 def fetch_video(
@@ -101,7 +92,7 @@ def fetch_video(
                 video = session.get_one(Video, video_id)
                 if is_taken_down(session, video_id):
                     return Outcome.TAKEN_DOWN
-                if not video.local and _is_here(video):
+                if not video.local and is_here(video):
                     return Outcome.OK
                 asked = _asked(session, video, sources)
             got = _got(
@@ -116,7 +107,21 @@ def fetch_video(
         return _record(ledger, video_id, FetchFailure(Outcome.DISK_FULL, f"{home.videos}: {error.strerror}"), home)
 
 
-def _is_here(video: Video) -> bool:
+def bring_with(
+    ledger: Ledger, home: Home, recipe: Recipe, governor: Governor, *, stopped: Callable[[], bool] = lambda: False
+) -> Bring:
+    """What fetches a video by its id, as a recipe says; its file may have left since it came.
+
+    It raises `Stopped` when the run ends.
+    """
+    return partial(
+        fetch_video, ledger, home=home, settings=recipe.fetch, sources=recipe.sources, governor=governor,
+        stopped=stopped,
+    )  # fmt: skip
+
+
+def is_here(video: Video) -> bool:
+    """Whether a video was fetched and its file lies on this machine."""
     return video.fetch == Outcome.OK and video.path is not None and Path(video.path).is_file()
 
 

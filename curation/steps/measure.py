@@ -12,7 +12,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from sqlalchemy import Exists, Select, delete, exists, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from curation.clips import Span, clip_id, propose
@@ -31,6 +31,7 @@ from curation.outcomes import Outcome
 from curation.scores.base import Columns, Need, Score
 from curation.settings.recipe import Recipe
 from curation.sources.spans import span_of
+from curation.steps.due import to_measure, videos_that
 from curation.steps.tracks import DECODED, TrackMaker, Tracks
 
 Analyser = Callable[..., Timeline]
@@ -41,18 +42,8 @@ Viewer = Callable[..., Frames]
 
 
 def videos_to_measure(ledger: Ledger, scores: Sequence[Score], *, recipe: Recipe) -> list[str]:
-    """Ids of fetched videos never decoded, decoded under other settings, with new rows, or lacking a score."""
-    fetched = select(Video.id).where(Video.fetch == Outcome.OK)
-    other = fetched.where(Video.analysis_key.is_distinct_from(recipe.measuring_key()) | Video.analysis.is_(None))
-    usable = fetched.where(Video.analysis == Outcome.OK)
-    new_rows = usable.join(SourceEntry, SourceEntry.video_id == Video.id).where(
-        SourceEntry.outcome == Outcome.OK, SourceEntry.proposal.is_(None)
-    )
-    with ledger.session() as session:
-        stale = {*session.scalars(other), *session.scalars(new_rows)}
-        for score in scores:
-            stale.update(session.scalars(_videos_lacking(score)))
-    return sorted(stale)
+    """Ids of the videos that `due.to_measure` means, in order."""
+    return videos_that(ledger, to_measure(scores, recipe))
 
 
 def measure_video(
@@ -104,7 +95,8 @@ def _look_and_measure(
         path = Path(session.get_one(Video, video_id).path or "")
         anew = _to_be_proposed(session, video_id, key)
         if not anew:
-            scores = [score for score in scores if session.scalars(_windows_lacking(video_id, score).limit(1)).first()]
+            lacking = _lacking(session, video_id, scores)
+            scores = [score for score, windows in zip(scores, lacking, strict=True) if windows]
     needs = frozenset[Need]().union(*(score.needs for score in scores))
     found = tracks.kept(video_id, needs) if tracks and not anew else {}
     wanted = (needs - found.keys()) | {DECODED[need] for need in needs & DECODED.keys() - found.keys()}
@@ -119,8 +111,7 @@ def _look_and_measure(
                 _propose_all(session, video_id, timeline, shots, recipe)
         looker = partial(viewer, path, settings=recipe.analysis)
         window = _windows_of(timeline, found, looker, _takes(ledger, video_id, timeline))
-        for score in scores:
-            _measure(ledger, video_id, score, window)
+        _measure(ledger, video_id, scores, window)
     except MediaFailure as failure:
         return _record_failure(ledger, video_id, failure, key)
     return Outcome.OK
@@ -154,7 +145,7 @@ def _propose_all(
 ) -> None:
     """Record what the decode pass says about a video, and the windows of all its rows."""
     video = session.get_one(Video, video_id)
-    if video.analysis_key != recipe.measuring_key():
+    if video.analysis_key != recipe.measuring_key() and _has_windows(session, video_id):
         _forget_windows(session, video_id)
     video.analysis, video.analysis_detail = Outcome.OK, timeline.notes
     video.analysis_key, video.duration_us = recipe.measuring_key(), timeline.duration_us
@@ -164,24 +155,17 @@ def _propose_all(
     session.flush()
 
 
-def _videos_lacking(score: Score) -> Select[tuple[str]]:
-    usable = select(Video.id).where(Video.fetch == Outcome.OK, Video.analysis == Outcome.OK)
-    rows = select(WindowRow.video_id).where(WindowRow.crosses_cut.is_(False), ~_has(score))
-    return rows.where(WindowRow.video_id.in_(usable)).distinct()
-
-
-def _windows_lacking(video_id: str, score: Score) -> Select[tuple[WindowRow]]:
-    order = select(WindowRow).order_by(WindowRow.start_us, WindowRow.id)
-    return order.where(WindowRow.video_id == video_id, WindowRow.crosses_cut.is_(False), ~_has(score))
-
-
-def _has(score: Score) -> Exists:
-    return exists().where(
-        ScoreRow.window_id == WindowRow.id,
-        ScoreRow.name == score.name,
-        ScoreRow.version == score.version,
-        ScoreRow.settings == score.settings,
-    )
+def _lacking(session: Session, video_id: str, scores: Sequence[Score]) -> list[list[WindowRow]]:
+    """For each score the windows of a video that have none of its version and settings, in order."""
+    scored = select(WindowRow).where(WindowRow.video_id == video_id, WindowRow.crosses_cut.is_(False))
+    windows = session.scalars(scored.order_by(WindowRow.start_us, WindowRow.id)).all()
+    has = select(ScoreRow.window_id, ScoreRow.name, ScoreRow.version, ScoreRow.settings)
+    mine = has.join(WindowRow, WindowRow.id == ScoreRow.window_id).where(WindowRow.video_id == video_id)
+    measured = set(session.execute(mine).tuples())
+    return [
+        [row for row in windows if (row.id, score.name, score.version, score.settings) not in measured]
+        for score in scores
+    ]
 
 
 def _propose_windows(
@@ -241,23 +225,25 @@ def _windows_of(
     return window
 
 
-def _measure(ledger: Ledger, video_id: str, score: Score, window: Callable[[int, int, str], Window]) -> None:
-    """Measure one score on the windows of a video that lack it."""
+def _measure(ledger: Ledger, video_id: str, scores: Sequence[Score], window: Callable[[int, int, str], Window]) -> None:
+    """Measure the scores on the windows of a video that lack them; one transaction writes them all."""
     with ledger.session() as session:
         words = {entry.id: entry.caption or entry.label for entry in _rows_of(session, video_id)}
-        lacking = {
-            row.id: window(row.start_us, row.end_us, words.get(row.source_id, ""))
-            for row in session.scalars(_windows_lacking(video_id, score))
-        }
-    measured = score.score(list(lacking.values())) if lacking else []
-    what = {"name": score.name, "version": score.version, "settings": score.settings}
-    rows = [
-        {"window_id": window_id, **what, "columns": _storable(columns)}
-        for window_id, columns in zip(lacking, measured, strict=True)
-    ]
-    # Also where no window lacks it: a take-down leaves none, and embeddings may just have been kept.
+        lacking = _lacking(session, video_id, scores)
+        wanted = {row.id: row for rows in lacking for row in rows}
+        windows = {key: window(row.start_us, row.end_us, words.get(row.source_id, "")) for key, row in wanted.items()}
+        ids = [[row.id for row in rows] for rows in lacking]
+    found = []
+    for score, lacks in zip(scores, ids, strict=True):
+        measured = score.score([windows[one] for one in lacks]) if lacks else []
+        what = {"name": score.name, "version": score.version, "settings": score.settings}
+        found += [
+            {"window_id": one, **what, "columns": _storable(columns)}
+            for one, columns in zip(lacks, measured, strict=True)
+        ]
+    # Also where no window lacks any: a take-down leaves none, and embeddings may just have been kept.
     with unless_taken_down(ledger, video_id) as session:
-        upsert(session, ScoreRow, rows, update=("columns", "settings"))
+        upsert(session, ScoreRow, found, update=("columns", "settings"))
 
 
 def _storable(columns: Columns) -> dict[str, float | None]:
@@ -268,6 +254,10 @@ def _storable(columns: Columns) -> dict[str, float | None]:
 def _rows_of(session: Session, video_id: str) -> Sequence[SourceEntry]:
     rows = select(SourceEntry).where(SourceEntry.video_id == video_id, SourceEntry.outcome == Outcome.OK)
     return session.scalars(rows.order_by(SourceEntry.id)).all()
+
+
+def _has_windows(session: Session, video_id: str) -> bool:
+    return session.scalar(select(WindowRow.id).where(WindowRow.video_id == video_id).limit(1)) is not None
 
 
 def _forget_windows(session: Session, video_id: str) -> None:

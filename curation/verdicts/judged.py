@@ -35,13 +35,15 @@ def answered_spans(session: Session, first: str, last: str) -> Mapping[str, dict
     return found
 
 
-def keep_as_judged(session: Session) -> None:
-    """Note how late the sound of every judged clip was for its reviewer, before a decision says otherwise."""
+def keep_as_judged(session: Session, video_id: str | None = None) -> None:
+    """Note how late the sound of every judged clip, or of a video's, was for its reviewer; a decision may say else."""
     seen = (
         select(ReviewRow.verdict_id, ClipRow.sound_late_us)
         .join(ClipRow, ClipRow.id == ReviewRow.clip_id)
         .where(ReviewRow.verdict_id.is_not(None))
     )
+    if video_id is not None:
+        seen = seen.where(ClipRow.video_id == video_id)
     insert_missing(session, JudgedRow, ("verdict_id", "sound_late_us"), seen)
 
 

@@ -14,6 +14,7 @@ from flows.cli import (
     keep,
     machine,
     metrics,
+    notify,
     operate,
     review,
     sources,
@@ -70,6 +71,7 @@ app.command(rich_help_panel="This machine")(machine.doctor)
 app.command(rich_help_panel="This machine")(operate.up)
 app.command(rich_help_panel="This machine")(operate.down)
 app.command(rich_help_panel="This machine")(operate.status)
+app.add_typer(notify.app, name="notify", rich_help_panel="This machine")
 app.command(rich_help_panel="This machine")(machine.serve)
 app.command(rich_help_panel="This machine")(metrics.metrics)
 app.command(rich_help_panel="This machine")(keep.backup)

@@ -1,5 +1,6 @@
 """`clapboard curate`, `publish`, `score`, `explain`, `funnel`."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -30,6 +31,12 @@ def curate(
         bool, typer.Option("--allow-loopback", help="Allow links to this machine, for trying things out.")
     ] = False,
     retry: Annotated[bool, typer.Option("--retry", help="Try again what failed for good.")] = False,
+    spread: Annotated[
+        int, typer.Option("--spread", metavar="N", min=0, help="Have N runs on the workers of `clapboard up` do it.")
+    ] = 0,
+    ray: Annotated[
+        str, typer.Option("--ray", metavar="ADDRESS", help="Have a Ray cluster do it; `local` starts one here.")
+    ] = "",
     json: JsonOption = False,
 ) -> None:
     """Fetch, score, decide and publish; flagged clips wait in the review queue.
@@ -47,11 +54,21 @@ def curate(
     if allow_loopback:
         chosen = chosen.model_copy(update={"fetch": chosen.fetch.model_copy(update={"allow_loopback": True})})
     place = home_of(home)
-    summary = run_curate(sources, home=place, recipe=chosen, retry=retry)
+    summary = run_curate(sources, home=place, recipe=chosen, retry=retry, **_who(spread, ray))
     if json:
         print_json(summary.model_dump(mode="json"))
         return
     _show(summary, place.root)
+
+
+def _who(spread: int, ray: str) -> dict[str, object]:
+    """Who works the videos off."""
+    from flows.parameters import Runner
+
+    if ray:
+        shares = spread or os.cpu_count() or 1
+        return {"runner": Runner.RAY, "shares": shares, "ray_address": "" if ray == "local" else ray}
+    return {"runner": Runner.WORKERS, "shares": spread} if spread else {}
 
 
 def _show(summary: "CurateSummary", home: Path) -> None:
@@ -259,9 +276,11 @@ def show_funnel(home: Path) -> None:
 def _say_default() -> None:
     """Which recipe it is that nobody named, where that depends on the machine."""
     from curation.accounting.networks import NETWORKS
-    from flows.presets import default_preset
+    from flows.presets import RECIPE, default_preset
 
-    if default_preset() == "published":
+    if named := os.environ.get(RECIPE):
+        typer.echo(f"recipe: {named}, as {RECIPE} says")
+    elif default_preset() == "published":
         here = ", ".join(NETWORKS.values())
         typer.echo(f"recipe: published, since the weights of {here} are here; without them: --recipe default")
 

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.options import HomeOption, JsonOption, home_of
+
+if TYPE_CHECKING:
+    from curation.home.folder import Home
 
 DemoHomeOption = Annotated[
     Path, typer.Option("--home", help="Folder of the demo's data; a second run goes on from it.", file_okay=False)
@@ -36,9 +39,20 @@ def doctor(
         list[str], typer.Option("--weights", metavar="NAME=FOLDER", help="With --training: weights that lie elsewhere.")
     ] = [],  # noqa: B006 (typer copies it)
     device: Annotated[str, typer.Option("--device", help="With --training: cpu, cuda, or auto.")] = "auto",
+    mend: Annotated[
+        bool,
+        typer.Option(
+            "--mend",
+            help="On the Prefect server that runs: mark runs whose worker is gone as crashed, make missing pools and "
+            "deployments.",
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
-    """What this machine has and lacks, each lack with the command that mends it; exit code 3 if work is blocked."""
+    """What this machine and its Prefect server have and lack, each lack with the command that mends it.
+
+    Exit code 3 if work is blocked.
+    """
     from dataclasses import asdict
 
     from flows.cli.show import print_json, table
@@ -49,6 +63,8 @@ def doctor(
 
         findings = list(examine_training(named_folders(weights), device=device))
     else:
+        if mend:
+            _mend(home_of(home))
         findings = examine(home_of(home))
     if json:
         for finding in findings:
@@ -58,6 +74,13 @@ def doctor(
         table("this machine", ["part", "state", "found", "remedy"], rows)
     if any(one.state == "blocked" for one in findings):
         raise typer.Exit(3)
+
+
+def _mend(home: "Home") -> None:
+    from flows.operate.mend import mend_server
+
+    if not mend_server(home, say=lambda done: typer.echo(done, err=True)):
+        typer.echo("no Prefect server answers, so there is nothing to mend: clapboard up", err=True)
 
 
 def serve(

@@ -18,7 +18,11 @@ HomeOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, one document a line.")]
 RecipeOption = Annotated[
     str | None,
-    typer.Option("--recipe", help="A YAML file, or the name of a preset (default, published, demo, offline)."),
+    typer.Option(
+        "--recipe",
+        help="A YAML file, or the name of a preset (default, published, demo, offline); without it what "
+        "CLAPBOARD_RECIPE names.",
+    ),
 ]
 
 SetOption = Annotated[list[str], typer.Option("--set", metavar="A.B=C", help="One setting; may be given many times.")]
@@ -33,9 +37,6 @@ def home_of(option: Path | None) -> "Home":
 
 def recipe_of(option: str | None) -> "Recipe":
     """The recipe that was named (a file or a preset), or the default one."""
-    from curation.settings.recipe import load_recipe
-    from flows.presets import default_recipe, preset_path
+    from flows.presets import default_recipe, named_recipe
 
-    if not option:
-        return default_recipe()
-    return load_recipe(Path(option) if Path(option).suffix in (".yaml", ".yml") else preset_path(option))
+    return named_recipe(option) if option else default_recipe()

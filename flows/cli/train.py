@@ -66,6 +66,16 @@ def train(
         Path | None,
         typer.Option("--job", help="Only write the stage down as a job that torchrun can run on several machines."),
     ] = None,
+    ask_above_hours: Annotated[
+        float | None,
+        typer.Option(
+            "--ask-above-hours",
+            min=0,
+            envvar="CLAPBOARD_ASK_ABOVE_HOURS",
+            help="Ask before what would take so long, as --dry-run estimates it; 0: always.",
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="The answer to that.")] = False,
     home: HomeOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -90,9 +100,32 @@ def train(
     if job is not None:
         _write_job(job, configs, home_of(home))
         return
+    if ask_above_hours is not None and not yes:
+        _ask(ask_above_hours, configs, home_of(home))
     warn(NOTICES.get(configs[0].backbone, ""))
     for summary in _trained(configs, home_of(home)):
         print_json(summary.model_dump(mode="json")) if json else _show(summary)
+
+
+def _ask(above_hours: float, configs: "Sequence[TrainConfig]", home: "Home") -> None:
+    """Have whoever sits there say yes to what would take long.
+
+    Raises:
+        BadInput: somebody said no, or nobody sits there.
+    """
+    import sys
+
+    from flows.approval import ApprovalSettings, estimate, needed
+
+    stages = [estimate(one, home) for one in configs]
+    if not needed(ApprovalSettings(above_hours=above_hours), stages):
+        return
+    for one in stages:
+        typer.echo(one.told, err=True)
+    if not sys.stdin.isatty():
+        raise BadInput("this would take as long as --ask-above-hours says, and nobody is there to ask", remedy="--yes")
+    if not typer.confirm("Train?", err=True):
+        raise BadInput("not approved; nothing was trained", remedy="--yes, or fewer steps: --set steps=N")
 
 
 def _trained(configs: "Sequence[TrainConfig]", home: "Home") -> "Sequence[TrainSummary]":

@@ -14,7 +14,9 @@ from shards.errors import BadInput, Unavailable
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
+    from prefect.client.schemas.objects import DeploymentSchedule
     from prefect.client.schemas.responses import DeploymentResponse
+    from prefect.events.schemas.automations import Automation
 
 _HERE = Path(__file__).resolve().parent.parent
 NIGHTLY = ("curate", "nightly")
@@ -30,7 +32,7 @@ class Kept:
     """What people may have changed on the server."""
 
     deployments: dict[str, "DeploymentResponse"]
-    automations: dict[str, bool]
+    automations: dict[str, "Automation"]
 
 
 def prefect_file() -> Path:
@@ -48,7 +50,7 @@ def prefect_file() -> Path:
 def put_deployments(*, nightly: bool | None, say: Callable[[str], None]) -> int:
     """Make the work pools and every deployment of prefect.yaml on the server of Prefect's settings; returns how many.
 
-    Schedules, parameters, pauses and switched automations stay as they are there.
+    Schedules, parameters, pauses, and automations with their parameters stay as they are there.
 
     Args:
         nightly: switch the nightly schedule on or off; None leaves it.
@@ -111,10 +113,13 @@ def _deploy() -> None:
 
 
 def _what_is_there(client: "SyncPrefectClient") -> Kept:
-    automations = {one.name: one.enabled for one in client.read_automations()}
-    # A server of one's own may hold other people's, of the same names even.
-    ours = [one for one in client.read_deployments() if (one.entrypoint or "").startswith(OURS)]
-    return Kept({one.name: one for one in ours}, automations)
+    automations = {one.name: one for one in client.read_automations()}
+    return Kept({one.name: one for one in our_deployments(client)}, automations)
+
+
+def our_deployments(client: "SyncPrefectClient") -> list["DeploymentResponse"]:
+    """Those of Clapboard; a server of one's own may hold other people's, of the same names even."""
+    return [one for one in client.read_deployments() if (one.entrypoint or "").startswith(OURS)]
 
 
 def _restore(client: "SyncPrefectClient", before: Kept, after: Kept, say: Callable[[str], None]) -> None:
@@ -131,10 +136,20 @@ def _restore(client: "SyncPrefectClient", before: Kept, after: Kept, say: Callab
             client.update_deployment(new.id, DeploymentUpdate(parameters=old.parameters, paused=old.paused))
         except PrefectHTTPStatusError as error:
             say(f"the parameters of {name} are prefect.yaml's again, those it had are none any more: {error}")
-    for one in client.read_automations():
-        if before.automations.get(one.name, one.enabled) != one.enabled:
-            switch = client.resume_automation if before.automations[one.name] else client.pause_automation
-            switch(one.id)
+    for one in after.automations.values():
+        _restore_automation(client, before.automations.get(one.name, one), one)
+
+
+def _restore_automation(client: "SyncPrefectClient", old: "Automation", new: "Automation") -> None:
+    """Whether it is on, and with which parameters it runs what it runs."""
+    from prefect.automations import AutomationCore
+
+    targets = [[getattr(action, "deployment_id", None) for action in one.actions] for one in (old, new)]
+    actions = old.actions if targets[0] == targets[1] else new.actions
+    if (old.enabled, actions) != (new.enabled, new.actions):
+        # Whose it is can be read and not written.
+        kept = {name: getattr(new, name) for name in AutomationCore.model_fields if name != "owner_resource"}
+        client.update_automation(new.id, AutomationCore(**kept | {"enabled": old.enabled, "actions": actions}))
 
 
 def _restore_schedules(client: "SyncPrefectClient", old: "DeploymentResponse", new: "DeploymentResponse") -> None:
@@ -142,11 +157,19 @@ def _restore_schedules(client: "SyncPrefectClient", old: "DeploymentResponse", n
     for one in old.schedules:
         made = there.get(one.slug) if one.slug else None
         if made is None:
-            if any((one.schedule, one.active) == (other.schedule, other.active) for other in new.schedules):
+            if any(_told(one) == _told(other) for other in new.schedules):
                 continue
-            client.create_deployment_schedules(new.id, [(one.schedule, one.active)])
-        elif (made.active, made.schedule) != (one.active, one.schedule):
-            client.update_deployment_schedule(new.id, made.id, active=one.active, schedule=one.schedule)
+            again = [(one.schedule, one.active)]
+            client.create_deployment_schedules(new.id, again, parameters=one.parameters, slug=one.slug)
+        elif _told(made) != _told(one):
+            client.update_deployment_schedule(
+                new.id, made.id, active=one.active, schedule=one.schedule, parameters=one.parameters
+            )
+
+
+def _told(one: "DeploymentSchedule") -> tuple[object, ...]:
+    """What a schedule is told: when, whether, and with which parameters."""
+    return one.schedule, one.active, one.parameters
 
 
 def _switch(client: "SyncPrefectClient", on: bool) -> None:

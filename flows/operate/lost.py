@@ -8,7 +8,7 @@ machine is lost nobody can say it, and an automation on the server notices that 
 import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from flows.server import client_settings, is_healthy
@@ -22,10 +22,16 @@ HEARTBEAT_S = 30
 SILENT_S = 150
 """Five heartbeats; a run that was silent for so long is gone [ours]."""
 
+SILENT_BY_HAND_S = 600
+"""Three heartbeats of a run whose worker was started by hand, as Prefect sends them by default, and some [ours]."""
+
 MEND_AGAIN_S = 2.0
 """How long until a server that did not answer is asked again."""
 
 AUTOMATION = "clapboard: lost runs"
+OUR_WORKERS = "clapboard-"
+"""How the names of the workers of `clapboard up` begin."""
+
 WORKER_LABEL = "prefect.worker.name"
 MESSAGE = "its process ended with its worker; run it again, it goes on where it stopped"
 
@@ -59,17 +65,54 @@ def mend(workers: Collection[str]) -> int:
 
     Prefect's settings say which server is asked.
     """
+    return crash([run for run in open_runs() if run.labels.get(WORKER_LABEL) in workers])
+
+
+def crash(runs: Sequence["FlowRun"]) -> int:
+    """Mark runs, and the runs within them, as crashed; returns how many there were."""
     from prefect.client.orchestration import get_client
     from prefect.states import Crashed
 
-    lost = [run for run in open_runs() if run.labels.get(WORKER_LABEL) in workers]
-    below = lost
+    lost, below = list(runs), list(runs)
     while below := open_runs(below):  # a run within a run has no worker's name
         lost += below
     with get_client(sync_client=True) as client:
         for run in lost:
             client.set_flow_run_state(run.id, Crashed(message=MESSAGE), force=True)
     return len(lost)
+
+
+def stuck_runs(online: Collection[str], *, silent_s: float | None = None) -> list["FlowRun"]:
+    """Open runs whose worker is not among those online, and that have been silent for as long as no run is that lives.
+
+    Args:
+        online: names of the workers that the server hears of.
+        silent_s: how long that is; by default `SILENT_S` for runs of a worker of `clapboard up`, and
+            `SILENT_BY_HAND_S` for others, which send heartbeats less often.
+    """
+    found = []
+    for run in open_runs():
+        worker = str(run.labels.get(WORKER_LABEL, ""))
+        usual = SILENT_S if worker.startswith(OUR_WORKERS) else SILENT_BY_HAND_S
+        if worker and worker not in online and not _heard(run, usual if silent_s is None else silent_s):
+            found.append(run)
+    return found
+
+
+def _heard(run: "FlowRun", within_s: float) -> bool:
+    """Whether the server was told something of a run lately."""
+    from prefect.client.orchestration import get_client
+    from prefect.events.filters import EventFilter, EventOccurredFilter, EventResourceFilter
+
+    since = datetime.now(UTC) - timedelta(seconds=within_s)
+    if run.state and run.state.timestamp > since:
+        return True  # events are written behind
+    wanted = EventFilter(
+        resource=EventResourceFilter(id=[f"prefect.flow-run.{run.id}"]),
+        occurred=EventOccurredFilter(since=since),
+    )
+    with get_client(sync_client=True) as client:
+        return bool(client.read_events(filter=wanted, limit=1).events)
 
 
 def open_runs(within: Sequence["FlowRun"] | None = None) -> list["FlowRun"]:

@@ -14,13 +14,14 @@ from typing import IO
 
 from curation.home.folder import Home
 from curation.review.listening import Place
-from flows.operate.deployments import put_deployments
 from flows.operate.hold import Hold, held
-from flows.operate.lost import HEARTBEAT_S, Lost, watch_for_silence
+from flows.operate.lost import HEARTBEAT_S, OUR_WORKERS, Lost
+from flows.operate.mend import put_all
 from flows.operate.parting import let_save
 from flows.operate.parts import WORKERS, Part, log_of, review_command, worker_command
 from flows.operate.supervise import Program, end_all, keep_running
 from flows.ports import check_port, free_port
+from flows.presets import RECIPE, default_recipe, is_file
 from flows.server import (
     client_settings,
     known_server,
@@ -70,10 +71,12 @@ def run_up(home: Home, wanted: Wanted, *, say: Say) -> None:
         say: told the links, and what was started again.
 
     Raises:
-        BadInput: a port is taken, or others could reach the server and nobody would be asked who they are.
+        BadInput: a port is taken, others could reach the server and nobody would be asked who they are, or the recipe
+            that `CLAPBOARD_RECIPE` names is wrong.
         ClapboardError: a part of the home runs already.
         Unavailable: a worker has no server to work for, or a part died too often.
     """
+    default_recipe()  # one that is wrong says so here, and not tonight
     with ExitStack() as stack:
         holds = stack.enter_context(held(home, wanted.parts))
         lost = Lost({name for hold in holds.values() if hold.before for name in hold.before.workers})
@@ -90,8 +93,7 @@ def run_up(home: Home, wanted: Wanted, *, say: Say) -> None:
             lost.server = url
             lost.settle()
         if Part.SERVER in wanted.parts:
-            count = put_deployments(nightly=wanted.nightly, say=say)
-            watch_for_silence()
+            count = put_all(nightly=wanted.nightly, say=say)
             say(f"{count} deployments: {url.removesuffix('/api')}/deployments")
         ours = [_worker(home, part, holds[part], url, lost) for part in WORKERS if part in wanted.parts]
         if Part.REVIEW in wanted.parts:
@@ -161,7 +163,7 @@ def _worker(home: Home, part: Part, hold: Hold, url: str, lost: Lost) -> Program
 
     def start() -> Leash:
         # A name of its own each time: whatever bears it is lost once this worker has ended.
-        now[0] = f"clapboard-{part}-{os.uname().nodename}-{uuid.uuid4().hex[:8]}"
+        now[0] = f"{OUR_WORKERS}{part}-{os.uname().nodename}-{uuid.uuid4().hex[:8]}"
         hold.say(url=url, worker=now[0])
         command = worker_command(part, now[0])
         return _started(command, log, _environment(home, url))
@@ -187,6 +189,8 @@ def _review(home: Home, host: str, port: int, hold: Hold, url: str, say: Say) ->
 def _environment(home: Home, url: str) -> dict[str, str]:
     """What our programs are told: which home and which server, and to say when a run is there."""
     named = {"CLAPBOARD_HOME": str(home.root), "PREFECT_HOME": str(home.prefect)}
+    if (recipe := os.environ.get(RECIPE)) and is_file(recipe):
+        named[RECIPE] = str(Path(recipe).absolute())  # a worker's runs work in folders of their own
     if url:
         named |= {"PREFECT_API_URL": url, "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_S)}
     paced = {"PREFECT_WORKER_QUERY_SECONDS": "5"} | os.environ

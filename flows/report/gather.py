@@ -41,11 +41,10 @@ def versions() -> dict[str, str]:
 def cards(ledger: Ledger, *, home: Home, settings: CutSettings, most: int | None = None) -> tuple[ClipCard, ...]:
     """A card for every current clip, at most so many of a band, and for one rejected window of each of a few videos."""
     with ledger.session() as session:
-        counting = select(ReviewRow.clip_id, VerdictRow.verdict).join(VerdictRow, VerdictRow.id == ReviewRow.verdict_id)
-        verdicts = dict(session.execute(counting).tuples().all())
         found = []
-        for clip, entry, video in (row for band in Band for row in session.execute(_clips(band, most)).tuples()):
-            verdict = verdicts.get(clip.id)
+        for clip, entry, video, verdict in (
+            row for band in Band for row in session.execute(_clips(band, most)).tuples()
+        ):
             files = cut_files(home, Span.of(clip), settings)
             cut = files.mp4 if files.there else None
             found.append(
@@ -105,10 +104,18 @@ def _borders(policy: Policy) -> Mapping[str, tuple[Threshold, ...]]:
     }
 
 
-def _clips(band: Band, most: int | None) -> Select[tuple[ClipRow, SourceEntry, Video]]:
-    rows = select(ClipRow, SourceEntry, Video).join(SourceEntry, SourceEntry.id == ClipRow.source_id)
-    current = rows.join(Video, Video.id == ClipRow.video_id).where(ClipRow.current, ClipRow.band == band)
-    return current.order_by(ClipRow.id).limit(most)
+def _clips(band: Band, most: int | None) -> Select[tuple[ClipRow, SourceEntry, Video, str]]:
+    """Clips of a band, with the verdict that counts."""
+    return (
+        select(ClipRow, SourceEntry, Video, VerdictRow.verdict)
+        .join(SourceEntry, SourceEntry.id == ClipRow.source_id)
+        .join(Video, Video.id == ClipRow.video_id)
+        .outerjoin(ReviewRow, ReviewRow.clip_id == ClipRow.id)
+        .outerjoin(VerdictRow, VerdictRow.id == ReviewRow.verdict_id)
+        .where(ClipRow.current, ClipRow.band == band)
+        .order_by(ClipRow.id)
+        .limit(most)
+    )
 
 
 def _rejected(session: Session) -> tuple[ClipCard, ...]:

@@ -14,9 +14,11 @@ from prefect.artifacts import create_image_artifact, create_markdown_artifact, c
 from pydantic import BaseModel, ConfigDict, Field
 
 from curation.home.folder import default_home
+from flows.names import dated
 from flows.progress import Step
 from flows.report.picture import as_link
 from flows.server import this_command
+from flows.stopping import stoppable
 from flows.study.arms import Arm, Data, Group, arms
 from flows.study.data import StudyData, home_of, make_data, snapshot_of, study_recipe
 from flows.study.outcome import ArmResult, measured, read_result
@@ -48,12 +50,18 @@ class StudyParams(BaseModel):
     )
 
     @property
+    def run_name(self) -> str:
+        """What a run of these is called."""
+        return dated("study", self.size.value)
+
+    @property
     def settings(self) -> StudySettings:
         """What the size stands for."""
         return SIZES[self.size]
 
 
-@flow(name="study", flow_run_name="study-{params.size}")
+@flow(name="study", flow_run_name="{params.run_name}")
+@stoppable(within_s=None)
 def study(params: StudyParams) -> list[ArmResult]:
     """Does a crawl, curated automatically, and then a little curated data do what much curated data does?"""
     root = params.out.absolute()

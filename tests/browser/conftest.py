@@ -1,6 +1,5 @@
 """A real browser before a real server: Chromium, and `clapboard review serve` on a home with clips of a drawn film."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -12,43 +11,19 @@ from curation.clips import clip_id
 from curation.decide.policy import Band
 from curation.home.folder import Home
 from curation.ledger.tables import ClipRow, SourceEntry, Video
+from curation.media.sandbox import MediaWorkers
+from curation.review.media import CutMedia
+from curation.settings.recipe import Recipe
+from tests.browsing import chromium  # noqa: F401 (a fixture)
 from training.world import FilmSpec, draw, write_film
 
 CLIPS = 24
 CLIP_US, HOP_US = 2_000_000, 250_000
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 SCORES = {
     "p_in_sync": 0.62, "offset_s": -0.04, "offset_confidence": 0.9,
     "where_x": 0.25, "where_y": 0.625, "where_side": 0.25,
 }  # fmt: skip
 RECIPE = "review: {audit_mix: 0, golden_mix: 0, double_share: 0}\n"
-# A test is no user: sound may play before the first key, and nothing is asked of the outside.
-SWITCHES = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--autoplay-policy=no-user-gesture-required",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    # Names that are not this machine's: what browsers keep from pages without https is kept from the first, and the
-    # second was made to lead here by somebody else.
-    "--host-resolver-rules=MAP reviews.example 127.0.0.1, MAP evil.example 127.0.0.1",
-)
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """A browser that tests drive; closed behind them, since a page that plays films slows down every later test."""
-    found = os.environ.get("CLAPBOARD_CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip("no Chromium here: apt-get install chromium, or name one with CLAPBOARD_CHROMIUM")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=list(SWITCHES))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
@@ -60,10 +35,10 @@ def film(tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def home(tmp_path, film):
-    """A home in which every clip waits for a person, the first one's answer worth most."""
-    place = Home(tmp_path / "home")
+@pytest.fixture(scope="session")
+def waiting(tmp_path_factory, film):
+    """A home in which every clip is cut and waits for a person, the first one's answer worth most; to be copied."""
+    place = Home(tmp_path_factory.mktemp("waiting") / "home")
     with place.ledger() as ledger, ledger.session() as session:
         session.add(Video(id="v", link="https://example.org/v", local=False, path=str(film), cuts_us=[]))
         session.flush()
@@ -84,7 +59,18 @@ def home(tmp_path, film):
                 )
             )  # fmt: skip
     (place.root / "recipe.yaml").write_text(RECIPE)
+    with place.ledger() as ledger, MediaWorkers(count=1) as workers:
+        media = CutMedia(ledger, home=place, settings=Recipe().cut, workers=workers)
+        for at in range(CLIPS):
+            assert media.curves(clip_id("v", at * HOP_US, at * HOP_US + CLIP_US))
     return place
+
+
+@pytest.fixture
+def home(tmp_path, waiting):
+    """Such a home for one test."""
+    shutil.copytree(waiting.root, tmp_path / "home")
+    return Home(tmp_path / "home")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import statistics
 from urllib.parse import urlsplit
 
@@ -12,19 +13,11 @@ from sqlalchemy import select, update
 
 from curation.ledger.tables import ClipRow, ReviewRow, VerdictRow
 from curation.review.access import add_account
+from tests.browsing import SETTLED, Desk
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 AT_ONCE_MS, SELDOM_MS = 150, 500
 SERIOUS = ("serious", "critical")
-SETTLED = "document.querySelector('[data-state=clip] #players video:not(.waiting)')"
-
-PLAYING = f"""(before) => {{
-  const video = {SETTLED};
-  const another = document.getElementById('desk')?.dataset.clip !== before;
-  return another && video && !video.paused && video.currentTime > 0
-    && document.getElementById('clock').textContent.includes(' / ');
-}}"""
-
 
 # The frame's left, top, width and height in shares of the picture as it is shown, letterboxed.
 FRAME = f"""() => {{
@@ -34,58 +27,6 @@ FRAME = f"""() => {{
   const left = all.left + (all.width - width) / 2, top = all.top + (all.height - height) / 2;
   return [(frame.left - left) / width, (frame.top - top) / height, frame.width / width, frame.height / height];
 }}"""
-
-
-class Desk:
-    """The page as a reviewer at the keyboard has it."""
-
-    def __init__(self, page):
-        self.page = page
-        self.hosts, self.errors = set(), []
-        page.on("request", lambda request: self.hosts.add(urlsplit(request.url).hostname))
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-
-    def open(self, link):
-        self.page.goto(link)
-        self.playing()
-        return self
-
-    @property
-    def clip(self):
-        return self.page.get_attribute("#desk", "data-clip")
-
-    def playing(self, not_clip=None):
-        """Wait until a clip (another than that) plays, and its curves are there."""
-        self.page.wait_for_function(
-            PLAYING,
-            arg=not_clip,
-            timeout=60_000,
-        )
-        # The page takes no answer to a clip that nobody can have seen yet.
-        self.page.wait_for_timeout(300)
-
-    def answer(self, *keys):
-        before = self.clip
-        for key in keys:
-            self.page.keyboard.press(key)
-        self.playing(not_clip=before)
-        return before
-
-    def frame(self, count):
-        for _ in range(abs(count)):
-            self.page.keyboard.press("." if count > 0 else ",")
-            self.page.wait_for_timeout(30)
-
-    def took_ms(self, what):
-        """How long each of the page's own measures of that name took, shortest first."""
-        found = self.page.evaluate("(name) => performance.getEntriesByName(name).map((one) => one.duration)", what)
-        return sorted(found)
-
-    def answered(self, count):
-        """Wait until the server has that many answers."""
-        self.page.wait_for_function(
-            "(count) => document.querySelector('#count b:last-child').textContent === String(count)", arg=count
-        )
 
 
 @pytest.fixture
@@ -103,6 +44,7 @@ def rows(home):
 
 
 def test_twenty_clips_by_keyboard(desk, home, served):
+    shutil.rmtree(home.cuts)  # the page has them cut, ahead of the reviewer
     desk.open(served())
     accepted, rejected, skipped = [], [], []
     for turn in range(12):
@@ -375,6 +317,7 @@ def sign_in(desk, name):
 @pytest.fixture
 def team(chromium, home, served):
     """Two desks: ada's leases ran out unseen, and ben has the same clips now."""
+    shutil.rmtree(home.cuts)  # the desks fill as slowly as where people begin
     with home.ledger() as ledger:
         for name in ("ada", "ben"):
             add_account(ledger, name, "correct horse battery")
@@ -410,6 +353,21 @@ def test_a_desk_that_was_left_for_long_drops_what_others_have_now(team, home):
         assert "disputed" not in set(session.scalars(select(ReviewRow.state)))
 
 
+def test_what_was_answered_while_clips_were_asked_for_does_not_come_again(desk, home, served):
+    page, late = desk.open(served()).page, []
+    page.route("**/api/next*", lambda route: late.append((route, route.fetch())), times=1)
+    seen = [desk.answer("a")]
+    # This one is among the clips that are on their way; its answer arrives before they do.
+    with page.expect_response("**/api/answers"):
+        seen.append(desk.answer("a"))
+    [(route, response)] = late
+    assert seen[1] in {one["clip_id"] for one in response.json()["clips"]}
+    route.fulfill(response=response)
+    seen += [desk.answer("a") for _ in range(4)]
+    desk.answered(6)
+    assert len({*seen}) == 6 == len(rows(home)) and desk.errors == []
+
+
 def test_an_answer_that_comes_too_late_is_refused_kindly_and_undo_means_the_one_before(team, home):
     ada, ben = team
     page, stale = ada.page, ada.clip
@@ -428,11 +386,13 @@ def test_two_reviewers_never_see_the_same_clip(chromium, home, served):
         for name in ("ada", "ben"):
             add_account(ledger, name, "correct horse battery")
     link, seen = served(), {}
-    for name in ("ada", "ben"):
-        context = chromium.new_context()
+    contexts = {name: chromium.new_context() for name in ("ada", "ben")}
+    for name, context in contexts.items():
         desk = Desk(context.new_page())
         desk.page.goto(link)
         seen[name] = sign_in(desk, name).clip
+    for context in contexts.values():
+        context.close()
     assert seen["ada"] != seen["ben"]
 
 

@@ -7,7 +7,9 @@ import sys
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from typer.testing import CliRunner
 
+from flows.cli.app import app
 from flows.evaluation.voting.study import read_plan
 from flows.evaluation.voting.votes import Votes
 from training.world import FilmSpec, draw, write_film
@@ -88,7 +90,7 @@ def test_five_pairs_by_keyboard(chromium, served, tmp_path):
     said, complaints = served.communicate(timeout=60)
     assert served.returncode == 0 and "5 of 5 answered" in said
     assert "no attention checks" in complaints and "Traceback" not in complaints
-    tally = json.loads(subprocess.check_output([*CLAPBOARD, "tally", str(tmp_path / "study"), "--json"]))
+    tally = json.loads(CliRunner().invoke(app, ["evaluate", "vote", "tally", str(tmp_path / "study"), "--json"]).stdout)
     assert (tally["a"], tally["b"], tally["same"]) == (4, 1, 0)
     assert all(one.seconds > 1.5 for one in Votes(tmp_path / "study").standing())
     page.context.close()

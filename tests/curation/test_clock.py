@@ -92,6 +92,23 @@ def test_a_stamp_that_leaps_away_and_back_is_none():
     assert clock.strays == {20} and clock.unstamped and clock.span_us == 2_000_000
 
 
+def test_a_stamp_that_leaps_away_in_what_is_shown_alone_is_none():
+    picture, sound = tracks(0)
+    shown = picture.shown_us.copy()
+    shown[20] += 3_600_000_000
+    clock = clock_of(Packets(shown, picture.decoded_us, picture.place, picture.key), sound)
+    assert clock.strays == {20} and clock.span_us == 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("order", "leaning"), [([0, 1, 2, 3], 0), ([0, 2, 1, 4, 3], 1), ([0, 4, 2, 1, 3, 8, 6, 5, 7], 3)]
+)
+def test_as_many_pictures_lean_on_a_later_one_as_are_decoded_after_it_and_shown_before(order, leaning):
+    sound = packets(np.arange(0, 360_000, SOUND_US), np.arange(9, 27))
+    clock = clock_of(packets(np.array(order) * PICTURE_US), sound)
+    assert clock.leaning_us == leaning * PICTURE_US
+
+
 def test_pictures_without_a_stamp_are_counted_from_the_first_that_has_one():
     picture, sound = tracks(-400_000)
     stamps = np.where(picture.shown_us < 0, UNKNOWN, picture.shown_us)

@@ -29,6 +29,7 @@ from curation.media.wire import WireError
 from curation.outcomes import Outcome
 from shards.errors import BadInput
 from tests.curation.hostile import write
+from tests.waiting import children, command_line
 
 spec = importlib.util.spec_from_file_location("fetch_server", Path(__file__).with_name("fetch_server.py"))
 web = importlib.util.module_from_spec(spec)
@@ -83,8 +84,7 @@ def growth_mib():
 
 def cages_at_work():
     """Process ids of the cages of this process."""
-    pids = [int(pid) for task in Path("/proc/self/task").glob("*/children") for pid in task.read_text().split()]
-    return {pid for pid in pids if b"curation.fetch.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    return {pid for pid in children(os.getpid()) if b"curation.fetch.worker" in command_line(pid)}
 
 
 def test_a_page_that_takes_for_ever_to_read_holds_up_nothing_else(server, film, get, refused):

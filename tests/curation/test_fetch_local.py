@@ -4,10 +4,11 @@ import os
 
 import pytest
 
-from curation.fetch.failures import FetchFailure, Stopped
+from curation.fetch.failures import FetchFailure
 from curation.fetch.local import take_local
 from curation.fetch.settings import FetchSettings
 from curation.home.folder import Home
+from curation.media.failures import Stopped
 from curation.outcomes import Outcome
 from curation.sources.read import iter_sources
 from curation.steps.ingest import fetch_video, register, videos_to_fetch

@@ -99,11 +99,11 @@ def test_an_answer_changes_no_other_clip_of_the_queue(ledger):
 def test_the_automatic_set_does_not_notice_that_somebody_looked(ledger):
     decide(ledger, BEFORE)
     decide(ledger, AFTER)
-    unseen = clips_to_publish(ledger, Selection.AUTO)
+    unseen = list(clips_to_publish(ledger, Selection.AUTO))
     decide(ledger, BEFORE)
     judge(ledger)
     decide(ledger, AFTER)
-    assert clips_to_publish(ledger, Selection.AUTO) == unseen
+    assert list(clips_to_publish(ledger, Selection.AUTO)) == unseen
 
 
 def test_an_answer_that_was_taken_back_is_asked_about_again(ledger):
@@ -164,7 +164,7 @@ def test_windows_of_rows_that_are_no_longer_wanted_are_not_decided(ledger):
 def test_rows_that_are_no_longer_wanted_are_published_in_neither_set(ledger, outcome):
     decide(ledger, BEFORE)
     yes, _ = judge(ledger)
-    auto = clips_to_publish(ledger, Selection.AUTO)
+    auto = list(clips_to_publish(ledger, Selection.AUTO))
     videos = spans(ledger, yes)
     lost = {clip for clip in yes if videos[clip][0] == videos[min(yes)][0]}
     with ledger.session() as session:

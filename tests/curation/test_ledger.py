@@ -1,10 +1,13 @@
 """The ledger on SQLite and on PostgreSQL: its migrations give just its tables, and it opens what is there."""
 
+import os
 import threading
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import text
 
 from curation.ledger.open import open_ledger
 from curation.ledger.tables import Base, Video
@@ -84,3 +87,22 @@ def test_a_password_is_never_shown():
 def test_a_url_without_a_driver_is_a_sentence(url):
     with pytest.raises(BadInput):
         open_ledger(url)
+
+
+def locks_on(file):
+    """This process's locks on a file, as the system lists them, but for their place among those of all processes."""
+    number = f":{file.stat().st_ino}"
+    lines = (line.partition(": ")[2] for line in Path("/proc/locks").read_text().splitlines())
+    return sorted(line for line in lines if number in line and f" {os.getpid()} " in line)
+
+
+@pytest.mark.skipif(not Path("/proc/locks").is_file(), reason="the system does not list locks")
+def test_opening_a_ledger_again_drops_no_lock_on_it(tmp_path):
+    file = tmp_path / "ledger.sqlite"
+    with open_ledger(f"sqlite:///{file}") as ledger, ledger.session() as session:
+        session.execute(text("SELECT count(*) FROM video"))
+        held = locks_on(file)
+        assert held
+        with open_ledger(f"sqlite:///{file}"):
+            pass
+        assert locks_on(file) == held

@@ -7,7 +7,7 @@ import sys
 import av
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bench.timing import examine
@@ -32,8 +32,12 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("odd")
 
 
+# Always the same films: `clapboard bench timing` looks at thousands of others.
 @given(seed=st.integers(0, 1_000_000))
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(seed=816_375)
+@settings(
+    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_every_frame_is_under_its_own_sound_or_it_is_told(folder, seed):
     found = examine(drawn(seed), folder / "film.mkv")
     assert not found.wrong
@@ -141,10 +145,10 @@ def test_verify_finds_what_a_record_does_not_tell(folder):
     assert "tells of 2.00 s without sound" in wrong
 
 
-@pytest.mark.parametrize(("codec", "smeared_us"), [("libvpx", 400_000), ("libx264", 920_000)])
+@pytest.mark.parametrize(("codec", "smeared_us"), [("libvpx", 400_000), ("libx264", 880_000)])
 def test_pictures_that_lean_on_lost_ones_are_smeared(folder, codec, smeared_us):
     line, clip = whole(Faults(codec=codec, lost="both", hole=(30, 10)), folder)
-    # From 1.6 s until the keyframe of 2 s; of B-frames, those before the hole as well, of which one stands through it.
+    # From 1.6 s until the keyframe of 2 s; of B-frames, the two before the hole as well; one stands through it.
     assert clip.smeared_us == smeared_us
     (found,) = MissingScore().score([Window(line, 1_000_000, 3_000_000)])
     assert found["smeared_s"] == clip.smeared_us / 1e6
@@ -156,6 +160,20 @@ def test_pictures_that_lean_on_a_first_one_that_no_decoder_gives_are_smeared(fol
     seen = read(clip).seen_ms
     foreign = seen[line.smeared == 0] - line.frame_us[line.smeared == 0] / 1000
     assert line.smeared.any() and len(set(foreign)) == 1 and clip.smeared_us
+
+
+def test_pictures_before_a_hole_that_lean_on_what_is_lost_are_smeared(folder):
+    """They are decoded behind a keyframe, and shown before the first that is lost."""
+    line, clip = whole(Faults(codec="libx264", lost="picture", hole=(28, 13)), folder)
+    assert line.frame_us[line.smeared].tolist() == [1_040_000, 1_080_000] and clip.smeared_us >= 2 * STEP_MS * 1000
+
+
+@pytest.mark.parametrize("codec", ["mjpeg", "libx264"])
+def test_a_stamp_that_is_an_hour_off_loses_nothing(folder, codec):
+    """Where pictures are not decoded in the order of their stamps, libav makes up an order in which none is astray."""
+    line, clip = whole(Faults(codec=codec, stray=70), folder)
+    assert clip.frames == len(line.frame_us) == 100 and line.duration_us == 4_000_000
+    assert read(clip).apart_ms.max() <= 0.5
 
 
 def test_pictures_in_wrong_places_are_put_in_order(folder):

@@ -11,15 +11,17 @@ from sqlalchemy import select
 
 from curation.decide.asking import Order
 from curation.decide.policy import Band
+from curation.ledger.clock import now_in_ms
 from curation.ledger.tables import ClipRow, ReviewRow, SourceEntry, VerdictRow, Video
 from curation.outcomes import Outcome
+from curation.review import enrolling
 from curation.review.answers import Answer, Edits, answer, make_golden, record, undo
-from curation.review.clock import now_in_ms
 from curation.review.progress import Enough, progress
 from curation.review.queue import claim, enrol, flagged, hold, items, let_go
 from curation.settings.review import ReviewSettings
 from curation.verdicts.answers import NotYours, RejectReason, State, UnknownClip, Verdict
 from shards.errors import BadInput
+from tests.curation.writing import written
 
 PLAIN = ReviewSettings(audit_mix=0, golden_mix=0, double_share=0, lease_s=60)
 TWICE = PLAIN.model_copy(update={"double_share": 1.0})
@@ -141,6 +143,63 @@ class TestEnrolling:
         before = ids(flagged(ledger, waiting_only=False))
         assert enrol(ledger, PLAIN) == 4
         assert ids(flagged(ledger, waiting_only=False)) == before
+
+    def test_the_queue_does_not_depend_on_the_size_of_a_page(self, ledger, monkeypatch):
+        monkeypatch.setattr("curation.review.enrolling.WRITTEN_AT_ONCE", 2)
+        monkeypatch.setattr("curation.review.enrolling.READ_AT_ONCE", 3)
+        for at in range(7):
+            add(ledger, f"clip{at}", at / 10, label=("dog", "drum")[at % 2])
+        wanting = PLAIN.model_copy(update={"targets": {"dog": 4}, "double_share": 0.5})
+        assert enrol(ledger, wanting) == 7
+        order = ids(flagged(ledger))
+        assert order[0] == "clip4", "dogs are lacking, and 0.4 is nearest to a doubt among them"
+        wanted = [review(ledger, one).wanted for one in order]
+        assert {*wanted} == {1, 2}
+        with ledger.session() as session:
+            session.get_one(ClipRow, "clip4").band = session.get_one(ClipRow, "clip3").band = Band.REJECT
+        assert enrol(ledger, wanting) == 5
+        assert [one for one in order if one not in ("clip3", "clip4")] == ids(flagged(ledger))
+
+    @pytest.mark.parametrize("targets", [{}, {"dog": 3, "drum": 1}])
+    def test_what_is_in_line_is_not_written_again(self, ledger, targets):
+        for at in range(6):
+            add(ledger, f"clip{at}", at / 7, label=("dog", "drum")[at % 2])
+        add(ledger, "gone"), add(ledger, "audited", 0.9, band=Band.ACCEPT, audit=True)
+        settings = TWICE.model_copy(update={"targets": targets})
+        enrol(ledger, settings)
+        for at in range(4):
+            say(ledger, f"clip{at}", settings=settings)
+        with ledger.session() as session:
+            session.get_one(ClipRow, "gone").band = Band.REJECT
+        assert enrol(ledger, settings) == 7
+        with written(ledger) as rows:
+            assert enrol(ledger, settings) == 7
+        assert rows == {}
+        add(ledger, "new")
+        with written(ledger) as rows:
+            enrol(ledger, settings)
+        assert 1 <= rows["review"] <= 2, "the new clip, and the value that its class gives it"
+
+    def test_an_answer_that_comes_while_the_queue_is_brought_in_line_stays(self, ledger, monkeypatch):
+        """Between reading a page and writing it a clip was answered, and another one got its row."""
+        add(ledger, "audited", 0.9, band=Band.ACCEPT, audit=True), add(ledger, "left"), add(ledger, "new")
+        with ledger.session() as session:
+            session.get_one(ClipRow, "new").current = False
+        enrol(ledger, PLAIN)
+        with ledger.session() as session:
+            session.get_one(ClipRow, "audited").band = session.get_one(ClipRow, "left").band = Band.REVIEW
+            session.get_one(ClipRow, "new").current = True
+        write = enrolling._Changes.write
+
+        def answered_first(*changes):
+            for clip_id in ("audited", "new"):
+                say(ledger, clip_id)
+            return write(*changes)
+
+        monkeypatch.setattr(enrolling._Changes, "write", answered_first)
+        assert enrol(ledger, PLAIN) == 1
+        assert review(ledger, "audited").audit, "it was asked about as an audit"
+        assert {review(ledger, one).state for one in ("audited", "new")} == {State.DONE}
 
 
 class TestLeases:

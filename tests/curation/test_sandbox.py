@@ -18,13 +18,15 @@ import pytest
 
 from curation.media.analyse import analyse
 from curation.media.cut import CutClip, cut
-from curation.media.failures import MediaFailure
+from curation.media.failures import MediaFailure, Stopped
 from curation.media.sandbox import MediaWorkers
 from curation.media.settings import AnalysisSettings, SandboxSettings
 from curation.media.wire import WireError, packed, receive, send, unpacked
 from curation.outcomes import Outcome
 from shards.ffmpeg import ffmpeg_binary
 from tests.curation.hostile import cases, write
+from tests.waiting import alive, command_line, until
+from tests.waiting import children as children_of
 
 
 @pytest.fixture(scope="module")
@@ -48,23 +50,7 @@ def children():
 
 def media_workers() -> list[int]:
     """Workers of this process."""
-    mine = Path("/proc/self/task").glob("*/children")
-    pids = [int(one) for path in mine for one in path.read_text().split()]
-    return [pid for pid in pids if b"curation.media.worker" in command_of(pid)]
-
-
-def command_of(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
-        return b""
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    return [pid for pid in children_of(os.getpid()) if b"curation.media.worker" in command_line(pid)]
 
 
 def test_a_worker_answers_as_this_process_does(film, workers):
@@ -105,8 +91,24 @@ def test_a_job_that_never_ends_is_killed_at_the_deadline_and_the_next_goes_on(fi
         with pytest.raises(MediaFailure) as failure:
             pool.analyse(film)
         assert failure.value.outcome is Outcome.DECODE_TIMED_OUT
-        assert not is_alive(worker)
+        assert not alive(worker)
         assert pool.analyse(film).duration_us == 2_000_000
+
+
+def test_what_is_stopped_ends_what_is_at_work_and_blames_no_file(tmp_path, children):
+    long = tmp_path / "long.mp4"
+    drawn = ["-f", "lavfi", "-i", "testsrc2=s=1280x720:r=25:d=60", "-f", "lavfi", "-i", "sine=d=60"]
+    subprocess.run([ffmpeg_binary(), "-v", "error", *drawn, "-preset", "ultrafast", long], check=True)
+    with ThreadPoolExecutor(2) as threads, MediaWorkers(count=2) as workers:
+        asked = [threads.submit(workers.analyse, long) for _ in range(2)]
+        until(lambda: len(workers.at_work()) == 2)
+        workers.stop()
+        for one in asked:
+            with pytest.raises(Stopped):
+                one.result(timeout=10)
+        with pytest.raises(Stopped):
+            workers.analyse(long)
+    assert not children()
 
 
 def test_a_crash_is_an_outcome_and_the_next_job_has_a_new_worker(film, children):
@@ -163,7 +165,7 @@ def test_nothing_is_left_when_the_parent_dies(film, tmp_path, number):
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     parent = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment)
     worker = int(parent.stdout.readline())
-    assert is_alive(worker)
+    assert alive(worker)
     handle = os.pidfd_open(worker)
     parent.send_signal(number)
     parent.wait()

@@ -1,7 +1,6 @@
 """`clapboard animate` as people call it."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from typer.testing import CliRunner
 
 from flows.cli.app import app
 from shards.errors import BadInput, Unavailable
+from tests.calling import call
 from training.adapter.files import save_adapter
 from training.adapter.layer import AudioAdapter
 from training.backbones import open_backbone, shape_of
@@ -98,11 +98,9 @@ def test_what_cannot_be_meant_is_refused(place, arguments, words):
     assert isinstance(done.exception, BadInput) and words in str(done.exception)
 
 
-def test_an_error_is_a_sentence(place):
-    program = [sys.executable, "-c", "from flows.cli import main; main()"]
-    said = ["animate", "nowhere.png", str(place / "sound.wav"), "--home", str(place), "--device", "cpu"]
-    done = subprocess.run([*program, *said], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 2 and "there is no image nowhere.png" in done.stderr and "Traceback" not in done.stderr
+def test_an_error_is_a_sentence(place, capfd):
+    code, _, told = call(capfd, "animate", "nowhere.png", inputs(place)[1], "--home", str(place), "--device", "cpu")
+    assert code == 2 and "there is no image nowhere.png" in told and "Traceback" not in told
 
 
 def test_the_page_without_its_extra_says_what_installs_it(place, monkeypatch):

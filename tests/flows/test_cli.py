@@ -11,6 +11,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from flows.cli.app import app
+from tests.calling import call
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HEAVY = {"torch", "prefect", "av", "sqlalchemy", "diffusers", "transformers", "numpy", "pyarrow", "fastapi", "yaml"}
@@ -48,29 +49,41 @@ def test_the_readme_names_every_command():
     assert {word for command in commands() for word in command} <= named
 
 
-def test_an_error_is_a_sentence_with_a_remedy_and_a_code_of_its_own(tmp_path):
-    home = ["--home", str(tmp_path)]
-    for arguments, code, words in (
-        (["curate", "nowhere.csv", *home], 2, "nowhere.csv"),
-        (["snapshot", "show", "auto", *home], 4, "there is no snapshot 'auto'"),
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["curate", "nowhere.csv"], 2, "nowhere.csv"),
+        (["snapshot", "show", "auto"], 4, "there is no snapshot 'auto'"),
         (["train", "--stage", "1", "--set", "nonsense=1", "--dry-run"], 2, "nonsense"),
         (["score", "--scores", "magic", "x.mp4"], 2, "there is no score 'magic'"),
-    ):
-        done = clapboard(*arguments)
-        assert done.returncode == code, done.stderr
-        assert words in done.stderr
-        assert "mend:" in done.stderr
-        assert "Traceback" not in done.stderr
+    ],
+    ids=lambda given: given[0] if isinstance(given, list) else "",
+)
+def test_an_error_is_a_sentence_with_a_remedy_and_a_code_of_its_own(
+    capfd, monkeypatch, tmp_path, arguments, code, words
+):
+    monkeypatch.setenv("CLAPBOARD_HOME", str(tmp_path))
+    ended, _, told = call(capfd, *arguments)
+    assert ended == code, told
+    assert words in told
+    assert "mend:" in told
+    assert "Traceback" not in told
+    assert not any(tmp_path.iterdir()), "a slip leaves nothing, least of all a server's database"
 
 
-def test_json_output_is_json_alone(tmp_path):
+def test_a_process_ends_with_the_code_of_its_error(tmp_path):
+    done = clapboard("snapshot", "show", "auto", "--home", str(tmp_path))
+    assert (done.returncode, done.stdout) == (4, "") and "Traceback" not in done.stderr
+
+
+def test_json_output_is_json_alone(capfd, tmp_path):
     (tmp_path / "page.mp4").write_text("<html>")
     done = clapboard("score", str(tmp_path / "page.mp4"), "--json")
     assert json.loads(done.stdout)["outcome"] == "not_a_video"
-    done = clapboard("train", "--stage", "1", "--dry-run", "--json")
-    facts = json.loads(done.stdout)
+    ended, said, _ = call(capfd, "train", "--stage", "1", "--dry-run", "--json")
+    facts = json.loads(said)
     share = facts["trainable_parameters"] / (facts["trainable_parameters"] + facts["backbone_parameters"])
-    assert 0.005 < share <= 0.019
+    assert ended == 0 and 0.005 < share <= 0.019
 
 
 def test_the_wheel_carries_presets_pages_and_migrations(tmp_path):

@@ -15,6 +15,7 @@ from flows.cli.options import recipe_of
 from flows.curate import CurateParams
 from flows.doctor import _networks
 from flows.findings import State
+from flows.operate.up import _environment
 from flows.pipeline import PipelineParams
 from flows.presets import default_preset, preset_path
 from flows.publish import PublishParams
@@ -46,6 +47,27 @@ def test_a_recipe_that_is_named_is_taken_whatever_is_here(lacking, tmp_path):
     assert CurateParams(sources=[], recipe=Recipe(scores=["sync"])).recipe.scores == ["sync"]
 
 
+def test_what_the_environment_names_is_taken_by_whoever_names_none(lacking, tmp_path, monkeypatch):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("review: {per_class: 40}")
+    monkeypatch.setenv("CLAPBOARD_RECIPE", str(mine))
+    for params in (CurateParams(), PipelineParams(), PublishParams()):
+        assert params.recipe == recipe_of(None) == load_recipe(mine)
+    assert recipe_of("default") == Recipe(), "and not by who names one"
+    monkeypatch.setenv("CLAPBOARD_RECIPE", "offline")
+    assert recipe_of(None) == load_recipe(preset_path("offline"))
+
+
+def test_up_refuses_a_recipe_that_is_wrong_and_tells_its_workers_where_a_right_one_lies(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLAPBOARD_RECIPE", "mine.yaml")
+    home = Home(tmp_path / "home")
+    (tmp_path / "mine.yaml").write_text("scoers: [motion]")
+    said = CliRunner().invoke(app, ["up", "--home", str(home.root)])
+    assert said.exit_code and "mine.yaml" in str(said.exception) and "scoers" in str(said.exception)
+    assert _environment(home, "")["CLAPBOARD_RECIPE"] == str(tmp_path / "mine.yaml"), "they work in other folders"
+
+
 def test_the_doctor_says_which_it_is_and_what_to_fetch(lacking):
     found = _networks()
     assert found.state is (State.LACKING if lacking else State.OK)
@@ -67,6 +89,6 @@ def test_the_funnel_says_what_decided(tmp_path, monkeypatch):
     lines = CliRunner().invoke(app, ["funnel", "--home", str(tmp_path), "--json"]).output.splitlines()
     assert all("entered" in json.loads(line) for line in lines)
     kept = {}
-    monkeypatch.setattr("flows.artifacts.create_table_artifact", lambda **what: kept.update(what))
+    monkeypatch.setattr("flows.artifacts.create_markdown_artifact", lambda **what: kept.update(what))
     leave_funnel([], decided=World((), ()).told)
     assert "decided by signal scores alone" in kept["description"]

@@ -66,7 +66,8 @@ def home(tmp_path, monkeypatch):
 class TestANamedServer:
     @pytest.mark.parametrize("url", [NOBODY, "nonsense", "http://[::1"])
     def test_that_does_not_answer_is_said_before_anything_is_done(self, tmp_path, url):
-        done = clapboard("curate", "rows.csv", "--home", tmp_path / "home", PREFECT_API_URL=url)
+        (tmp_path / "rows.csv").write_text("url\nhttps://example.org/film.mp4\n")
+        done = clapboard("curate", tmp_path / "rows.csv", "--home", tmp_path / "home", PREFECT_API_URL=url)
         assert done.returncode == 3 and "Traceback" not in done.stderr, done.stderr
         assert "PREFECT_API_URL names cannot be used" in done.stderr and "unset PREFECT_API_URL" in done.stderr
 

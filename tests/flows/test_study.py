@@ -23,7 +23,7 @@ from shards.errors import BadInput
 
 SMALLEST = StudySettings(
     crawled=6, reviewed=12, reviewer_error=0, evaluated=2, size_px=64, one_steps=3, two_steps=2, seeds=(0,),
-    one_stage_shares=(1.0,), two_stage_shares=(0.5,), ablations=False,
+    one_stage_shares=(1.0,), two_stage_shares=(0.5,), ablations=False, probed=4,
 )  # fmt: skip
 DATA = StudyData({data: DataSet(10, 9, 12) for data in Data}, Reviewed(20, 10, 1, {"any": [True, False, True]}))
 
@@ -61,6 +61,7 @@ def test_ablations_change_what_they_say_and_share_the_rest():
 @pytest.mark.slow
 def test_a_study_runs_to_its_report_and_finds_everything_done_the_second_time(tmp_path, monkeypatch):
     monkeypatch.setitem(SIZES, Size.TINY, SMALLEST)
+    monkeypatch.setattr(running, "FILMED_WINDOWS", SMALLEST.probed)
     params = StudyParams(out=tmp_path)
     with stage_set(Home(tmp_path)):
         found = study(params)

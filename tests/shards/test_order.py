@@ -1,6 +1,7 @@
 """The order of training data is arithmetic: the same for any ranks and workers, and resumed by a number."""
 
 from collections import Counter
+from multiprocessing import get_context
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,10 @@ from shards.order import Balanced, Shuffled, draws_of
 from shards.publishing import publish
 from shards.steps import StepReader
 from tests.shards.conftest import sample
+
+APART = get_context("forkserver")
+"""Tests before these may have had to do with Prefect in this process, whose client does not stand a fork (3.8)."""
+APART.set_forkserver_preload(["torch.utils.data", "shards.steps"])
 
 
 def epoch(order, number):
@@ -93,13 +98,15 @@ def test_steps_of_all_ranks_are_the_steps_of_one_from_wherever_they_start(snapsh
 def test_a_data_loader_gives_the_same_steps_with_any_workers(snapshot, workers):
     order = Shuffled(snapshot.shard_sizes(), seed=4)
     reader = StepReader(snapshot, order, batch=4)
-    loader = DataLoader(reader, batch_size=None, sampler=range(5, 11), num_workers=workers)
+    apart = {"num_workers": workers, "multiprocessing_context": APART} if workers else {}
+    loader = DataLoader(reader, batch_size=None, sampler=range(5, 11), **apart)
     assert keys(loader) == keys(reader[step] for step in range(5, 11))
 
 
 def test_more_workers_than_steps_do_not_hang(snapshot):
     reader = StepReader(snapshot, Shuffled(snapshot.shard_sizes(), seed=4), batch=30)
-    assert len(keys(DataLoader(reader, batch_size=None, sampler=range(1), num_workers=3))) == 1
+    loader = DataLoader(reader, batch_size=None, sampler=range(1), num_workers=3, multiprocessing_context=APART)
+    assert len(keys(loader)) == 1
 
 
 @pytest.mark.parametrize(("batch", "rank", "ranks"), [(5, 0, 2), (0, 0, 1), (4, 2, 2), (4, -1, 2)])

@@ -16,6 +16,7 @@ from training.stages.result import StageResult
 
 QUICK = {
     "backbone": "tiny",
+    "size_px": (32, 32),
     "batch": 4,
     "held_out": 0.25,
     "pretrain": {"steps": 5, "batch": 4, "warmup_steps": 2},

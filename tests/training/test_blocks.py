@@ -45,7 +45,7 @@ def test_blocks_with_and_without_sound_are_compiled_apart(graphs):
 
 
 def test_a_compiled_run_trains_probes_and_samples_as_any_other(graphs, run):
-    settings = quick(sites=SiteChoice.LATE, probe_every=3, sample_every=6, samples=1)
+    settings = quick(sites=SiteChoice.LATE, steps=2, probe_every=1, sample_every=2, samples=1)
     plain, compiled = run(settings), run(settings.model_copy(update={"compile": True}))
     assert graphs and losses(compiled) == pytest.approx(losses(plain), rel=1e-4)
     probes = [[line["probe"]["matched"] for line in lines(one) if "probe" in line] for one in (plain, compiled)]

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,15 @@ import torch
 
 from shards.errors import BadInput, TrainingError
 from tests.training.staging import losses, quick, weights
-from tests.waiting import alive, family, until
+from tests.waiting import alive, command_line, family, until
 from training.parallel import World
+from training.settings.config import TrainConfig
 from training.stages.launch import write_job
 from training.stages.lock import alone_in
+from training.stages.result import StageResult
 from training.stages.stage import build_stage_cache, train_stage
+
+pytestmark = pytest.mark.slow
 
 SPREAD = {"processes": 2, "shard_network": True}
 
@@ -31,28 +36,66 @@ def test_in_two_processes_up_to_rounding_and_for_the_same_samples(plain, run):
     assert both.probe["matched"] == pytest.approx(plain.probe["matched"], rel=1e-3)
 
 
-def test_with_the_generator_spread_over_two_processes_which_share_the_samples(run):
-    # Three videos for two ranks: one of them makes a second pass that is thrown away, or both would wait for ever.
-    alone, spread = (run(quick(sample_every=6, samples=3, **more)) for more in ({}, SPREAD))
+@pytest.fixture(scope="module")
+def in_turn(prepared, published, snapshots_root, tmp_path_factory) -> Callable[[TrainConfig], StageResult]:
+    """Stages that two ranks trained one after the other, for starting them takes longer; finds what came of one."""
+    root = tmp_path_factory.mktemp("in-turn")
+    for part in ("cache", "backbones"):
+        shutil.copytree(prepared / part, root / part)
+    listed = [config.model_dump_json() for config in (SAMPLED_SPREAD, half_precision(published))]
+    (root / "in_turn.py").write_text(IN_TURN)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += [str(root / "in_turn.py"), str(snapshots_root), str(root), *listed]
+    subprocess.run(command, timeout=250, check=True)
+
+    def find(config: TrainConfig) -> StageResult:
+        result = train_stage(config, snapshots_root=snapshots_root, runs_root=root)
+        assert not result.fresh
+        return result
+
+    return find
+
+
+IN_TURN = """
+import sys
+from pathlib import Path
+from training.parallel import leave
+from training.settings.config import TrainConfig
+from training.stages.stage import train_stage
+
+for given in sys.argv[3:]:
+    config = TrainConfig.model_validate_json(given)
+    train_stage(config, snapshots_root=Path(sys.argv[1]), runs_root=Path(sys.argv[2]))
+leave()
+"""
+# Three videos for two ranks: one of them makes a second pass that is thrown away, or both would wait for ever.
+SAMPLED = {"sample_every": 6, "samples": 3}
+SAMPLED_SPREAD = quick(**SAMPLED, **SPREAD)
+
+
+def half_precision(published: dict[str, Path]) -> TrainConfig:
+    return quick(
+        backbone="wan2.2-ti2v-5b", weights=published["wan2.2-ti2v-5b"], frames=9, size_px=(32, 32), audio_width=16,
+        budget=0.03, steps=2, batch=2, save_every=2, precision="bf16", held_out=0.25, windows={"per_clip": 1}, **SPREAD,
+    )  # fmt: skip
+
+
+def test_with_the_generator_spread_over_two_processes_which_share_the_samples(in_turn, run):
+    alone, spread = run(quick(**SAMPLED)), in_turn(SAMPLED_SPREAD)
     assert losses(spread) == pytest.approx(losses(alone), rel=1e-4)
     names = [sorted(path.name for path in (one.run_dir / "samples/000006").iterdir()) for one in (alone, spread)]
     assert names[0] == names[1] and len(names[0]) == 3
 
 
-def test_a_published_generator_in_half_precision_is_spread_over_two_processes(published, snapshots_root, tmp_path):
-    config = quick(
-        backbone="wan2.2-ti2v-5b", weights=published["wan2.2-ti2v-5b"], frames=9, size_px=(32, 32), audio_width=16,
-        budget=0.03, steps=2, batch=2, save_every=2, precision="bf16", held_out=0.25, windows={"per_clip": 1}, **SPREAD,
-    )  # fmt: skip
-    result = train_stage(config, snapshots_root=snapshots_root, runs_root=tmp_path)
+def test_a_published_generator_in_half_precision_is_spread_over_two_processes(in_turn, published):
+    result = in_turn(half_precision(published))
     assert result.finished and result.last_loss > 0
 
 
 def test_a_snapshot_is_encoded_by_as_many_processes_as_train(snapshots_root, tmp_path):
-    spread = quick(processes=2)
-    report = build_stage_cache(spread, snapshots_root=snapshots_root, runs_root=tmp_path)
+    report = build_stage_cache(quick(processes=2), snapshots_root=snapshots_root, runs_root=tmp_path)
     assert report.encoded == len({entry.clip for entry in report.clips.entries}) and report.reused == 0
-    again = build_stage_cache(spread, snapshots_root=snapshots_root, runs_root=tmp_path)
+    again = build_stage_cache(quick(), snapshots_root=snapshots_root, runs_root=tmp_path)
     assert again.encoded == 0 and again.reused == report.encoded
 
 
@@ -137,7 +180,6 @@ def test_a_batch_that_cannot_be_dealt_is_refused_before_anything_is_encoded(snap
 TRAIN = """
 import sys
 from pathlib import Path
-from pathlib import Path
 from training.settings.config import TrainConfig
 from training.stages.stage import train_stage
 
@@ -161,7 +203,7 @@ def test_no_process_outlives_the_one_that_is_killed(prepared, snapshots_root, tm
             if line == "under way\n":
                 break
         started = family(training.pid)
-        ranks = {pid for pid in started if b"training.stages.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+        ranks = {pid for pid in started if b"training.stages.worker" in command_line(pid)}
         torchrun = {pid for pid in ranks if len(family(pid) & ranks) == 2}
         assert len(ranks) >= 3, "torchrun and its two ranks"
         os.kill(training.pid if where == "the command" else max(torchrun), signal.SIGKILL)

@@ -27,6 +27,8 @@ from training.settings.config import Checkpointing, stage_config
 from training.stages.fitting import fitted_config
 from training.stages.stage import train_stage
 
+pytestmark = pytest.mark.slow
+
 SMALL = {
     "wan2.2-ti2v-5b": {"frames": 9, "size_px": (32, 32)},
     "wan2.1-1.3b": {"frames": 9, "size_px": (32, 32)},
@@ -253,7 +255,8 @@ def test_recomputation_keeps_less_and_computes_more(name, published):
 @pytest.mark.parametrize(
     ("name", "cache", "precision"),
     [*((name, True, "fp32") for name in sorted(SMALL)), ("animatediff", False, "fp32")]
-    + [(name, True, "bf16") for name in sorted(SMALL)],
+    # wan2.1-1.3b is the class and the folder of wan2.2-ti2v-5b, and differs where precision has no part.
+    + [(name, True, "bf16") for name in sorted(SMALL) if name != "wan2.1-1.3b"],
 )
 def test_it_trains_and_animates_through_the_same_stages_as_any_other(
     name, published, snapshots_root, grey_image, click_sound, tmp_path, cache, precision

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -46,6 +47,12 @@ try:
 except ClapboardError as error:
     print(f"{type(error).__name__}: {error}")
 """
+
+
+@pytest.fixture
+def after_stage_one(plain, tmp_path) -> Path:
+    """A folder of runs with a stage one that was run to its end."""
+    return shutil.copytree(plain.run_dir.parent.parent, tmp_path / "both")
 
 
 class TestTheLog:
@@ -146,34 +153,31 @@ class TestTheEnd:
         assert (result.run_dir / "checkpoints" / "best" / "average.safetensors").is_file()
 
     def test_old_checkpoints_go_and_the_best_stays(self, run):
-        result = run(quick(save_every=1, keep=2, probe_every=1))
-        assert {path.name for path in (result.run_dir / "checkpoints").iterdir()} == {"000005", "000006", "best"}
+        result = run(quick(steps=3, save_every=1, keep=2, probe_every=1))
+        assert {path.name for path in (result.run_dir / "checkpoints").iterdir()} == {"000002", "000003", "best"}
 
-    def test_a_damaged_newest_checkpoint_is_passed_over(self, run, tmp_path):
-        result = run(quick(), where="a")
-        (result.run_dir / "result.json").unlink()
-        newest = result.run_dir / "checkpoints" / "000006"
+    def test_a_damaged_newest_checkpoint_is_passed_over(self, run, plain, after_stage_one):
+        run_dir = after_stage_one / "stage-one" / plain.run_dir.name
+        (run_dir / "result.json").unlink()
+        newest = run_dir / "checkpoints" / "000006"
         (newest / "tensors.safetensors").write_bytes(b"cut off")
-        again = run(quick(), where="a")
-        assert again.resumed_from == 3 and losses(again) == losses(result)
+        again = run(quick(), where=after_stage_one.name)
+        assert again.resumed_from == 3 and losses(again) == losses(plain)
 
 
 class TestStageTwo:
-    def test_balanced_with_replay_from_stage_one(self, run, snapshots_root):
-        run(quick(), where="both")
-        two = run(quick(2, steps=2, balance=True, replay=0.2), where="both")
+    def test_balanced_with_replay_from_stage_one(self, run, after_stage_one):
+        two = run(quick(2, steps=2, balance=True, replay=0.2), where=after_stage_one.name)
         notes = load_adapter(two.adapter_dir).notes
         assert notes["stage"] == 2 and notes["snapshot"] == "curated/v1"
 
-    def test_another_adapter_than_stage_ones_is_refused(self, run):
-        run(quick(), where="both")
+    def test_another_adapter_than_stage_ones_is_refused(self, run, after_stage_one):
         with pytest.raises(TrainingError, match="another adapter"):
-            run(quick(2, window_radius_s=0.1), where="both")
+            run(quick(2, window_radius_s=0.1), where=after_stage_one.name)
 
-    def test_the_newest_run_is_stage_twos(self, run, tmp_path):
-        run(quick(), where="both")
-        two = run(quick(2, steps=2), where="both")
-        assert newest_run(tmp_path / "both") == two.run_dir
+    def test_the_newest_run_is_stage_twos(self, run, after_stage_one):
+        two = run(quick(2, steps=2), where=after_stage_one.name)
+        assert newest_run(after_stage_one) == two.run_dir
 
 
 class TestWhatIsRefused:

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import statistics
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -16,11 +17,14 @@ from training.stages.dry_run import dry_run
 from training.stages.result import StageResult, finished_result, save_result
 from training.stages.stage import train_stage
 
+pytestmark = pytest.mark.slow
+
 QUICK = {
     "batch": 4,
     "held_out": 0.25,
     "backbone": "tiny",
     "pretrain": {"steps": 40, "batch": 4, "warmup_steps": 5, "lr": 2e-3},
+    "probe_clips": 2,
     "device": "cpu",
 }
 
@@ -33,16 +37,27 @@ def quick(stage: int = 1, **changes) -> TrainConfig:
 def learned(snapshots_root, tmp_path_factory) -> StageResult:
     """A stage one long enough to learn that flashes follow clicks."""
     runs = tmp_path_factory.mktemp("runs")
-    return train_stage(quick(steps=60), snapshots_root=snapshots_root, runs_root=runs)
+    return train_stage(quick(steps=60, probe_clips=16), snapshots_root=snapshots_root, runs_root=runs)
 
 
 @pytest.fixture
-def runs_root(learned, tmp_path):
+def runs_root(learned, tmp_path) -> Path:
     """A runs folder whose cache and backbone are there already."""
-    source = learned.run_dir.parent.parent
+    return prepared_in(tmp_path, learned)
+
+
+@pytest.fixture(scope="module")
+def short(learned, snapshots_root, tmp_path_factory) -> StageResult:
+    """A few steps to their end, in a folder whose cache and backbone were there already."""
+    runs = prepared_in(tmp_path_factory.mktemp("short"), learned)
+    return train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs)
+
+
+def prepared_in(folder: Path, done: StageResult) -> Path:
+    """Put the cache and the backbone of a run there."""
     for part in ("cache", "backbones"):
-        shutil.copytree(source / part, tmp_path / part)
-    return tmp_path
+        shutil.copytree(done.run_dir.parent.parent / part, folder / part)
+    return folder
 
 
 def losses(result: StageResult) -> list[float]:
@@ -58,22 +73,17 @@ def test_after_stage_one_the_true_sound_explains_held_out_pictures_best(learned)
     assert learned.trainable_share <= 0.019
 
 
-def test_stopped_and_gone_on_with_gives_the_same_losses_bit_for_bit(snapshots_root, runs_root):
-    for name in ("a", "b"):
-        for part in ("cache", "backbones"):
-            shutil.copytree(runs_root / part, runs_root / name / part)
-    whole = train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs_root / "a")
-
+def test_stopped_and_gone_on_with_gives_the_same_losses_bit_for_bit(short, snapshots_root, runs_root):
     def stop_after_three(done: int, total: int, note: str) -> None:
         if note.startswith("train") and done == 3:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    half = train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs_root / "b", progress=stop_after_three)
+    half = train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs_root, progress=stop_after_three)
     assert (half.finished, half.steps_done) == (False, 3)
-    rest = train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs_root / "b")
+    rest = train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs_root)
     assert (rest.finished, rest.resumed_from, rest.steps_done) == (True, 3, 6)
-    assert losses(rest) == losses(whole)
-    one, other = ((result.adapter_dir / "adapter.safetensors").read_bytes() for result in (whole, rest))
+    assert losses(rest) == losses(short)
+    one, other = ((result.adapter_dir / "adapter.safetensors").read_bytes() for result in (short, rest))
     assert one == other
 
 
@@ -88,27 +98,26 @@ def test_sigterm_in_the_last_step_reaches_whoever_runs_the_stage(snapshots_root,
     before = signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
     try:
         whole = train_stage(
-            quick(steps=5), snapshots_root=snapshots_root, runs_root=runs_root, progress=stop_at_the_end
+            quick(steps=1), snapshots_root=snapshots_root, runs_root=runs_root, progress=stop_at_the_end
         )
     finally:
         signal.signal(signal.SIGTERM, before)
     assert whole.finished and told == [signal.SIGTERM]
 
 
-def test_a_finished_run_is_found_and_not_run_again(snapshots_root, runs_root):
-    first = train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs_root)
-    again = train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs_root)
-    assert first.fresh and not again.fresh
-    assert again.run_dir == first.run_dir and again.probe == first.probe
-    assert first.clips_encoded == 0 and first.clips_reused == 16
+def test_a_finished_run_is_found_and_not_run_again(short, snapshots_root):
+    again = train_stage(quick(), snapshots_root=snapshots_root, runs_root=short.run_dir.parent.parent)
+    assert short.fresh and not again.fresh
+    assert again.run_dir == short.run_dir and again.probe == short.probe
+    assert short.clips_encoded == 0 and short.clips_reused == 16
 
 
-def test_stage_two_starts_from_stage_one_on_the_same_frozen_backbone(snapshots_root, runs_root):
-    one = train_stage(quick(), snapshots_root=snapshots_root, runs_root=runs_root)
+def test_stage_two_starts_from_stage_one_on_the_same_frozen_backbone(short, snapshots_root):
+    runs_root = short.run_dir.parent.parent
     two = train_stage(quick(2, steps=2), snapshots_root=snapshots_root, runs_root=runs_root)
-    notes = [json.loads((result.adapter_dir / "adapter.json").read_text())["notes"] for result in (one, two)]
+    notes = [json.loads((result.adapter_dir / "adapter.json").read_text())["notes"] for result in (short, two)]
     assert notes[0]["weights"] == notes[1]["weights"]
-    assert notes[1]["parent"] == one.run_dir.name and two.snapshot == "curated/v1"
+    assert notes[1]["parent"] == short.run_dir.name and two.snapshot == "curated/v1"
     assert len(list((runs_root / "backbones").iterdir())) == 1
 
 

@@ -26,13 +26,17 @@ class FrozenNetwork:
     def network(self) -> nn.Module:
         """The generator itself."""
         if self._network is None:
-            raise RuntimeError("the backbone's weights were not loaded: call load_weights")
+            self.network = self._unloaded()
         network: nn.Module = self._network
         return network
 
     @network.setter
     def network(self, network: nn.Module) -> None:
         self._network = network.requires_grad_(False).eval()
+
+    def _unloaded(self) -> nn.Module:
+        """The generator before `load_weights`: most are none."""
+        raise RuntimeError("the backbone's weights were not loaded: call load_weights")
 
     @property
     def condition_shapes(self) -> dict[str, tuple[int, ...]]:

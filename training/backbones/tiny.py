@@ -23,7 +23,7 @@ import numpy as np
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from training.backbones.base import Latents
 from training.backbones.flow import TIME_STEPS, WanFlow, compute_dtype, first_kept
@@ -62,18 +62,22 @@ class TinyBackbone(WanFlow):
     usual_steps, usual_guidance = 6, 1.0
 
     def __init__(self, options: BackboneOptions | None = None) -> None:
-        from diffusers import WanTransformer3DModel
-
         chosen = options or BackboneOptions()
         super().__init__(ARCHITECTURE, blocks=chosen.chosen(range(ARCHITECTURE["num_layers"]), own=SiteChoice.ALL))
         self.video = chosen.video(VideoTiming(frames=12, fps=6))
         self.size_px = chosen.size((64, 64), step_px=2 * BLOCK)
+        self._rows, self._spreads = block_spectrum(_COMPONENTS)
+
+    def _unloaded(self) -> nn.Module:
+        """Random weights, which say a still picture; made when first asked for: importing diffusers takes seconds."""
+        from diffusers import WanTransformer3DModel
+
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             transformer = WanTransformer3DModel(**ARCHITECTURE)
-        torch.nn.init.zeros_(transformer.proj_out.weight)
-        self.network = transformer
-        self._rows, self._spreads = block_spectrum(_COMPONENTS)
+        nn.init.zeros_(transformer.proj_out.weight)
+        network: nn.Module = transformer
+        return network
 
     @property
     def latent_shape(self) -> tuple[int, int, int, int]:

@@ -27,10 +27,16 @@ DENSE_BF16_FLOPS = {"H100": 989.4e12, "H200": 989.4e12, "A100": 312e12, "L40": 3
 
 def peak_flops(device: str) -> float | None:
     """A device's dense bf16 operations a second; None where that is not known."""
+    known = known_device(device)
+    return DENSE_BF16_FLOPS[known] if known else None
+
+
+def known_device(device: str) -> str | None:
+    """Which of `DENSE_BF16_FLOPS` a device is; None for one that is none of them, or no GPU."""
     if not device.startswith("cuda") or not torch.cuda.is_available():
         return None
     name = torch.cuda.get_device_name(device)
-    return next((flops for part, flops in DENSE_BF16_FLOPS.items() if part in name), None)
+    return next((part for part in DENSE_BF16_FLOPS if part in name), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ let shownAt = -UNSEEN_MS;
 let unseenMs = 0;
 let hiddenAt = null;
 let filling = null;
+let answers = 0; // how many were given on this page
 
 const outbox = new Outbox({
   onChange: (count, offline, error) => {
@@ -44,11 +45,13 @@ function fill() {
 
 async function refill() {
   // What was answered but has not arrived would be handed out again.
-  if (outbox.count) return;
+  if (outbox.count) return undefined;
+  const before = answers;
   try {
     const { clips, progress } = await get(`/api/next?count=${AHEAD}`);
+    // So would be what was answered since; once it has arrived, clips are asked for anew.
+    if (answers !== before) return refill();
     showProgress(progress, outbox.count);
-    if (outbox.count) return;
     const known = new Set(onDesk().map((one) => one.id));
     for (const told of clips) if (!known.has(told.clip_id)) desk.ahead.push(newClip(told));
     if (!desk.current) advance();
@@ -56,6 +59,7 @@ async function refill() {
     if (!desk.current) say(error instanceof TypeError ? "The server does not answer. Trying again." : error.message, true);
     setTimeout(fill, 2000);
   }
+  return undefined;
 }
 
 const onDesk = () => [desk.current, ...desk.ahead].filter(Boolean);
@@ -145,6 +149,7 @@ function answer(verdict, reason = null) {
     key: done.key, clip_id: done.id, verdict, reason, seconds: Math.round(seconds * 100) / 100,
     page: pageVersion, ...(verdict === "accept" ? done.changes() : {}),
   };
+  answers += 1;
   desk.past.push(done);
   if (desk.past.length > REMEMBERED) desk.past.shift().player.remove();
   done.player.pause();
