@@ -63,18 +63,15 @@ def prefect_server(home: Home) -> Iterator[str]:
     """
     with known_server(home) as known:
         if known:
-            with _told_if_lost(known, log_of(home)):
+            with _nothing_waits(), _told_if_lost(known, log_of(home)):
                 yield known
             return
     port = free_port()
     server, url = start_server(home, port=port)
     start, stop = partial(launch, home, port=port), partial(stop_server, home=home)
-    with kept(server, start, stop), client_settings(url, PREFECT_CLIENT_MAX_RETRIES=PATIENT_RETRIES):
-        try:
-            with _told_if_lost(url, log_of(home)):
-                yield url
-        finally:
-            send_what_waits()
+    patient = client_settings(url, PREFECT_CLIENT_MAX_RETRIES=PATIENT_RETRIES)
+    with kept(server, start, stop), patient, _nothing_waits(), _told_if_lost(url, log_of(home)):
+        yield url
 
 
 @contextmanager
@@ -240,8 +237,20 @@ def this_command() -> str:
     return shlex.join(["clapboard", *sys.argv[1:]])
 
 
+@contextmanager
+def _nothing_waits() -> Iterator[None]:
+    """Nothing that the block had to say is left unsent, nor sent to the server of a later block."""
+    try:
+        yield
+    finally:
+        send_what_waits()
+
+
 def send_what_waits() -> None:
-    """Logs and events leave in the background; wait for them, or the last ones find the server gone."""
+    """Logs and events leave in the background; wait for them, or the last ones find the server gone.
+
+    Whoever sends them is ended too: Prefect has one for a process, who keeps to the server that he began with.
+    """
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 

@@ -17,7 +17,7 @@ from flows.cli.app import app
 from flows.events import tell_clips_wait
 from flows.operate.notify import Occasion, channels, watch_for_people
 from flows.ports import free_port
-from flows.server import client_settings, send_what_waits
+from flows.server import client_settings
 from shards.errors import ClapboardError
 from tests.operating import CLAPBOARD, api_of, plain
 from tests.waiting import until
@@ -99,7 +99,6 @@ def test_a_channel_is_told_once_of_each_and_its_address_is_shown_nowhere(home, r
     came.clear()
     assert tell_clips_wait(home, queue(3), page="http://review.example.org/")
     assert not tell_clips_wait(home, queue(2), page="http://review.example.org/")
-    send_what_waits()
     until(lambda: came)
     assert (
         came[0]["subject"] == "Clapboard: 3 clips wait for a person" and "http://review.example.org/" in came[0]["text"]

@@ -21,6 +21,7 @@ from xml.etree import ElementTree
 import httpx
 import pytest
 from prefect import flow
+from prefect.events import emit_event
 
 from bench.drawn import drawn_snapshot
 from curation.decide.policy import Band
@@ -36,6 +37,7 @@ from flows.events import CLIPS_WAIT, CURATED_TARGET_REACHED, tell_clips_wait, te
 from flows.operate.by_hand import WORKERS, next_commands
 from flows.operate.deployments import put_deployments
 from flows.operate.lost import AUTOMATION, SILENT_S, watch_for_silence
+from flows.ports import free_port
 from flows.server import (
     NOTE,
     client_settings,
@@ -234,11 +236,14 @@ class TestTheQueue:
             record(ledger, ["a" * 40], Verdict.ACCEPT, reviewer="ada")
             after = progress(ledger, settings)
         assert not tell_target_reached(home, before)
+        with client_settings(f"http://127.0.0.1:{free_port()}/api"):
+            # Prefect's own way to send events keeps to the first server of a process; this one is gone.
+            emit_event("clapboard.elsewhere", {"prefect.resource.id": "clapboard.elsewhere"})
         assert tell_target_reached(home, after)
+        send_what_waits()
         assert tell_target_reached(home, after), "from wherever it is told"
         monkeypatch.setenv("CLAPBOARD_LEDGER", home.ledger_url)
         assert tell_target_reached(Home(tmp_path / "another machine"), after)
-        send_what_waits()
         (event,) = events(server[1], CURATED_TARGET_REACHED)
         assert event["payload"] == {"enough": "targets_met", "accepted": 1, "rejected": 0, "waiting": 1}
         assert event["resource"]["clapboard.home"] == str(home.root)
@@ -254,7 +259,6 @@ class TestTheQueue:
                 record(ledger, [name * 40], Verdict.ACCEPT, reviewer="ada")
                 assert tell_target_reached(home, progress(ledger, settings)), "targets met, then nothing waits"
             assert not tell_clips_wait(home, progress(ledger, settings), page="http://page/"), "none is new"
-            send_what_waits()
             (told,) = events(server[1], CURATED_TARGET_REACHED, home=home)
             assert told["payload"]["enough"] == "targets_met"
             with ledger.session() as session:
@@ -265,7 +269,6 @@ class TestTheQueue:
             assert not tell_target_reached(home, more) and tell_clips_wait(home, more, page="http://page/")
             record(ledger, ["c" * 40], Verdict.ACCEPT, reviewer="ada")
             assert tell_target_reached(home, progress(ledger, ReviewSettings(per_class=9)))
-        send_what_waits()
         until(lambda: len(events(server[1], CURATED_TARGET_REACHED, home=home)) == 2)
         waited = [one["payload"]["fresh"] for one in events(server[1], CLIPS_WAIT, home=home)]
         assert sorted(waited) == [1, 2]
@@ -295,7 +298,6 @@ class TestTheQueue:
             record(ledger, ["b" * 40], Verdict.ACCEPT, reviewer="ada")
             assert tell_target_reached(home, progress(ledger, settings))
         assert tell_published(home, "curated/v7", clips=1)
-        send_what_waits()
         published, trained = (triggered(server[1], name, home) for name in ("publish-curated", "train-stage-two"))
         assert published == {"home": str(home.root)}
         assert trained == {"home": str(home.root), "stage": 2, "snapshot": "curated/v7"}
