@@ -1,4 +1,4 @@
-"""Keep programs running: start again what ended, wait longer each time, give up on what dies at once every time."""
+"""Keep programs running: start again what ended or hangs, wait longer each time, give up on what dies at once."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from flows.server import last_line
+from flows.server import START_TIMEOUT_S, last_line
 from shards.errors import BadInput, Unavailable
 from shards.leash import Leash
 
@@ -22,6 +22,12 @@ class Pace:
     first_wait_s: float = 1.0
     """Doubled with each quick death in a row."""
     look_s: float = 0.25
+    ask_s: float = 10.0
+    """Between two times that a program is asked whether it works."""
+    silent_s: float = 120.0
+    """What has not answered for so long hangs; a machine that is merely busy answers now and then."""
+    starting_s: float = START_TIMEOUT_S
+    """What has not answered at all yet has so long for it."""
 
     def wait_s(self, quick_deaths: int) -> float:
         """How long to wait after so many quick deaths in a row."""
@@ -33,7 +39,7 @@ class Program:
     """A program that is to run all the time.
 
     `start` starts it, `after` is called once it ended, before it is started again; exit codes in `final` say that it
-    would end like this again, as after a wrong setting.
+    would end like this again, as after a wrong setting. `works` asks it whether it still works, within a moment.
     """
 
     name: str
@@ -41,8 +47,12 @@ class Program:
     start: Callable[[], Leash]
     after: Callable[[], None] = lambda: None
     final: frozenset[int] = frozenset()
+    works: Callable[[], bool] = lambda: True
     leash: Leash | None = None
     started: float = 0.0
+    ask_at: float = 0.0
+    answered: bool = False
+    unanswered: int = 0
     quick_deaths: int = 0
     again_at: float = 0.0
     log_from: int = 0
@@ -85,6 +95,7 @@ def end_all(programs: Sequence[Program]) -> None:
 
 def _start(program: Program) -> None:
     program.log_from = program.log.stat().st_size if program.log.is_file() else 0
+    program.answered, program.unanswered = False, 0
     program.started, program.leash = time.monotonic(), program.start()
 
 
@@ -95,13 +106,13 @@ def _look_at(program: Program, say: Callable[[str], None], pace: Pace) -> None:
             _start(program)
         return
     code = program.leash.poll()
-    if code is None:
+    if code is None and not _hangs(program, now, pace):
         return
     program.leash.end()
     program.leash = None
     program.quick_deaths = program.quick_deaths + 1 if now - program.started < pace.quick_s else 1
     said = last_line(program.log, since=program.log_from)
-    if code in program.final:
+    if code is not None and code in program.final:
         raise BadInput(f"the {program.name} cannot run: {said}", remedy=f"read {program.log}")
     if program.quick_deaths >= pace.most_quick:
         raise Unavailable(
@@ -110,6 +121,23 @@ def _look_at(program: Program, say: Callable[[str], None], pace: Pace) -> None:
         )
     wait_s = pace.wait_s(program.quick_deaths)
     program.again_at = now + wait_s
-    how = f"by signal {-code}" if code < 0 else f"with {code}"
-    say(f"the {program.name} ended {how}; it is started again in {wait_s:.0f} s")
+    say(f"the {program.name} {_how(code)}; it is started again in {wait_s:.0f} s")
     program.after()
+
+
+def _hangs(program: Program, now: float, pace: Pace) -> bool:
+    """Whether it runs and has left too many questions unanswered: clocks run on while a machine sleeps."""
+    if now < program.ask_at:
+        return False
+    program.ask_at = now + pace.ask_s
+    if program.works():
+        program.answered, program.unanswered = True, 0
+        return False
+    program.unanswered += 1
+    return program.unanswered * pace.ask_s > (pace.silent_s if program.answered else pace.starting_s)
+
+
+def _how(code: int | None) -> str:
+    if code is None:
+        return "did not answer any more and was ended"
+    return f"ended by signal {-code}" if code < 0 else f"ended with {code}"

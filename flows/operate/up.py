@@ -24,6 +24,7 @@ from flows.ports import check_port, free_port
 from flows.presets import RECIPE, default_recipe, is_file
 from flows.server import (
     client_settings,
+    is_healthy,
     known_server,
     launch,
     running_server,
@@ -140,8 +141,8 @@ def _server(
     holds[Part.SERVER].say(url=url)
     say(f"Prefect UI: {url.removesuffix('/api')}")
     start = partial(launch, home, port=port, host=wanted.host, grace_s=SERVER_GRACE_S)
-    server = Program("Prefect server", log_of(home, Part.SERVER), start, leash=leash, started=time.monotonic())
-    return url, server
+    log, works = log_of(home, Part.SERVER), partial(is_healthy, url)
+    return url, Program("Prefect server", log, start, works=works, leash=leash, started=time.monotonic())
 
 
 def _check_reach(host: str) -> None:

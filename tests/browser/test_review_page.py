@@ -368,6 +368,51 @@ def test_what_was_answered_while_clips_were_asked_for_does_not_come_again(desk, 
     assert len({*seen}) == 6 == len(rows(home)) and desk.errors == []
 
 
+def test_a_clip_can_be_answered_before_its_curves_come_and_no_edit_is_lost(desk, home, served):
+    page = desk.open(served()).page
+    for key in ("Space", "[", "[", "]", "ArrowLeft", "e"):
+        page.keyboard.press(key)
+    page.keyboard.type(" strikes")
+    page.keyboard.press("Enter")
+    first = desk.answer("a")
+    desk.answered(1)
+    [edited] = rows(home)
+    assert edited.parts and edited.sound_late_us == 10_000 and edited.caption.endswith(" strikes")
+
+    # As where films are just being cut.
+    held = []
+    page.route("**/curves", lambda route: held.append(route))
+    page.reload()
+    page.wait_for_selector("[data-state=clip]")
+    assert page.inner_text("#curves-said") == "The curves are being drawn."
+    page.keyboard.press("u")
+    page.wait_for_function("(clip) => document.getElementById('desk').dataset.clip === clip", arg=first)
+    assert page.input_value("#caption") == edited.caption and "10 ms earlier" in page.inner_text("#moved")
+    assert page.get_attribute("#players video:not(.waiting)", "src").endswith("late_us=10000")
+    page.wait_for_timeout(300)
+    page.keyboard.press("a")
+    desk.answered(1)
+    again = rows(home)[-1]
+    assert again.id > edited.id and again.clip_id == first
+    assert (again.parts, again.caption, again.sound_late_us) == (edited.parts, edited.caption, edited.sound_late_us)
+
+    # The server fails once, then has them: what was typed meanwhile stays.
+    page.wait_for_timeout(300)
+    page.keyboard.press("e")
+    page.keyboard.type(" twice")
+    for route in held:
+        route.fulfill(status=503, json={"error": "one moment", "remedy": "ask again"})
+    page.unroute("**/curves")
+    desk.playing()
+    assert page.inner_text("#curves-said") == "" and page.input_value("#caption").endswith(" twice")
+    # One that has none says so, and can be answered.
+    page.route("**/curves", lambda route: route.fulfill(status=404, json={"error": "no curves", "remedy": "look"}))
+    page.reload()
+    page.wait_for_selector("[data-state=clip]")
+    page.wait_for_function("document.getElementById('curves-said').textContent.endsWith('No curves. Look.')")
+    assert desk.errors == []
+
+
 def test_an_answer_that_comes_too_late_is_refused_kindly_and_undo_means_the_one_before(team, home):
     ada, ben = team
     page, stale = ada.page, ada.clip

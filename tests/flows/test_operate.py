@@ -156,6 +156,27 @@ class TestMinding:
         with pytest.raises(Enough):
             keep_running([program], say=said.append, meanwhile=meanwhile, pace=Pace(0, 3, 0.01, 0.01))
 
+    def test_what_hangs_is_ended_and_started_again(self, tmp_path):
+        """But not what is still starting, nor what answers in between."""
+        said, answers = [], tmp_path / "answers"
+        program = self.program(tmp_path, f"trap '' TERM; touch {answers}; sleep 300", works=answers.exists)
+        pace = Pace(quick_s=0, most_quick=3, first_wait_s=0.01, look_s=0.01, ask_s=0.01, silent_s=0.3, starting_s=60)
+        first = None
+
+        def meanwhile():
+            nonlocal first
+            if said and answers.exists():
+                raise Enough
+            if first is None and program.answered:
+                first = program.leash.pid
+                answers.unlink()
+
+        with pytest.raises(Enough):
+            keep_running([program], say=said.append, meanwhile=meanwhile, pace=pace)
+        assert said == ["the sleeper did not answer any more and was ended; it is started again in 0 s"]
+        assert not alive(first) and program.leash.pid != first
+        end_all([program])
+
     def test_what_says_that_it_cannot_run_is_not_tried_again(self, tmp_path):
         program = self.program(tmp_path, "echo error: the port is taken; exit 2", final=frozenset({2}))
         with pytest.raises(BadInput, match="the sleeper cannot run: error: the port is taken"):

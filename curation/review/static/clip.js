@@ -1,30 +1,48 @@
 // A clip on the desk: its player, its curves, and what the reviewer changes about it.
 
-import { get, newKey } from "./http.js";
+import { get, newKey, Refused } from "./http.js";
 import { $ } from "./page.js";
 import { Player } from "./player.js";
 
 const HEAR_MS = 250; // a moved sound is cut anew once the keys rest
+const NO_EDITS = Object.freeze({ label: null, caption: null, parts: null, sound_late_us: null });
+const COMING = "The curves are being drawn.";
+const [SOON_MS, LATER_MS] = [1000, 30000]; // between two times that curves are asked for
 
 export class Clip {
   #hearing = 0;
 
-  // `onLoaded(clip)` is called when its curves are there, and what was edited before is in place.
-  constructor(told, onLoaded) {
+  // `onCurves(clip)` is called when its curves are there, or when there is something else to say of them.
+  constructor(told, onCurves) {
     this.told = told;
     this.key = newKey();
-    this.player = new Player(told, $("players"));
     this.curves = null;
+    this.curvesSaid = COMING;
     this.edits = this.#untouched();
-    get(`/api/clips/${encodeURIComponent(told.clip_id)}/curves`)
-      .then((curves) => {
-        this.curves = curves;
-        this.player.frames = curves.frames_s;
-        this.edits.out = Math.min(this.edits.out, curves.duration_s);
-        this.#restore();
-        onLoaded(this);
-      })
-      .catch(() => {});
+    this.#restore();
+    this.player = new Player(told, $("players"), this.edits.lateUs);
+    this.#askForCurves(onCurves);
+  }
+
+  async #askForCurves(onCurves, waitMs = SOON_MS) {
+    try {
+      const curves = await get(`/api/clips/${encodeURIComponent(this.id)}/curves`);
+      this.#draw(curves);
+    } catch (error) {
+      const passes = !(error instanceof Refused) || error.passes;
+      this.curvesSaid = passes ? COMING : `No curves, so this clip cannot be trimmed. ${error.message}`;
+      const again = () => this.player.video.isConnected && this.#askForCurves(onCurves, Math.min(2 * waitMs, LATER_MS));
+      if (passes) setTimeout(again, waitMs);
+    }
+    onCurves(this);
+  }
+
+  #draw(curves) {
+    this.curves = curves;
+    this.curvesSaid = "";
+    this.player.frames = curves.frames_s;
+    this.edits.out = Math.min(this.edits.out, curves.duration_s);
+    this.#restoreParts();
   }
 
   get id() {
@@ -36,21 +54,26 @@ export class Clip {
     return { in: 0, out: this.curves?.duration_s ?? Infinity, splits: [], lateUs, label, caption };
   }
 
-  // Edits of an answer that was taken back come as times of the source.
+  // Edits of an answer that was taken back.
   #restore() {
-    const { edits, start_us } = this.told;
+    const { label, caption, sound_late_us: lateUs, parts } = this.told.edits;
+    if (label !== null) this.edits.label = label;
+    if (caption !== null) this.edits.caption = caption;
+    if (lateUs !== null) this.edits.lateUs = lateUs;
+    this.told.edits = { ...NO_EDITS, parts };
+  }
+
+  // Its parts come as times of the source, and lie on frames, which the curves tell.
+  #restoreParts() {
+    const { edits: { parts }, start_us } = this.told;
+    if (!parts) return;
     const at = (us) => nearest(this.curves.frames_s, us);
-    if (edits.label !== null) this.edits.label = edits.label;
-    if (edits.caption !== null) this.edits.caption = edits.caption;
-    if (edits.sound_late_us !== null) this.edits.lateUs = edits.sound_late_us;
-    if (edits.parts) {
-      const seconds = edits.parts.flat().map((us) => (us - start_us) / 1e6);
-      const last = seconds.at(-1);
-      this.edits.in = at(seconds[0]);
-      this.edits.out = Math.abs(last - this.curves.duration_s) < 1e-3 ? this.curves.duration_s : at(last);
-      this.edits.splits = edits.parts.slice(1).map(([us]) => at((us - start_us) / 1e6));
-    }
-    this.told.edits = { label: null, caption: null, parts: null, sound_late_us: null };
+    const seconds = parts.flat().map((us) => (us - start_us) / 1e6);
+    const last = seconds.at(-1);
+    this.edits.in = at(seconds[0]);
+    this.edits.out = Math.abs(last - this.curves.duration_s) < 1e-3 ? this.curves.duration_s : at(last);
+    this.edits.splits = parts.slice(1).map(([us]) => at((us - start_us) / 1e6));
+    this.told.edits = NO_EDITS;
   }
 
   get trimmed() {
@@ -117,6 +140,7 @@ export class Clip {
     const moved = this.edits.lateUs !== this.told.sound_late_us;
     clearTimeout(this.#hearing);
     this.edits = this.#untouched();
+    this.told.edits = NO_EDITS;
     this.applySpan();
     if (moved) this.player.load(this.told.sound_late_us);
   }
@@ -133,7 +157,7 @@ export class Clip {
         seconds >= this.curves.duration_s ? told.end_us : told.start_us + Math.round(seconds * 1e6);
       const edges = [edits.in, ...edits.splits, edits.out].map(us);
       changed.parts = edges.slice(1).map((end, number) => [edges[number], end]);
-    }
+    } else if (told.edits.parts) changed.parts = told.edits.parts; // which no curves have drawn yet
     return changed;
   }
 }

@@ -7,14 +7,14 @@ export class Player {
   slow = false;
   #frame = 0;
 
-  constructor(clip, place) {
+  constructor(clip, place, lateUs) {
     this.clip = clip;
     this.span = [0, Infinity];
     this.frames = [];
     this.video = document.createElement("video");
     Object.assign(this.video, { preload: "auto", playsInline: true, loop: false, className: "waiting" });
     this.video.setAttribute("aria-label", clip.caption || clip.label || clip.clip_id);
-    this.video.src = mediaOf(clip.clip_id);
+    this.video.src = mediaOf(clip.clip_id, lateUs === clip.sound_late_us ? undefined : lateUs);
     this.video.addEventListener("timeupdate", () => this.#turn());
     this.video.addEventListener("ended", () => this.loop && this.restart());
     place.append(this.video);

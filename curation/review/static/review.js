@@ -68,7 +68,6 @@ const newClip = (told) =>
   new Clip(told, (clip) => {
     if (clip !== desk.current) return;
     clip.applySpan();
-    showFacts();
     showTimeline();
   });
 

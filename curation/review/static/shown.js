@@ -42,6 +42,8 @@ export function showTimeline() {
   const { curves, edits, told, player } = clip;
   const movedUs = told.sound_late_us - edits.lateUs;
   timeline.show({ curves, edits, soundMovedS: movedUs / 1e6, now: player.now });
+  $("curves-said").textContent = clip.curvesSaid;
+  if (!curves) $("clock").textContent = "";
   const moved = Math.round(movedUs / 1000);
   $("moved").textContent = moved ? `sound ${Math.abs(moved)} ms ${moved > 0 ? "later" : "earlier"}` : "sound as cut";
   $("moved").classList.toggle("changed", Boolean(moved));
