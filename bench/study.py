@@ -13,8 +13,8 @@ from bench.result import RESULTS, Goal, Result, measurement
 from curation.home.folder import Home
 from flows.run import stage_set
 from flows.study.arms import ABLATED_SHARE, Data, two_stages
-from flows.study.outcome import ArmResult
 from flows.study.report import write_films, write_report
+from flows.study.results import ArmResult
 from flows.study.run import StudyParams, study
 from flows.study.settings import SIZES, Size
 from flows.study.table import answer, by_arm, difference, f1_of

@@ -14,9 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from curation.home.folder import Home
 from flows.stopping import leave
-from training.loop.profile import known_device
 from training.settings.config import TrainConfig
-from training.stages.dry_run import dry_run
 
 WAIT_S = 7 * 24 * 3600
 """How long somebody has to answer; the run fails after that [ours]."""
@@ -85,6 +83,9 @@ def estimate(config: TrainConfig, home: Home) -> Estimate:
     Raises:
         BadInput, TrainingError: as `training.stages.dry_run.dry_run`.
     """
+    from training.loop.profile import known_device
+    from training.stages.dry_run import dry_run
+
     facts = dry_run(config, snapshots_root=home.snapshots, runs_root=home.training)
     days = {name: value for name, value in facts["days_estimate"].items() if name != "assumed_mfu"}
     here = known_device("cuda" if config.device == "auto" else config.device)

@@ -1,13 +1,11 @@
 """What came of an arm: its films' strikes against those of their sounds, and how far films lie from true ones."""
 
 import io
-import json
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from flows.study.arms import Arm
+from flows.study.results import ArmResult
 from flows.study.settings import StudySettings
 from training.backbones.drawn import VIDEO
 from training.evaluate.films import EvaluatedClip, Frames
@@ -18,43 +16,6 @@ from training.stages.result import StageResult
 
 AUDIO_GUIDANCE = 2.0
 PICTURED = 4
-
-
-@dataclass(frozen=True, slots=True)
-class ArmResult:
-    """What came of one arm with one seed.
-
-    Attributes:
-        arm, group, seed: which one.
-        curated_share: of the curated films that it has seen.
-        run: the folder of its last stage, in the study's.
-        windows: that its last stage trained on.
-        f1: of strikes within one frame, all films together.
-        error_ms: median distance of pairs.
-        frechet_motion, frechet_pixels: from true films (the stand-ins for FVD and FID).
-        shift_gap, shift_gap_error: what a shifted sound costs on films that its last stage held out.
-        films: per film (strikes found, strikes of the sound, pairs): intervals are drawn over films.
-    """
-
-    arm: str
-    group: str
-    seed: int
-    curated_share: float
-    run: str
-    windows: int
-    f1: float
-    error_ms: float
-    frechet_motion: float
-    frechet_pixels: float
-    shift_gap: float
-    shift_gap_error: float
-    films: list[tuple[int, int, int]]
-
-
-def read_result(path: Path) -> ArmResult:
-    """An arm's file."""
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    return ArmResult(**kept | {"films": [tuple(film) for film in kept["films"]]})
 
 
 def measured(result: StageResult, arm: Arm, settings: StudySettings, seed: int) -> tuple[ArmResult, bytes]:

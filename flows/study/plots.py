@@ -9,7 +9,7 @@ import numpy as np
 from flows.report.plots import Scale, ticks
 from flows.study.arms import Group
 from flows.study.data import StudyData
-from flows.study.outcome import ArmResult
+from flows.study.results import ArmResult
 from flows.study.settings import StudySettings
 from flows.study.table import by_arm, difference, f1_of, interval, is_main, minutes
 

@@ -5,13 +5,11 @@ Nothing is trained on them and nothing animated: no drawn world is the world, an
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from curation.settings.recipe import Recipe
 from flows.curate import CurateParams, curate
 from flows.study.data import FIRST, everything, home_in
-from shards.files import write_atomic
 from shards.snapshot import Snapshot, open_snapshot
 from training.adapter.files import load_adapter
 from training.animate.parts import adapter_folder, backbone_of, frozen_weights
@@ -21,16 +19,6 @@ from training.settings.config import TrainConfig
 
 FILMED = "filmed"
 CONFIG = "config.json"
-
-
-@dataclass(frozen=True, slots=True)
-class Probed:
-    """Losses of one arm with one seed on filmed clips."""
-
-    arm: str
-    group: str
-    seed: int
-    probe: SyncProbe
 
 
 def filmed(root: Path, sources: Sequence[str], recipe: Recipe) -> Snapshot:
@@ -50,14 +38,3 @@ def probed(run: Path, snapshot: Snapshot, *, runs_root: Path, count: int) -> Syn
     backbone.load_weights(frozen_weights(saved, folder, backbone))
     clips = encoded_clips(config, snapshot, backbone, runs_root=runs_root).clips
     return sync_probe(saved.adapter, backbone, clips, count=count)
-
-
-def write_probe(path: Path, one: Probed) -> None:
-    """Keep it."""
-    write_atomic(path, json.dumps(asdict(one), indent=1).encode())
-
-
-def read_probe(path: Path) -> Probed:
-    """What `write_probe` kept."""
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    return Probed(**kept | {"probe": SyncProbe(**kept["probe"])})

@@ -8,9 +8,8 @@ from typing import Any
 
 from flows.study.arms import ABLATED_SHARE, Data, Group, two_stages
 from flows.study.data import read_data
-from flows.study.outcome import ArmResult
 from flows.study.plots import parts_svg, reviewing_svg, shares_svg
-from flows.study.probing import Probed, read_probe
+from flows.study.results import ArmResult, Probed, read_probe
 from flows.study.settings import StudySettings
 from flows.study.table import answer, by_arm, is_main, table
 from shards.files import write_atomic

@@ -21,9 +21,8 @@ from flows.server import this_command
 from flows.stopping import stoppable
 from flows.study.arms import Arm, Data, Group, arms
 from flows.study.data import StudyData, home_of, make_data, snapshot_of, study_recipe
-from flows.study.outcome import ArmResult, measured, read_result
-from flows.study.probing import Probed, filmed, probed, write_probe
 from flows.study.report import PROBES, RUNS
+from flows.study.results import ArmResult, Probed, read_result, write_probe
 from flows.study.settings import SIZES, Size, StudySettings
 from flows.study.table import table
 from shards.errors import BadInput, ClapboardError
@@ -102,6 +101,8 @@ def results_so_far(root: Path, settings: StudySettings) -> list[ArmResult]:
 @flow(name="study-arm", validate_parameters=False)
 def run_arm(root: Path, settings: StudySettings, arm: Arm, seed: int) -> None:
     """Train an arm as users train, animate unseen films, and count."""
+    from flows.study.outcome import measured
+
     result = _trained(root, settings, arm, seed)
     outcome, picture = measured(result, arm, settings, seed)
     write_atomic(result_file(root, arm, seed), json.dumps(asdict(outcome), indent=1).encode())
@@ -115,6 +116,8 @@ def run_arm(root: Path, settings: StudySettings, arm: Arm, seed: int) -> None:
 @flow(name="study-probe", validate_parameters=False)
 def probe_arms(root: Path, results: list[ArmResult], sources: list[str]) -> None:
     """What a shifted sound costs each arm on filmed videos; ablations are not asked."""
+    from flows.study.probing import filmed, probed
+
     asked = [one for one in results if one.group != Group.ABLATION]
     snapshot, step = filmed(root, sources, study_recipe()), Step("probing", len(asked))
     for one in asked:

@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from flows.study.arms import Group
 from flows.study.data import StudyData
-from flows.study.outcome import ArmResult
-from flows.study.probing import Probed
+from flows.study.results import ArmResult, Probed
 from flows.study.settings import StudySettings
 
 _DRAWS = 2000

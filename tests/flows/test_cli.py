@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -15,6 +16,7 @@ from tests.calling import call
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HEAVY = {"torch", "prefect", "av", "sqlalchemy", "diffusers", "transformers", "numpy", "pyarrow", "fastapi", "yaml"}
+NETWORKS = {"torch", "torchvision", "diffusers", "transformers", "open_clip", "laion_clap", "timm"}
 
 
 def commands() -> list[tuple[str, ...]]:
@@ -33,6 +35,16 @@ def clapboard(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_command_tree_imports_nothing_heavy():
     code = f"import flows.cli.app, sys; print(sorted({HEAVY!r} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_what_is_deployed_imports_no_networks():
+    """Deploying imports every flow, and a worker imports the flow of each run."""
+    listed = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))["deployments"]
+    modules = sorted({one["entrypoint"].rpartition(".")[0] for one in listed})
+    assert len(modules) >= 6
+    code = f"import {', '.join(modules)}, sys; print(sorted({NETWORKS!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 @pytest.mark.parametrize("command", commands(), ids=" ".join)

@@ -12,9 +12,9 @@ from flows.run import stage_set
 from flows.study import run as running
 from flows.study.arms import Arm, Data, Group, arms, two_stages
 from flows.study.data import DataSet, StudyData, read_data
-from flows.study.outcome import ArmResult, read_result
 from flows.study.plots import parts_svg, reviewing_svg, shares_svg
 from flows.study.report import PROBES, pictured, write_films, write_report
+from flows.study.results import ArmResult, read_result
 from flows.study.reviewing import Reviewed
 from flows.study.run import RESULTS, StudyParams, probe_arms, result_file, study
 from flows.study.settings import SIZES, Size, StudySettings
