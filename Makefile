@@ -29,7 +29,7 @@ test: check ## lint, types, import direction, then every test
 check: $(READY) ## what must hold before a commit
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers auto
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/lock.py --check
 	$(BIN)/python tools/docs.py --check

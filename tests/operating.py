@@ -21,8 +21,9 @@ SOON = {
     "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "3",
     "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_RUNS": "2",
     "PREFECT_SERVER_SERVICES_SCHEDULER_MIN_SCHEDULED_TIME": "PT1M",
+    "PREFECT_WORKER_QUERY_SECONDS": "1",
 }
-"""With these in a server's environment, a night is a minute."""
+"""With these in the environment of a server and its workers, a night is a minute, and what is asked for begins."""
 
 
 def plain() -> dict[str, str]:

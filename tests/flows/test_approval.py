@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from bench.drawn import drawn_snapshot
 from curation.home.folder import Home
 from flows.approval import ApprovalSettings, Estimate, cost_of, in_markdown, needed
+from tests.calling import call
 from tests.operating import CLAPBOARD, asked, flow_run, programs, started
 from tests.waiting import until
 
@@ -81,26 +82,24 @@ def test_a_run_waits_without_a_process_and_goes_on_or_ends_as_it_is_answered(hom
 @pytest.mark.slow
 @pytest.mark.usefixtures("api_url")
 class TestOnATerminal:
-    def train(self, home: Home, *more: str, stdin: int = subprocess.DEVNULL) -> subprocess.CompletedProcess[str]:
+    def command(self, home: Home) -> list[str]:
         settings = [word for name, value in QUICK.items() for word in ("--set", f"{name}={value}")]
-        command = [*CLAPBOARD, "train", "--stage", "1", "--home", str(home.root), "--ask-above-hours", "0"]
-        return subprocess.run(
-            [*command, *settings, *more], stdin=stdin, capture_output=True, text=True, timeout=240, check=False
-        )
+        return ["train", "--stage", "1", "--home", str(home.root), "--ask-above-hours", "0", *settings]
 
-    def test_nobody_there_is_no_yes(self, home):
-        done = self.train(home)
-        assert done.returncode == 2 and "nobody is there to ask" in done.stderr and "--yes" in done.stderr
+    def test_nobody_there_is_no_yes(self, home, capfd):
+        code, _, complaint = call(capfd, *self.command(home))
+        assert code == 2 and "nobody is there to ask" in complaint and "--yes" in complaint
 
     @pytest.mark.parametrize(("answer", "code"), [("n\n", 2), ("y\n", 0)])
     def test_somebody_there_is_asked(self, home, answer, code):
         mine, theirs = pty.openpty()
         os.write(mine, answer.encode())
-        done = self.train(home, stdin=theirs)
+        command = [*CLAPBOARD, *self.command(home)]
+        done = subprocess.run(command, stdin=theirs, capture_output=True, text=True, timeout=240, check=False)
         os.close(mine)
         os.close(theirs)
         assert done.returncode == code and "stage 1 of drawn on auto: 2 steps, about" in done.stderr, done.stderr
 
-    def test_yes_is_not_asked(self, home):
-        done = self.train(home, "--yes")
-        assert done.returncode == 0 and "stage 1 on auto" in done.stdout, done.stderr
+    def test_yes_is_not_asked(self, home, capfd):
+        code, said, complaint = call(capfd, *self.command(home), "--yes")
+        assert code == 0 and "stage 1 on auto" in said, complaint
