@@ -97,7 +97,7 @@ def _tell(home: Home, event: str, payload: Mapping[str, str | int], *, state: st
         from prefect.client.orchestration import get_client
         from prefect.events import Event, Resource
 
-        told = Event(
+        said = Event(
             event=event,
             resource=Resource(
                 {
@@ -110,14 +110,14 @@ def _tell(home: Home, event: str, payload: Mapping[str, str | int], *, state: st
             payload=dict(payload),
             id=uuid.uuid5(uuid.NAMESPACE_URL, f"{event} {place} {state}"),
         )
-        with get_client(sync_client=True) as client:
-            try:
-                client.request("POST", "/events", json=[told.model_dump(mode="json")])
-            except httpx.HTTPError as error:
-                raise Unavailable(
-                    f"the Prefect server at {url} did not hear of {event}: {error}",
-                    remedy="look whether it runs (clapboard status); the next curation tells it again",
-                ) from error
+        try:
+            with get_client(sync_client=True) as client:
+                client.request("POST", "/events", json=[said.model_dump(mode="json")])
+        except (httpx.HTTPError, RuntimeError) as error:  # the latter where it does not even say its version
+            why = str(error).partition("\n")[0]
+            raise Unavailable(
+                f"the Prefect server at {url} was not told {event}: {why}", remedy="look what it does: clapboard status"
+            ) from error
     return True
 
 
