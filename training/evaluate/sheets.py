@@ -31,7 +31,7 @@ def write_grid(path: Path, films: Sequence[Shown], *, fps: int, columns: int) ->
     pages = [Image.fromarray(_page(films, number, fps, columns)) for number in range(len(films[0].frames))]
     path.parent.mkdir(parents=True, exist_ok=True)
     pages[0].save(
-        path, save_all=True, append_images=pages[1:], duration=round(1000 / fps), loop=0, quality=70, method=6
+        path, save_all=True, append_images=pages[1:], duration=round(1000 / fps), loop=0, quality=70, method=4
     )
 
 
