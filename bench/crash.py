@@ -111,7 +111,7 @@ def _curate(
 
 def victim() -> None:
     """What a curation run does, without a scheduler around it: the same functions in the same order."""
-    from curation.decide.apply import decide_all
+    from curation.decide.apply import Merging, decide_all
     from curation.dedup.ledger import mark_duplicates
     from curation.fetch.settings import FetchSettings
     from curation.media.sandbox import MediaWorkers
@@ -136,7 +136,7 @@ def victim() -> None:
         for video_id in videos_to_measure(ledger, scores, recipe=recipe):
             measure_video(ledger, video_id, scores, recipe=recipe, analyser=workers.analyse)
         print("decide", flush=True)
-        decide_all(ledger, recipe.policy, max_clip_us=3_000_000, audit_share=0.1)
+        decide_all(ledger, recipe.policy, Merging(max_clip_us=3_000_000, audit_share=0.1))
         mark_duplicates(ledger, recipe.dedup)
         print("publish", flush=True)
         publish_selection(ledger, Selection.AUTO, home=home, recipe=recipe, workers=workers)

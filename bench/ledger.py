@@ -19,7 +19,7 @@ from bench.result import Goal, Result, Row
 from curation.accounting.explain import explain
 from curation.accounting.funnel import funnel
 from curation.clips import clip_id
-from curation.decide.apply import decide_all
+from curation.decide.apply import Merging, decide_all
 from curation.decide.policy import Policy
 from curation.ledger.open import Ledger, open_ledger
 from curation.ledger.tables import ScoreRow, SourceEntry, Video, WindowRow
@@ -120,7 +120,7 @@ def _timed(ledger: Ledger, windows: int) -> Iterator[Row]:
 
 def decide(ledger: Ledger, policy: Policy) -> None:
     """Re-decide as a curation run does."""
-    decide_all(ledger, policy, max_clip_us=10_000_000, audit_share=0.1)
+    decide_all(ledger, policy, Merging(max_clip_us=10_000_000, audit_share=0.1))
 
 
 @contextmanager

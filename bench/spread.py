@@ -179,6 +179,6 @@ def worker() -> None:
         with turn(ledger, "publish", holder, lease_s=LEASE_S):
             wait_for_others(ledger, holder)
             work(and_(was_abandoned(), is_due(scores, recipe)))
-            decide_all(ledger, recipe.policy, max_clip_us=merging.max_clip_us, audit_share=merging.audit_share)
+            decide_all(ledger, recipe.policy, merging)
             mark_duplicates(ledger, recipe.dedup)
             publish_selection(ledger, Selection.AUTO, home=home, recipe=recipe, workers=workers)

@@ -220,14 +220,7 @@ def decide_windows(home: Home, recipe: Recipe) -> Decided:
     """Decide every window, merge neighbours into clips, find copies among those; opens no file."""
     with home.ledger() as ledger:
         policy = in_force(ledger, recipe.policy)
-        merging = merging_of(recipe)
-        decided = decide_all(
-            ledger,
-            policy,
-            max_clip_us=merging.max_clip_us,
-            audit_share=merging.audit_share,
-            max_clips_per_video=merging.max_clips_per_video,
-        )
+        decided = decide_all(ledger, policy, merging_of(recipe))
         mark_duplicates(ledger, recipe.dedup)
         fill_classes(ledger, most=policy.most_per_class)
         return replace(decided, clips=clips_by_band(ledger))

@@ -49,16 +49,20 @@ class Decided:
 
 @dataclass(frozen=True, slots=True)
 class Merging:
-    """How neighbouring windows become clips; see `decide_all`."""
+    """How neighbouring windows become clips.
+
+    Attributes:
+        max_clip_us: longest clip; longer ones are split.
+        audit_share: of the accepted clips, drawn by their id, so always the same ones, to be reviewed too.
+        max_clips_per_video: keep the best so many of each band; 0 keeps all.
+    """
 
     max_clip_us: int
     audit_share: float
     max_clips_per_video: int = 0
 
 
-def decide_all(
-    ledger: Ledger, policy: Policy, *, max_clip_us: int, audit_share: float, max_clips_per_video: int = 0
-) -> Decided:
+def decide_all(ledger: Ledger, policy: Policy, merging: Merging) -> Decided:
     """Decide all windows anew and rebuild the list of clips; verdicts and cut files stay valid by clip id.
 
     Windows of rows that are no longer wanted are not decided. Clips that people answered stay as they are, whether the
@@ -67,11 +71,8 @@ def decide_all(
     Args:
         ledger: where scores are read and decisions written, in one transaction.
         policy: gates, prior and band edges.
-        max_clip_us: longest clip; longer ones are split.
-        audit_share: of the accepted clips, drawn by their id, so always the same ones, to be reviewed too.
-        max_clips_per_video: keep the best so many of each band; 0 keeps all.
+        merging: how windows become clips.
     """
-    merging = Merging(max_clip_us, audit_share, max_clips_per_video)
     windows: Counter[Band] = Counter(dict.fromkeys(Band, 0))
     clips: Counter[Band] = Counter({Band.ACCEPT: 0, Band.REVIEW: 0})
     with ledger.session() as session, _no_collector():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from curation.decide.apply import decide_all
+from curation.decide.apply import Merging, decide_all
 from curation.decide.correction import CorrectionSettings, constant_offset_s, corrected
 from curation.decide.policy import Band, Policy, decide
 from curation.ledger.tables import ClipRow, DecisionRow, ScoreRow, SourceEntry, Video, WindowRow
@@ -105,7 +105,7 @@ def test_a_clip_ends_where_the_moved_sound_does(any_ledger, late, start_us, end_
             ))  # fmt: skip
             session.flush()
             session.add(ScoreRow(window_id=f"w{at}", name="sync", version=3, settings="", columns=columns[at]))
-    decide_all(any_ledger, Policy(), max_clip_us=10_000_000, audit_share=0)
+    decide_all(any_ledger, Policy(), Merging(max_clip_us=10_000_000, audit_share=0))
     with any_ledger.session() as session:
         (clip,) = session.scalars(select(ClipRow))
         assert (clip.start_us, clip.end_us) == (start_us, end_us)

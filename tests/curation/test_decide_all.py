@@ -7,13 +7,13 @@ from sqlalchemy import select
 from bench.ledger import fill
 from curation.accounting.explain import explain
 from curation.accounting.funnel import funnel
-from curation.decide.apply import decide_all
+from curation.decide.apply import Merging, decide_all
 from curation.decide.policy import Band, Policy, decide
 from curation.ledger.tables import ClipRow, DecisionRow, ScoreRow, WindowRow
 
 
 def decided(ledger, policy, **options):
-    return decide_all(ledger, policy, **{"max_clip_us": 10_000_000, "audit_share": 0.2} | options)
+    return decide_all(ledger, policy, Merging(**{"max_clip_us": 10_000_000, "audit_share": 0.2} | options))
 
 
 def clips_in(session):

@@ -11,7 +11,7 @@ from PIL import Image
 from sqlalchemy import select, update
 
 from bench.dedup import EDITS, edited_clip, edited_file
-from curation.decide.apply import decide_all
+from curation.decide.apply import Merging, decide_all
 from curation.decide.policy import Policy
 from curation.dedup.bits import set_bits, set_bits_by_table
 from curation.dedup.candidates import pairs
@@ -212,7 +212,7 @@ def ledger(tmp_path, folder, any_ledger):
     for video_id in videos_to_fetch(any_ledger):
         fetch_video(any_ledger, video_id, home=home, settings=FetchSettings())
         measure_video(any_ledger, video_id, scores, recipe=recipe)
-    decide_all(any_ledger, recipe.policy, max_clip_us=10_000_000, audit_share=0)
+    decide_all(any_ledger, recipe.policy, Merging(max_clip_us=10_000_000, audit_share=0))
     return any_ledger
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 
 from bench.ledger import fill
 from curation.accounting.funnel import UNTRIED, funnel
-from curation.decide.apply import decide_all
+from curation.decide.apply import Merging, decide_all
 from curation.decide.calibrate import wilson
 from curation.decide.merging import Judged, clips_of
 from curation.decide.policy import Band, Decision, Policy
@@ -29,7 +29,7 @@ SHARE = 0.3
 
 
 def decide(ledger, policy):
-    decide_all(ledger, policy, max_clip_us=10_000_000, audit_share=SHARE)
+    decide_all(ledger, policy, Merging(max_clip_us=10_000_000, audit_share=SHARE))
     enrol(ledger, SETTINGS)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from curation.decide.apply import decide_all
+from curation.decide.apply import Merging, decide_all
 from curation.encoders.semantics import Semantics
 from curation.fetch.settings import FetchSettings
 from curation.home.cutting import Span, cut_files, cut_span
@@ -118,7 +118,7 @@ def test_what_is_decided_and_cut_leaves_and_is_fetched_again_for_another_cut(at,
         assert all(cut_files(home, Span.of(clip), recipe.cut).there for clip in clips)
     asked = len(server.asked)
     # All that comes later finds its cuts, and asks no site again.
-    decide_all(ledger, recipe.policy, max_clip_us=10_000_000, audit_share=0)
+    decide_all(ledger, recipe.policy, Merging(max_clip_us=10_000_000, audit_share=0))
     options = {"home": home, "workers": media_workers, "bring": whole.bring(ledger)}
     first = publish_selection(ledger, Selection.AUTO, recipe=recipe, **options)
     assert first.snapshot.manifest["counts"]["clips"] == len(clips) and len(server.asked) == asked
@@ -138,7 +138,7 @@ def test_a_clip_is_the_same_whether_its_file_left_or_not(tmp_path, recipe, links
         with home.ledger() as ledger:
             listed(ledger, links)
             whole, _, _ = one_pass(ledger, home, chosen, media_workers)
-            decide_all(ledger, chosen.policy, max_clip_us=10_000_000, audit_share=0)
+            decide_all(ledger, chosen.policy, Merging(max_clip_us=10_000_000, audit_share=0))
             bring = whole.bring(ledger)
             done = publish_selection(
                 ledger, Selection.AUTO, home=home, recipe=chosen, workers=media_workers, bring=bring
@@ -175,7 +175,7 @@ def test_a_file_that_people_are_asked_about_stays_until_they_answered(at, recipe
         flagged = session.scalars(select(ClipRow.id).where(ClipRow.band == "review", ClipRow.current)).all()
         videos = set(session.scalars(select(ClipRow.video_id).where(ClipRow.id.in_(flagged))))
     assert worked.measured == FILMS and flagged and len(here(home)) == len(videos)
-    decide_all(ledger, policy, max_clip_us=10_000_000, audit_share=0)
+    decide_all(ledger, policy, Merging(max_clip_us=10_000_000, audit_share=0))
     enrol(ledger, recipe.review)
     assert release_all(ledger, home, holder="me") == 0
     for number, clip in enumerate(flagged):
@@ -270,7 +270,7 @@ def test_machines_with_homes_of_their_own_share_cuts(
     with one.ledger() as ledger:
         listed(ledger, links)
         one_pass(ledger, one, recipe, media_workers)
-        decide_all(ledger, recipe.policy, max_clip_us=10_000_000, audit_share=0)
+        decide_all(ledger, recipe.policy, Merging(max_clip_us=10_000_000, audit_share=0))
 
         def never(video_id):
             pytest.fail(f"it fetches {video_id} again")

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from curation.accounting.funnel import UNTRIED, funnel
 from curation.clips import clip_id
-from curation.decide.apply import decide_all
+from curation.decide.apply import Merging, decide_all
 from curation.decide.policy import Band, Policy
 from curation.home.folder import Home
 from curation.ledger.tables import ClipRow, SourceEntry, Video
@@ -242,7 +242,7 @@ def test_an_accepted_clip_keeps_the_sound_that_its_reviewer_heard(review_ledger,
     with review_ledger.session() as session:
         session.get_one(ClipRow, FIRST).sound_late_us = 180_000
     record(review_ledger, [FIRST], Verdict.ACCEPT, reviewer="ada")
-    decide_all(review_ledger, Policy(), max_clip_us=10_000_000, audit_share=0)
+    decide_all(review_ledger, Policy(), Merging(max_clip_us=10_000_000, audit_share=0))
     with review_ledger.session() as session:
         clip = session.get_one(ClipRow, FIRST)
         # What a later policy makes of the same span.

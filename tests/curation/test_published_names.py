@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from curation.accounting.explain import explain
-from curation.decide.apply import decide_all
+from curation.decide.apply import Merging, decide_all
 from curation.fetch.settings import FetchSettings
 from curation.home.folder import Home
 from curation.home.names import published_name
@@ -67,7 +67,7 @@ def journey(sources, empty_ledger, media_workers, tmp_path):
         for video_id in videos_to_fetch(empty_ledger):
             fetch_video(empty_ledger, video_id, home=home, settings=FetchSettings())
             measure_video(empty_ledger, video_id, [], recipe=RECIPE)
-        decide_all(empty_ledger, RECIPE.policy, max_clip_us=10_000_000, audit_share=0)
+        decide_all(empty_ledger, RECIPE.policy, Merging(max_clip_us=10_000_000, audit_share=0))
         return publish_selection(empty_ledger, Selection.AUTO, home=home, recipe=RECIPE, workers=media_workers).snapshot
 
     return run

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from curation.accounting.explain import explain
-from curation.decide.apply import decide_all
+from curation.decide.apply import Merging, decide_all
 from curation.fetch.settings import FetchSettings
 from curation.home.folder import Home
 from curation.home.takedown import take_down, videos_of
@@ -41,7 +41,7 @@ def published(tmp_path):
         for video_id in videos_to_fetch(ledger):
             fetch_video(ledger, video_id, home=home, settings=FetchSettings())
             measure_video(ledger, video_id, scores, recipe=recipe)
-        decide_all(ledger, recipe.policy, max_clip_us=10_000_000, audit_share=0)
+        decide_all(ledger, recipe.policy, Merging(max_clip_us=10_000_000, audit_share=0))
         publish_selection(ledger, Selection.AUTO, home=home, recipe=recipe, workers=workers)
         yield home, ledger, films
 

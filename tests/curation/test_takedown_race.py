@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sqlalchemy import func, select, update
 
-from curation.decide.apply import decide_all
+from curation.decide.apply import Merging, decide_all
 from curation.encoders.semantics import Semantics
 from curation.fetch.settings import FetchSettings
 from curation.home.cutting import Span, cut_files, cut_span
@@ -191,7 +191,7 @@ def decided(here):
     home, ledger, video_id = here
     recipe = Recipe(policy=Policy(accept_all=True))
     assert measure_video(ledger, video_id, build(["motion", "loudness", "sync"]), recipe=recipe) is Outcome.OK
-    decide_all(ledger, recipe.policy, max_clip_us=10_000_000, audit_share=0)
+    decide_all(ledger, recipe.policy, Merging(max_clip_us=10_000_000, audit_share=0))
     with ledger.session() as session:
         span = Span.of(session.scalars(select(ClipRow)).first())
     return home, ledger, video_id, span

@@ -9,7 +9,7 @@ from sqlalchemy import MetaData, insert, select, text
 
 from curation.accounting.explain import explain
 from curation.accounting.funnel import funnel
-from curation.decide.apply import decide_all
+from curation.decide.apply import Merging, decide_all
 from curation.decide.policy import Policy
 from curation.home.backup import back_up
 from curation.home.folder import Home
@@ -160,7 +160,7 @@ def test_it_is_told_looked_through_reviewed_and_decided_anew(old):
         assert [item.clip_id for item in flagged(ledger)] == ["b" * 40]
         assert progress(ledger, settings).done == 1
         record(ledger, ["b" * 40], Verdict.REJECT, reviewer="bob", reason="meaning")
-        decide_all(ledger, Policy(), max_clip_us=10_000_000, audit_share=0.1)
+        decide_all(ledger, Policy(), Merging(max_clip_us=10_000_000, audit_share=0.1))
         assert all(stage.adds_up for stage in funnel(ledger))
         with ledger.session() as session:
             assert session.scalars(select(VerdictRow.id).order_by(VerdictRow.id)).all() == [1, 2, 3]
